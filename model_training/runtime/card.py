@@ -1,0 +1,197 @@
+"""The card: everything about a trained model that anyone downstream needs to know, in one validated JSON file.
+
+Preprocessing, labels, thresholds and figures are written here once, when the bundle is made. The handler and the front
+end read them; neither repeats them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import CardError
+
+SCHEMA_VERSION = 1
+
+
+class Part(BaseModel):
+    """A part of the card: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(Part):
+    """A sentence or a title in the languages of the pages."""
+
+    en: str
+    ko: str
+
+
+class Label(Part):
+    """One class: `key` is the folder's name (Unicode NFC) and what an answer's `class` says; `title` is for people."""
+
+    key: str
+    title: Text
+
+
+class Preprocessing(Part):
+    """How an RGB picture becomes the network's input. `mean` and `std` are of values scaled to 0…1."""
+
+    fit: Literal["stretch"] = "stretch"
+    height: int = Field(ge=8, le=2048)
+    width: int = Field(ge=8, le=2048)
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Network(Part):
+    """A timm architecture by name, with its last layer sized to the labels."""
+
+    backbone: str
+    parameters: int
+
+
+class Calibration(Part):
+    """Logits are divided by `temperature` before the softmax (Guo et al. 2017, eq. 9)."""
+
+    temperature: float = Field(gt=0)
+    fitted_on: int = Field(ge=0, description="number of validation pictures")
+
+
+class Thresholds(Part):
+    """An answer is `sure` where its confidence is at least `sure`; below, it is `unsure`."""
+
+    sure: float = Field(ge=0, le=1)
+    precision_above: float | None = Field(default=None, description="accuracy of sure answers on validation")
+
+
+class Figure(Part):
+    """A measured figure with its 95% interval: on which split, by which method, of how many pictures."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    pictures: int
+    split: Literal["validation", "test"]
+    interval: str = Field(description="the method: wilson, bootstrap …")
+
+
+class ClassFigures(Part):
+    """One class on the test split."""
+
+    key: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Agreement(Part):
+    """How far the fast form of the network is from torch's, measured when the bundle was made."""
+
+    pictures: int
+    largest_logit_difference: float
+    same_class: float = Field(ge=0, le=1, description="share of pictures that get the same class")
+
+
+class FastForm(Part):
+    """An OpenVINO form of the network, used for prediction on a CPU."""
+
+    kind: Literal["openvino"] = "openvino"
+    file: str
+    agreement: Agreement
+
+
+class DataProvenance(Part):
+    """What the model was trained on."""
+
+    name: Text
+    procedural: bool = Field(description="true where the pictures were drawn by a program, not by a person")
+    counts: dict[str, dict[str, int]] = Field(description="split → class → number of pictures")
+    exact_duplicates: int
+    near_duplicates: int
+    fingerprint: str = Field(description="SHA-256 over the pictures' paths, classes and hashes")
+
+
+class Provenance(Part):
+    """Who made the bundle: code, libraries, recipe and time."""
+
+    created: str = Field(description="UTC, ISO 8601")
+    code: str = Field(description="git commit, with + where the tree had changes; unknown outside a checkout")
+    libraries: dict[str, str]
+    recipe: dict[str, object]
+    seconds: float = Field(description="training time")
+    device: str
+
+
+class Example(Part):
+    """A picture of the test split, shrunk, kept in the bundle with its answer (`examples/<name>.json`)."""
+
+    name: str = Field(description="the file's stem under examples/")
+    picture: str = Field(description="the picture's file name under examples/")
+    label: str = Field(description="its true class")
+
+
+class ModelCard(Part):
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: str
+    title: Text
+    summary: Text
+    limits: Text
+    task: Literal["classification"] = "classification"
+    labels: tuple[Label, ...] = Field(min_length=2)
+    preprocessing: Preprocessing
+    network: Network
+    calibration: Calibration
+    thresholds: Thresholds
+    figures: tuple[Figure, ...]
+    per_class: tuple[ClassFigures, ...]
+    fast_form: FastForm | None
+    data: DataProvenance
+    provenance: Provenance
+    examples: tuple[Example, ...]
+    files: dict[str, str] = Field(description="file of the bundle → SHA-256")
+
+    @model_validator(mode="after")
+    def _labels_are_distinct(self) -> ModelCard:
+        keys = [label.key for label in self.labels]
+        if len(set(keys)) != len(keys):
+            raise ValueError("two labels have the same key")
+        return self
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and validate `card.json`.
+
+    Raises `CardError` where the file is missing, broken, or of another schema version.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise CardError(f"{path}: there is no card.", "Make the bundle: make train.") from None
+    except (ValueError, OSError) as error:
+        raise CardError(f"{path}: the card can't be read ({error}).", "Make the bundle again: make train.") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise CardError(
+            f"{path}: the card is of schema version {version}, this code reads version {SCHEMA_VERSION}.",
+            "Make the bundle again with this code: make train.",
+        )
+    try:
+        return ModelCard.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise CardError(f"{path}: {place}: {first['msg']}.", "Make the bundle again: make train.") from None
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write `card.json` by way of a temporary name, so that a reader never sees half a card."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
+    temporary.replace(path)

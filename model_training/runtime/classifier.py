@@ -1,0 +1,129 @@
+"""Pictures → answers: the one class that a handler, the bundle maker and the analysis all use."""
+
+from __future__ import annotations
+
+import base64
+import json
+import mimetypes
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from .card import ModelCard, read_card
+from .errors import BundleError, PictureError
+from .execution import choose_execution
+from .explain import Explainer, encode_heatmap
+from .network import load_network
+from .preprocess import read
+
+Answer = dict[str, object]
+
+
+class Classifier:
+    """A bundle, ready to answer."""
+
+    def __init__(self, card: ModelCard, bundle: Path, device: str) -> None:
+        self.card = card
+        self.bundle = bundle
+        network = load_network(card, bundle)
+        self.execute = choose_execution(card, bundle, network, device)
+        self.explainer = Explainer(network, device)
+        # Pillow releases the interpreter's lock while it decodes and resizes.
+        self.readers = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="read")
+
+    @classmethod
+    def load(cls, bundle: Path, device: str = "cpu") -> Classifier:
+        """`device`: `cpu` or `cuda:0`. Raises `CardError` or `BundleError`."""
+        return cls(read_card(bundle / "card.json"), bundle, device)
+
+    def answer(
+        self, pictures: Sequence[bytes | bytearray], explain: Sequence[bool] | None = None
+    ) -> list[Answer | PictureError]:
+        """Judge each picture by itself.
+
+        `pictures`: encoded files. `explain`: for each, whether a heatmap is wanted.
+        Returns one answer for each picture in order; for one that can't be read its `PictureError`.
+        `processing_time_ms` is the time that the picture's batch took, from bytes to answer.
+        """
+        started = time.perf_counter()
+        wanted = explain if explain is not None else [False] * len(pictures)
+        results: list[Answer | PictureError | np.ndarray] = list(self.readers.map(self._try_read, pictures))
+        readable = [index for index, result in enumerate(results) if isinstance(result, np.ndarray)]
+        if not readable:
+            return results  # type: ignore[return-value]
+        pixels = np.stack([results[index] for index in readable])  # type: ignore[misc]
+        probabilities = self.probabilities(pixels)
+        explanations = self._explain(pixels, probabilities, [wanted[index] for index in readable])
+        elapsed = round((time.perf_counter() - started) * 1000, 2)
+        for row, index in enumerate(readable):
+            results[index] = self._phrase(probabilities[row], elapsed) | explanations[row]
+        return results  # type: ignore[return-value]
+
+    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
+        """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
+        return softmax(self.execute(pixels), self.card.calibration.temperature)
+
+    def examples(self) -> list[dict[str, object]]:
+        """The bundle's example pictures with their answers, as the `describe: examples` call returns them."""
+        folder = self.bundle / "examples"
+        listed: list[dict[str, object]] = []
+        for example in self.card.examples:
+            try:
+                data = (folder / example.picture).read_bytes()
+                answer = json.loads((folder / f"{example.name}.json").read_text("utf-8"))
+            except (OSError, ValueError) as error:
+                raise BundleError(f"{folder / example.name}: {error}.", "Make the bundle again: make train.") from None
+            listed.append(
+                {
+                    "name": example.name,
+                    "label": example.label,
+                    "media_type": mimetypes.guess_type(example.picture)[0] or "image/jpeg",
+                    "data": base64.b64encode(data).decode("ascii"),
+                    "answer": answer,
+                }
+            )
+        return listed
+
+    def _try_read(self, data: bytes | bytearray) -> np.ndarray | PictureError:
+        try:
+            return read(data, self.card.preprocessing)
+        except PictureError as error:
+            return error
+
+    def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, wanted: Sequence[bool]) -> list[Answer]:
+        rows = [row for row, want in enumerate(wanted) if want]
+        explanations: list[Answer] = [{} for _ in wanted]
+        if rows:
+            classes = probabilities[rows].argmax(1)
+            for row, index, heatmap in zip(rows, classes, self.explainer.heatmaps(pixels[rows], classes), strict=True):
+                explanations[row] = {
+                    "explanation": {"class": self.card.labels[index].key} | encode_heatmap(heatmap),
+                }
+        return explanations
+
+    def _phrase(self, probabilities: np.ndarray, elapsed_ms: float) -> Answer:
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        return {
+            "class": self.card.labels[best].key,
+            "confidence": round(confidence, 6),
+            "processing_time_ms": elapsed_ms,
+            "probabilities": {
+                label.key: round(float(value), 6) for label, value in zip(self.card.labels, probabilities, strict=True)
+            },
+            "verdict": "sure" if confidence >= self.card.thresholds.sure else "unsure",
+            "model": self.card.name,
+            "version": self.card.version,
+        }
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities (N, classes) in float64 of logits (N, classes) divided by `temperature`."""
+    scaled = logits.astype(np.float64) / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    exponents = np.exp(scaled)
+    return exponents / exponents.sum(axis=1, keepdims=True)

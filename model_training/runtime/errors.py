@@ -1,0 +1,74 @@
+"""Every error that we raise on purpose, as one small tree.
+
+    HwapungError                 code, message, remedy, HTTP status
+    ├── PictureError             the picture that was sent can't be used
+    ├── CardError                a card that can't be read: broken, or of another schema version
+    ├── BundleError              a bundle whose files are missing or do not belong together
+    ├── RecipeError              a recipe with an unknown key or a value out of range
+    ├── DatasetError             a folder of pictures that can't be trained on
+    ├── WeightsError             pretrained weights that can't be had or do not fit
+    ├── CheckpointError          a run that can't be resumed
+    └── ServingError             TorchServe or an archive that can't be made or started
+"""
+
+from __future__ import annotations
+
+
+class HwapungError(Exception):
+    """A fault that the person at the other end can mend.
+
+    `code` is stable and made for programs; `message` names the thing that is wrong; `remedy` says what to do about it.
+    `status` is the HTTP status of an answer that carries this error.
+    """
+
+    code = "error"
+    status = 500
+
+    def __init__(self, message: str, remedy: str, *, code: str | None = None, status: int | None = None) -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+        if code is not None:
+            self.code = code
+        if status is not None:
+            self.status = status
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}"
+
+    def as_answer(self) -> dict[str, dict[str, str]]:
+        """The one JSON shape of an error: `{"error": {"code", "message", "remedy"}}`."""
+        return {"error": {"code": self.code, "message": self.message, "remedy": self.remedy}}
+
+
+class PictureError(HwapungError):
+    code = "bad_picture"
+    status = 400
+
+
+class CardError(HwapungError):
+    code = "bad_card"
+
+
+class BundleError(HwapungError):
+    code = "bad_bundle"
+
+
+class RecipeError(HwapungError):
+    code = "bad_recipe"
+
+
+class DatasetError(HwapungError):
+    code = "bad_dataset"
+
+
+class WeightsError(HwapungError):
+    code = "bad_weights"
+
+
+class CheckpointError(HwapungError):
+    code = "bad_checkpoint"
+
+
+class ServingError(HwapungError):
+    code = "bad_serving"

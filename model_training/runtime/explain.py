@@ -1,0 +1,66 @@
+"""Where in the picture the network saw its class: Grad-CAM (Selvaraju et al. 2017) as a small transparent PNG."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import torch
+from PIL import Image
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
+
+from .network import ClassificationNetwork
+
+METHOD = "grad-cam"
+SIDE = 112  # pixels: the maps of a 224×224 network are 7×7, so more would carry nothing
+
+_COLOURS = (np.asarray(matplotlib.colormaps["inferno"](np.arange(256)))[:, :3] * 255).astype(np.uint8)
+
+
+def last_feature_layer(network: ClassificationNetwork) -> nn.Module:
+    """The layer whose maps are weighed: the deepest that timm lists among the backbone's features."""
+    return network.backbone.get_submodule(network.backbone.feature_info[-1]["module"])
+
+
+class Explainer:
+    """Heatmaps by the torch network; gradients need it even where prediction runs elsewhere."""
+
+    def __init__(self, network: ClassificationNetwork, device: str) -> None:
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval()
+
+    def heatmaps(self, pixels: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+        """`pixels`: uint8 (N, height, width, 3); `classes`: the class to explain, one a picture.
+
+        Returns float32 (N, height, width) in 0…1, each map scaled to its own maximum; zeros where nothing spoke for it.
+        """
+        batch = torch.from_numpy(pixels).to(self.device)
+        # Normalised before the library sees it: it wants a float input that can carry a gradient.
+        normalised = self.network.normalise(batch).detach()
+        with GradCAM(self.network.backbone, [last_feature_layer(self.network)]) as cam:
+            maps = cam(normalised, [ClassifierOutputTarget(int(index)) for index in classes])
+        return np.nan_to_num(maps).astype(np.float32)
+
+
+def encode_heatmap(heatmap: np.ndarray) -> dict[str, object]:
+    """float (height, width) in 0…1 → the answer's `explanation` keys: an RGBA PNG whose opacity is the activation."""
+    grey = Image.fromarray((np.clip(heatmap, 0, 1) * 255).astype(np.uint8))
+    height, width = heatmap.shape
+    scale = min(1.0, SIDE / max(height, width))
+    grey = grey.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BILINEAR)
+    levels = np.asarray(grey)
+    picture = Image.fromarray(np.dstack([_COLOURS[levels], levels]))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return {
+        "method": METHOD,
+        "media_type": "image/png",
+        "width": picture.width,
+        "height": picture.height,
+        "data": base64.b64encode(buffer.getvalue()).decode("ascii"),
+    }
