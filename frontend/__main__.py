@@ -1,0 +1,11 @@
+"""`python -m frontend` runs the front end under gunicorn; further arguments go to gunicorn."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+configuration = Path(__file__).with_name("gunicorn.conf.py")
+# A fresh process: gunicorn.conf.py must set the metrics' directory before anything of the front end is imported.
+os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", str(configuration), *sys.argv[1:]])

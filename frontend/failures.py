@@ -1,0 +1,59 @@
+"""Every error as an answer: JSON under /api, a part of a page for a script, a page for everybody else."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from . import errors, metrics
+from .errors import FrontEndError
+from .settings import Settings
+from .uploads import discard_rest
+from .views import wants_fragment
+
+logger = logging.getLogger(__name__)
+
+
+def answer_error(error: FrontEndError) -> Response:
+    """An error as JSON under /api, as a page elsewhere."""
+    if request.path.startswith("/api/"):
+        response = jsonify(error.as_answer())
+    elif wants_fragment():
+        response = make_response(render_template("_result.html", error=error, answer=None, shown=None))
+    else:
+        response = make_response(render_template("error.html", error=error))
+    response.status_code = error.status
+    return finish(response, error)
+
+
+def finish(response: Response, error: FrontEndError) -> Response:
+    metrics.ERRORS.labels(error.code).inc()
+    if error.status in errors.RETRY_AFTER:
+        response.headers["Retry-After"] = str(errors.RETRY_AFTER[error.status])
+    if error.status in (413, 415) or error.code == "unknown_model":
+        discard_rest(request, response)
+    return response
+
+
+def answer_exception(error: Exception) -> Response:
+    """Errors of Flask and Werkzeug, and our own mistakes, in the same shape."""
+    settings: Settings = current_app.extensions["settings"]
+    if isinstance(error, NotFound):
+        return answer_error(errors.not_found(request.path))
+    if isinstance(error, MethodNotAllowed):
+        response = answer_error(errors.wrong_method(request.method, " or ".join(sorted(error.valid_methods or ()))))
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response
+    if isinstance(error, RequestEntityTooLarge):
+        return answer_error(errors.picture_too_large(settings.max_upload_bytes))
+    if isinstance(error, HTTPException) and error.code and error.code < 500:
+        return error.get_response() if error.code < 400 else answer_error(errors.broken_upload())
+    logger.exception("%s %s", request.method, request.path)
+    return answer_error(FrontEndError(500, "internal_error", "Something went wrong in the front end.", "Try again later."))
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(FrontEndError, answer_error)
+    app.register_error_handler(Exception, answer_exception)

@@ -1,0 +1,26 @@
+"""At most so many predictions a time from one address. Off unless it is set: then a request pays nothing for it."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+from flask_limiter import Limiter, RequestLimit
+from flask_limiter.util import get_remote_address
+
+from . import errors
+from .settings import Settings
+
+#: Views that make the model work. They share one count.
+LIMITED = ("api.predict", "api.explain", "pages.ask")
+
+
+def _refuse(limit: RequestLimit) -> Response:
+    raise errors.too_many_requests(str(limit.limit))
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    if not settings.rate_limit:
+        return
+    limiter = Limiter(get_remote_address, app=app, storage_uri=settings.rate_limit_storage, on_breach=_refuse)
+    share = limiter.shared_limit(settings.rate_limit, scope="predictions")
+    for endpoint in LIMITED:
+        app.view_functions[endpoint] = share(app.view_functions[endpoint])

@@ -1,0 +1,112 @@
+"""The only module that knows TorchServe: its inference API, its faults, and the header by which a model describes itself.
+
+Pictures are forwarded as the raw bytes that came in, over pooled connections, and answers are handed back as the bytes
+that came out. urllib3's pool is documented to be safe between threads, which requests' Session is not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any, NamedTuple
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
+
+from . import errors
+from .metrics import MODEL_SECONDS
+from .settings import Settings
+
+#: How every error answer of our own handlers begins; TorchServe's own begin with "code".
+OWN_ERROR = re.compile(rb'\s*\{\s*"error"')
+
+
+class Reply(NamedTuple):
+    """What the model answered: JSON bytes, with 200 or with the status of the handler's own error."""
+
+    status: int
+    body: bytes
+
+
+class ModelServer:
+    """A TorchServe inference API.
+
+    Each method raises `ModelServerError`: `model_down`, `model_starting`, `model_busy`, `model_failed`,
+    `model_too_slow`; or `RequestError` where TorchServe refuses the request before the handler sees it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._answer_timeout = settings.answer_timeout
+        self._max_upload_bytes = settings.max_upload_bytes
+        self._last_answer: dict[str, float] = {}
+        self._pool = urllib3.connection_from_url(
+            settings.model_server_url,
+            maxsize=settings.threads,
+            block=False,
+            timeout=urllib3.Timeout(connect=settings.connect_timeout, read=settings.answer_timeout),
+            retries=False,
+        )
+
+    def predict(self, model: str, picture: bytes) -> Reply:
+        """Classify a picture."""
+        return self._ask(model, f"/predictions/{model}", picture, {"Content-Type": "application/octet-stream"})
+
+    def explain(self, model: str, picture: bytes) -> Reply:
+        """Classify a picture and say, as a heatmap, what the answer rests on."""
+        return self._ask(model, f"/explanations/{model}", picture, {"Content-Type": "application/octet-stream"})
+
+    def card(self, model: str) -> dict[str, Any]:
+        """The model's card, as its handler gives it (schema version 1)."""
+        return self._describe(model, "True")["card"]
+
+    def examples(self, model: str) -> list[dict[str, Any]]:
+        """The model's example pictures with their explained answers."""
+        return self._describe(model, "examples")["examples"]
+
+    def _describe(self, model: str, what: str) -> dict[str, Any]:
+        reply = self._ask(model, f"/predictions/{model}", b"", {"describe": what})
+        try:
+            content = json.loads(reply.body)
+        except ValueError:
+            raise errors.model_failed(model) from None
+        if reply.status != 200 or not isinstance(content, dict) or not ({"card", "examples"} & content.keys()):
+            raise errors.model_failed(model)
+        return content
+
+    def _ask(self, model: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        try:
+            with MODEL_SECONDS.labels(model).time():
+                response = self._send(path, body, headers)
+        except (NewConnectionError, ConnectTimeoutError):
+            raise errors.model_down() from None
+        except ReadTimeoutError:
+            raise errors.model_too_slow(model, self._answer_timeout) from None
+        except (HTTPError, OSError):
+            raise errors.model_failed(model) from None
+        if response.status == 200 or OWN_ERROR.match(response.data):
+            self._last_answer[model] = time.monotonic()
+            return Reply(response.status, response.data)
+        raise self._fault(model, response.status, response.data)
+
+    def _send(self, path: str, body: bytes, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        """Send once, and once more where a kept connection turns out to be closed: a prediction changes nothing."""
+        try:
+            return self._pool.urlopen("POST", path, body=body, headers=headers)
+        except ProtocolError:
+            return self._pool.urlopen("POST", path, body=body, headers=headers)
+
+    def _fault(self, model: str, status: int, content: bytes) -> errors.FrontEndError:
+        """TorchServe's own error answers, `{"code", "type", "message"}`, as ours.
+
+        503 with `InternalServerException` is a handler that raised. 503 with `ServiceUnavailableException` says that no
+        worker is ready and that the queue is full in the same words; a model that has just answered is busy.
+        """
+        if status == 404:
+            return errors.model_starting(model)
+        if status == 413:
+            return errors.picture_too_large(self._max_upload_bytes)
+        if status == 503 and b"ServiceUnavailableException" in content:
+            silence = time.monotonic() - self._last_answer.get(model, -self._answer_timeout)
+            return errors.model_busy(model) if silence < self._answer_timeout else errors.model_starting(model)
+        return errors.model_failed(model)

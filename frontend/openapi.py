@@ -1,0 +1,180 @@
+"""The OpenAPI 3.1 document of the API, made from the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .settings import Settings
+
+Json = dict[str, Any]
+
+PROBABILITY: Json = {"type": "number", "minimum": 0, "maximum": 1}
+TEXT: Json = {"type": "object", "required": ["en", "ko"], "properties": {"en": {"type": "string"}, "ko": {"type": "string"}}}
+
+ERROR: Json = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "remedy"],
+            "properties": {
+                "code": {"type": "string", "description": "stable, for programs"},
+                "message": {"type": "string", "description": "what is wrong"},
+                "remedy": {"type": "string", "description": "what to do about it"},
+            },
+        }
+    },
+}
+
+ANSWER: Json = {
+    "type": "object",
+    "required": ["class", "confidence", "processing_time_ms", "probabilities", "verdict", "model", "version"],
+    "properties": {
+        "class": {"type": "string"},
+        "confidence": PROBABILITY,
+        "processing_time_ms": {"type": "number", "minimum": 0},
+        "probabilities": {"type": "object", "additionalProperties": PROBABILITY},
+        "verdict": {"enum": ["sure", "unsure", "unknown"]},
+        "model": {"type": "string"},
+        "version": {"type": "string"},
+    },
+}
+
+EXPLAINED_ANSWER: Json = {
+    "allOf": [
+        {"$ref": "#/components/schemas/Answer"},
+        {
+            "type": "object",
+            "required": ["explanation"],
+            "properties": {
+                "explanation": {
+                    "type": "object",
+                    "description": "A transparent picture that lies over the whole upright picture, stretched to its size.",
+                    "required": ["method", "class", "media_type", "width", "height", "data"],
+                    "properties": {
+                        "method": {"type": "string"},
+                        "class": {"type": "string"},
+                        "media_type": {"type": "string"},
+                        "width": {"type": "integer"},
+                        "height": {"type": "integer"},
+                        "data": {"type": "string", "contentEncoding": "base64"},
+                    },
+                }
+            },
+        },
+    ]
+}
+
+MODELS: Json = {
+    "type": "object",
+    "required": ["models"],
+    "properties": {
+        "models": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "version": {"type": "string"},
+                    "title": TEXT,
+                    "summary": TEXT,
+                    "labels": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["key", "title"],
+                            "properties": {"key": {"type": "string"}, "title": TEXT},
+                        },
+                    },
+                    "error": {"type": "string", "description": "why the model's card can't be had now"},
+                },
+            },
+        }
+    },
+}
+
+#: status → codes
+ERRORS = {
+    "400": "empty_body, broken_upload, not_a_picture, broken_picture",
+    "404": "unknown_model",
+    "413": "picture_too_large",
+    "415": "unsupported_body",
+    "429": "too_many_requests",
+    "502": "model_failed",
+    "503": "model_starting, model_busy, model_down",
+    "504": "model_too_slow",
+}
+
+
+def _json(description: str, schema: str) -> Json:
+    return {"description": description, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+
+
+def _errors(*statuses: str) -> Json:
+    return {status: _json(ERRORS[status], "Error") for status in statuses}
+
+
+def _question(summary: str, operation: str, schema: str, limit: int) -> Json:
+    raw: Json = {"schema": {"type": "string", "format": "binary"}}
+    form: Json = {
+        "schema": {"type": "object", "required": ["data"], "properties": {"data": {"type": "string", "format": "binary"}}}
+    }
+    return {
+        "summary": summary,
+        "operationId": operation,
+        "parameters": [{"$ref": "#/components/parameters/name"}],
+        "requestBody": {
+            "required": True,
+            "description": f"A JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF of at most {limit} bytes.",
+            "content": {"image/*": raw, "application/octet-stream": raw, "multipart/form-data": form},
+        },
+        "responses": {"200": _json("The answer", schema), **_errors(*ERRORS)},
+    }
+
+
+def describe_api(settings: Settings) -> Json:
+    """Return the document as a JSON object."""
+    unavailable = ("502", "503", "504")
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Hwapung",
+            "version": "1",
+            "description": "Tells a picture's manner and shows where in the picture the answer rests.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/api/v1"}],
+        "paths": {
+            "/models": {
+                "get": {"summary": "The models on offer", "operationId": "models", "responses": {"200": _json("The models", "Models")}}
+            },
+            "/models/{name}": {
+                "get": {
+                    "summary": "A model's card: labels, preprocessing, figures, data, provenance",
+                    "operationId": "card",
+                    "parameters": [{"$ref": "#/components/parameters/name"}],
+                    "responses": {"200": _json("The card", "Card"), **_errors("404", *unavailable)},
+                }
+            },
+            "/models/{name}/predict": {
+                "post": _question("Classify a picture", "predict", "Answer", settings.max_upload_bytes)
+            },
+            "/models/{name}/explain": {
+                "post": _question("Classify a picture and add a heatmap", "explain", "ExplainedAnswer", settings.max_upload_bytes)
+            },
+        },
+        "components": {
+            "parameters": {
+                "name": {"name": "name", "in": "path", "required": True, "schema": {"enum": list(settings.models)}}
+            },
+            "schemas": {
+                "Answer": ANSWER,
+                "ExplainedAnswer": EXPLAINED_ANSWER,
+                "Models": MODELS,
+                "Card": {"type": "object", "required": ["schema_version", "name", "version", "labels"]},
+                "Error": ERROR,
+            },
+        },
+    }

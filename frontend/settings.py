@@ -1,0 +1,73 @@
+"""Settings of the front end: environment variables that begin with HWAPUNG_, typed and checked when the process starts.
+
+The table in frontend/README.md documents every one of them; a test keeps the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Language = Literal["en", "ko"]
+
+
+class SettingsError(Exception):
+    """A setting that can't be used: one line that names the variable."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with its default. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="HWAPUNG_", frozen=True)
+
+    model_server_url: str = Field("http://127.0.0.1:8080", pattern=r"^https?://[^/]+$")
+    models: Annotated[tuple[str, ...], NoDecode] = Field(("landscape",), min_length=1)
+    languages: Annotated[tuple[Language, ...], NoDecode] = Field(("en", "ko"), min_length=1)
+
+    max_upload_bytes: int = Field(20 * 2**20, ge=1024)
+    upload_timeout: float = Field(120, gt=0)
+    connect_timeout: float = Field(2, gt=0)
+    answer_timeout: float = Field(30, gt=0)
+    catalogue_seconds: float = Field(60, ge=0)
+    readiness_seconds: float = Field(5, ge=0)
+
+    rate_limit: str = Field("", description="limits' notation, for example 60/minute; empty: no limit")
+    rate_limit_storage: str = "memory://"
+    trusted_proxies: int = Field(0, ge=0)
+
+    bind: str = "127.0.0.1:8000"
+    workers: int = Field(2, ge=1)
+    threads: int = Field(16, ge=1)
+    keep_alive: int = Field(75, ge=1)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    access_log: bool = False
+
+    @field_validator("models", "languages", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _are_model_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not name.replace("_", "").isalnum() or not name.isascii():
+                raise ValueError(f"“{name}” is not the name of a model")
+        return names
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises `SettingsError` with one line that names the variable that can't be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "HWAPUNG_" + str(first["loc"][0]).upper()
+        raise SettingsError(f"{variable}: {first['msg']} (it is {first['input']!r}).") from None

@@ -1,0 +1,70 @@
+"""A request's picture: the raw body, or one part of a multipart form."""
+
+from __future__ import annotations
+
+import time
+from typing import IO
+
+from flask import Request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.wrappers import Response
+
+from . import errors
+
+PARTS = ("data", "file")
+
+#: What a client still sends after an early refusal is thrown away for so long: one that is cut off in the middle of
+#: sending never reads the answer.
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 128 * 2**20
+
+
+def read_picture(request: Request, limit: int) -> bytes:
+    """Return the bytes of the picture that a request carries, at most `limit` of them.
+
+    Raises `RequestError`: `empty_body`, `broken_upload`, `picture_too_large`, `unsupported_body`.
+    """
+    media_type = request.mimetype
+    try:
+        if media_type.startswith("image/") or media_type in ("application/octet-stream", ""):
+            picture = request.get_data(cache=False)
+        elif media_type == "multipart/form-data":
+            picture = _read_part(request)
+        else:
+            raise errors.unsupported_body(media_type)
+    except RequestEntityTooLarge:
+        raise errors.picture_too_large(limit) from None
+    except (BadRequest, OSError):
+        raise errors.broken_upload() from None
+    if len(picture) > limit:
+        raise errors.picture_too_large(limit)
+    if not picture:
+        raise errors.empty_body()
+    return picture
+
+
+def _read_part(request: Request) -> bytes:
+    for name in PARTS:
+        if name in request.files:
+            return request.files[name].read()
+    return b""
+
+
+def discard_rest(request: Request, response: Response) -> Response:
+    """Once the answer is out, read and forget what the client is still sending, within bounds."""
+    body: IO[bytes] = request.environ["wsgi.input"]
+
+    def discard() -> None:
+        deadline = time.monotonic() + LINGER_SECONDS
+        left = LINGER_BYTES
+        try:
+            while left > 0 and time.monotonic() < deadline:
+                piece = body.read(2**16)
+                if not piece:
+                    return
+                left -= len(piece)
+        except Exception:  # the client went away or sent no proper body: there is nobody left to answer
+            return
+
+    response.call_on_close(discard)
+    return response

@@ -1,0 +1,113 @@
+"""How numbers, texts and answers look on a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, request
+from flask_babel import format_date, format_decimal, format_percent
+
+from . import wording
+from .catalogue import Model
+from .languages import NAMES, language
+
+
+@dataclass(frozen=True)
+class Row:
+    """One class of an answer; `probability` is in 0…1."""
+
+    key: str
+    title: str
+    probability: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """An answer as the page shows it. `heatmap` is a data URI of a transparent picture, or None."""
+
+    title: str
+    confidence: float
+    verdict: str
+    milliseconds: float
+    rows: tuple[Row, ...]
+    heatmap: str | None
+    method: str | None
+    precomputed: bool = False
+    true_title: str | None = None
+
+
+def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> AnswerView:
+    """Turn a model's JSON answer into what the page shows, most probable class first."""
+    explanation = answer.get("explanation")
+    rows = (
+        Row(key, title_of(model, key), probability, key == answer["class"])
+        for key, probability in answer["probabilities"].items()
+    )
+    return AnswerView(
+        title=title_of(model, answer["class"]),
+        confidence=answer["confidence"],
+        verdict=answer["verdict"],
+        milliseconds=answer["processing_time_ms"],
+        rows=tuple(sorted(rows, key=lambda row: -row.probability)),
+        heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
+        method=explanation["method"] if explanation else None,
+        precomputed=true_label is not None,
+        true_title=title_of(model, true_label) if true_label is not None else None,
+    )
+
+
+def wants_fragment() -> bool:
+    """Whether a script asks for the answer alone."""
+    return "X-Fragment" in request.headers
+
+
+def title_of(model: Model, key: str) -> str:
+    """The title of a class in the page's language."""
+    return model.title_of(key, language())
+
+
+def percent(value: float) -> str:
+    """0…1 as a percentage with one decimal. What is not quite certain is never shown as 100% or 0%."""
+    if 0.9995 <= value < 1:
+        return f"> {format_percent(0.999, '#,##0.0%')}"
+    if 0 < value < 0.0005:
+        return f"< {format_percent(0.001, '#,##0.0%')}"
+    return str(format_percent(value, "#,##0.0%"))
+
+
+def number(value: float, digits: int = 0) -> str:
+    """A number in the page's language with at most so many decimals."""
+    return str(format_decimal(value, "#,##0." + "#" * digits if digits else "#,##0"))
+
+
+def day(moment: str) -> str:
+    """An ISO 8601 moment as a date; as it is where it is none."""
+    try:
+        return str(format_date(datetime.fromisoformat(moment), "long"))
+    except ValueError:
+        return moment
+
+
+def text(texts: dict[str, str]) -> str:
+    """A card's text in the page's language."""
+    return texts[language()]
+
+
+def named(names: dict[str, object], key: str) -> str:
+    """A translated name, or the key itself in words."""
+    return str(names.get(key) or key.replace("_", " "))
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(percent=percent, number=number, day=day, text=text)
+    app.jinja_env.globals.update(
+        language=language,
+        language_names=NAMES,
+        config_languages=app.extensions["settings"].languages,
+        title_of=title_of, named=named, wording=wording
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
