@@ -1,14 +1,14 @@
 """Every error that we raise on purpose, as one small tree.
 
-    HwapungError                 code, message, remedy, HTTP status
-    ├── PictureError             the picture that was sent can't be used
-    ├── CardError                a card that can't be read: broken, or of another schema version
-    ├── BundleError              a bundle whose files are missing or do not belong together
-    ├── RecipeError              a recipe with an unknown key or a value out of range
-    ├── DatasetError             a folder of pictures that can't be trained on
-    ├── WeightsError             pretrained weights that can't be had or do not fit
-    ├── CheckpointError          a run that can't be resumed
-    └── ServingError             TorchServe or an archive that can't be made or started
+HwapungError                 code, message, remedy, HTTP status
+├── PictureError             the picture that was sent can't be used
+├── CardError                a card that can't be read: broken, or of another schema version
+├── BundleError              a bundle whose files are missing or do not belong together
+├── RecipeError              a recipe with an unknown key or a value out of range
+├── DatasetError             a folder of pictures that can't be trained on
+├── WeightsError             pretrained weights that can't be had or do not fit
+├── CheckpointError          a run that can't be resumed
+└── ServingError             TorchServe or an archive that can't be made or started
 """
 
 from __future__ import annotations

@@ -55,7 +55,9 @@ class OpenVINOExecution:
             )
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
-            raise BundleError(f"{model}: OpenVINO can't load the network ({reason}).", "Make the bundle again: make train.") from None
+            raise BundleError(
+                f"{model}: OpenVINO can't load the network ({reason}).", "Make the bundle again: make train."
+            ) from None
         self.classes = compiled.output(0).partial_shape[1].get_length()
         self.queue = openvino.AsyncInferQueue(compiled)
         self.queue.set_callback(_store)

@@ -68,7 +68,9 @@ def decode(data: bytes | bytearray | memoryview, *, at_least: int | None = None)
         raise
     except Image.UnidentifiedImageError:
         raise PictureError(
-            "This is not a picture that can be read.", "Send a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.", code="not_a_picture"
+            "This is not a picture that can be read.",
+            "Send a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.",
+            code="not_a_picture",
         ) from None
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, EOFError, … for broken files
         reason = " ".join(str(error).split())[:120]

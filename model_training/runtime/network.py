@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import timm
-
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -36,7 +35,9 @@ def create_backbone(name: str, classes: int, size: tuple[int, int]) -> nn.Module
         return timm.create_model(name, pretrained=False, **arguments)
     except RuntimeError:
         near = ", ".join(timm.list_models(f"*{name.split('.')[0][:6]}*")[:5]) or "resnet18, mobilenetv2_100"
-        raise WeightsError(f"There is no backbone {name!r}.", f"Choose one that timm has, for example {near}.") from None
+        raise WeightsError(
+            f"There is no backbone {name!r}.", f"Choose one that timm has, for example {near}."
+        ) from None
 
 
 def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
@@ -49,7 +50,9 @@ def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
         raise BundleError(f"{path}: the weights are missing.", "Make the bundle again: make train.") from None
     except Exception as error:
         reason = str(error).splitlines()[0]
-        raise BundleError(f"{path}: the weights do not fit the card ({reason}).", "Make the bundle again: make train.") from None
+        raise BundleError(
+            f"{path}: the weights do not fit the card ({reason}).", "Make the bundle again: make train."
+        ) from None
     return network.eval()
 
 
@@ -58,10 +61,9 @@ def save_weights(network: ClassificationNetwork, path: Path) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in network.backbone.state_dict().items()}
     temporary = path.with_name(path.name + ".part")
     save_file(state, temporary)
+    temporary.chmod(0o644)  # the library writes it for its owner only
     temporary.replace(path)
 
 
 def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-

@@ -6,7 +6,6 @@ A picture is fitted to the network's size in uint8; scaling and normalisation ha
 
 from __future__ import annotations
 
-
 import numpy as np
 import torch
 from PIL import Image
@@ -53,5 +52,3 @@ class Normalise(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """`pixels`: uint8 (N, height, width, 3), 0…255. Returns float (N, 3, height, width), channels last in memory."""
         return (pixels.permute(0, 3, 1, 2).to(self.mean.dtype) - self.mean) * self.scale
-
-

@@ -1,0 +1,79 @@
+"""`python -m model_training train RECIPE --data FOLDER [key=value …]` and `python -m model_training draw FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .progress import console, follow
+from .runtime.errors import HwapungError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example training.epochs=3")] = None,
+    data: Annotated[Path | None, typer.Option(help="folder of pictures; drawn by program if not given")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto, with :N for N processes")] = "auto",
+    build: Annotated[Path, typer.Option(help="where runs, caches and bundles go")] = Path("build"),
+) -> None:
+    """Train a recipe on a folder of pictures and leave its bundle in BUILD/bundles."""
+    # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
+    from .bundle import make_bundle
+    from .prepare import describe, prepare
+    from .recipe import load_recipe
+    from .train import start_fabric
+    from .train import train as run_training
+
+    chosen = load_recipe(recipe, overrides or [])
+    fabric = start_fabric(device)
+    fabric.launch()
+    first = fabric.is_global_zero
+    if data is None:
+        data = build / "data" / "procedural"
+        if first:
+            draw(data)
+    with fabric.rank_zero_first():  # the others find the cache filled
+        prepared = prepare(chosen, data, build / "cache", quiet=not first)
+    if first:
+        console.print(describe(prepared))
+    trained = run_training(chosen, prepared, build / "runs", fabric)
+    if first:
+        bundle = make_bundle(chosen, prepared, trained, build / "bundles")
+        console.print(f"Best epoch {trained.best.epoch}: validation accuracy {trained.best.validation_accuracy:.4f}.")
+        console.print(f"Run: {trained.folder}")
+        console.print(f"Bundle: {bundle}")
+
+
+@app.command()
+def draw(
+    folder: Annotated[Path, typer.Argument(help="where the pictures go")],
+    kinds: Annotated[str, typer.Option(help="comma-separated: china, japan, korea")] = "china,japan",
+    count: Annotated[int, typer.Option(help="pictures of each kind", min=5)] = 120,
+    seed: int = 0,
+) -> None:
+    """Draw a dataset of ink-wash and woodblock landscapes by program."""
+    from .datasets.procedural import write_dataset
+
+    with follow("Drawing landscapes") as step:
+        write_dataset(folder, tuple(kinds.split(",")), count, seed, step.update)
+
+
+def main() -> None:
+    try:
+        app()
+    except HwapungError as error:
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.print("Interrupted. Run the same command to go on from the last whole epoch.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

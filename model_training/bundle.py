@@ -1,0 +1,179 @@
+"""Trained network → bundle: weights, fast form, figures, examples and the card that ties them together."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .calibration import choose_thresholds, fit_temperature
+from .figures import measure, measure_classes
+from .prepare import Prepared
+from .progress import follow
+from .recipe import Recipe
+from .runtime.card import Agreement, Example, FastForm, Label, ModelCard, Network, Provenance, Text, write_card
+from .runtime.classifier import Classifier, softmax
+from .runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from .runtime.image import decode
+from .runtime.network import count_parameters, save_weights
+from .train import Trained
+
+EXAMPLES_A_CLASS = 3
+EXAMPLE_SIDE = 512
+LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
+_BATCH = 64
+_AGREEMENT_PICTURES = 256
+
+
+def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
+    """Write `bundles/<name>/`; the previous bundle stays until the new one is whole. Returns its folder."""
+    bundles.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".{recipe.name}-", dir=bundles))
+    try:
+        _fill(stage, recipe, prepared, trained)
+        stage.chmod(0o755)
+        return _put_in_place(stage, bundles / recipe.name)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> None:
+    validation, test = prepared.rows["validation"], prepared.rows["test"]
+    torch_form = TorchExecution(trained.network, "cpu")
+    with follow("Packing") as step:
+        total = 5
+        save_weights(trained.network, stage / "weights.safetensors")
+        step.update(1, total, "weights")
+        export_openvino(trained.network, np.ascontiguousarray(prepared.pixels[test[:2]]), stage / "network.xml")
+        fast_form = OpenVINOExecution(stage / "network.xml")
+        step.update(2, total, "OpenVINO form")
+        logits = {rows: run(fast_form, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
+        step.update(3, total, "figures")
+        sample = np.concatenate([test, validation])[:_AGREEMENT_PICTURES]
+        reference = run(torch_form, prepared.pixels, sample)
+        ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_PICTURES]
+        calibration = fit_temperature(logits["validation"], prepared.targets[validation])
+        thresholds = choose_thresholds(
+            softmax(logits["validation"], calibration.temperature), prepared.targets[validation]
+        )
+        keys = prepared.dataset.labels
+        predicted = logits["test"].argmax(1)
+        shutil.copyfile(trained.folder / "loss_accuracy.png", stage / "loss_accuracy.png")
+        shutil.copyfile(trained.folder / "metrics.json", stage / "metrics.json")
+        examples = _write_example_pictures(stage / "examples", prepared)
+        card = ModelCard(
+            name=recipe.name,
+            version=recipe.version,
+            title=recipe.title,
+            summary=recipe.summary,
+            limits=recipe.limits,
+            labels=tuple(Label(key=key, title=recipe.labels.get(key, Text(en=key, ko=key))) for key in keys),
+            preprocessing=recipe.preprocessing,
+            network=Network(backbone=recipe.network.backbone, parameters=count_parameters(trained.network)),
+            calibration=calibration,
+            thresholds=thresholds,
+            figures=(
+                *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
+                *measure(predicted, prepared.targets[test], "test", len(keys)),
+            ),
+            per_class=measure_classes(predicted, prepared.targets[test], keys),
+            fast_form=FastForm(file="network.xml", agreement=measure_agreement(reference, ours)),
+            data=prepared.provenance,
+            provenance=_provenance(recipe, trained),
+            examples=examples,
+            files=_hash_files(stage),
+        )
+        write_card(card, stage / "card.json")
+        step.update(4, total, "examples")
+        _answer_examples(stage, examples)
+        write_card(card.model_copy(update={"files": _hash_files(stage)}), stage / "card.json")
+        step.update(5, total, "done")
+
+
+def run(execution: Execution, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Logits (len(rows), classes) of the pictures in `rows`, batch by batch."""
+    return np.concatenate([execution(pixels[rows[start : start + _BATCH]]) for start in range(0, len(rows), _BATCH)])
+
+
+def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:
+    """How far one form's logits (N, classes) are from the reference's."""
+    return Agreement(
+        pictures=len(reference),
+        largest_logit_difference=float(np.abs(reference - other).max()),
+        same_class=float((reference.argmax(1) == other.argmax(1)).mean()),
+    )
+
+
+def _write_example_pictures(folder: Path, prepared: Prepared) -> tuple[Example, ...]:
+    """The first test pictures of each class: not chosen by how well the network does on them."""
+    folder.mkdir()
+    examples: list[Example] = []
+    test = prepared.rows["test"]
+    for number, key in enumerate(prepared.dataset.labels):
+        for row in test[prepared.targets[test] == number][:EXAMPLES_A_CLASS]:
+            name = f"example-{len(examples) + 1:02d}"
+            picture = decode(prepared.dataset.entries[row].path.read_bytes(), at_least=EXAMPLE_SIDE)
+            picture.thumbnail((EXAMPLE_SIDE, EXAMPLE_SIDE), Image.Resampling.LANCZOS)
+            picture.save(folder / f"{name}.jpg", quality=88)
+            examples.append(Example(name=name, picture=f"{name}.jpg", label=key))
+    return tuple(examples)
+
+
+def _answer_examples(bundle: Path, examples: tuple[Example, ...]) -> None:
+    classifier = Classifier.load(bundle)
+    pictures = [(bundle / "examples" / each.picture).read_bytes() for each in examples]
+    for example, picture in zip(examples, pictures, strict=True):
+        (answer,) = classifier.answer([picture], [True])
+        if isinstance(answer, Exception):
+            raise answer
+        (bundle / "examples" / f"{example.name}.json").write_text(json.dumps(answer, ensure_ascii=False), "utf-8")
+
+
+def _provenance(recipe: Recipe, trained: Trained) -> Provenance:
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        code=_git_commit(),
+        libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+        recipe=recipe.model_dump(mode="json"),
+        seconds=round(sum(each.seconds for each in trained.epochs), 1),
+        device=trained.device,
+    )
+
+
+def _git_commit() -> str:
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return described.stdout.strip()
+
+
+def _hash_files(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "card.json"
+    }
+
+
+def _put_in_place(stage: Path, target: Path) -> Path:
+    """Two renames: a folder can't be replaced in one."""
+    previous = target.with_name(f".{target.name}-previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    if target.exists():
+        target.rename(previous)
+    stage.rename(target)
+    shutil.rmtree(previous, ignore_errors=True)
+    return target

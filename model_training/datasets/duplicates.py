@@ -1,0 +1,66 @@
+"""Exact and near duplicates: which pictures are one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from .pictures import PictureStore
+
+#: Two pictures with close hashes are the same only if their 32×32 grey thumbnails also correlate this much: on line
+#: drawings perceptual hashes collide, since most of the page is white.
+LEAST_CORRELATION = 0.85
+
+_BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """`group`: int (N,), the same number for pictures that are one. `exact` and `near` count the superfluous copies."""
+
+    group: np.ndarray
+    exact: int
+    near: int
+
+
+def find_duplicates(store: PictureStore, rows: np.ndarray, distance: int) -> Duplicates:
+    """Group the pictures in `rows` by file hash, then by perceptual hash within `distance` bits.
+
+    Compares all pairs of 64-bit hashes block by block: 100,000 pictures are five thousand million popcounts, some
+    seconds, in flat memory.
+    """
+    _, same_file = np.unique(np.array([store.sha256[row] for row in rows]), return_inverse=True)
+    files = int(same_file.max()) + 1 if len(rows) else 0
+    pairs = [(i, j) for i, j in _close_pairs(store.hashes[rows], distance) if _look_alike(store, rows[i], rows[j])]
+    first = np.array([i for i, _ in pairs], np.int64)
+    second = np.array([j for _, j in pairs], np.int64)
+    edges = coo_matrix((np.ones(len(pairs), bool), (same_file[first], same_file[second])), shape=(files, files))
+    groups, group_of_file = connected_components(edges, directed=False)
+    return Duplicates(group=group_of_file[same_file], exact=len(rows) - files, near=files - groups)
+
+
+def _close_pairs(hashes: np.ndarray, distance: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, len(hashes), _BLOCK):
+        block = hashes[start : start + _BLOCK]
+        for other in range(start, len(hashes), _BLOCK):
+            bits = np.bitwise_count(block[:, None] ^ hashes[None, other : other + _BLOCK])
+            for i, j in zip(*np.nonzero(bits <= distance), strict=True):
+                if start + i < other + j:
+                    yield start + int(i), other + int(j)
+
+
+def _look_alike(store: PictureStore, first: int, second: int) -> bool:
+    one, other = _thumbnail(store.pixels[first]), _thumbnail(store.pixels[second])
+    spread = one.std() * other.std()
+    if spread == 0:  # two empty pages
+        return bool(np.array_equal(one, other))
+    return float(((one - one.mean()) * (other - other.mean())).mean() / spread) >= LEAST_CORRELATION
+
+
+def _thumbnail(pixels: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(pixels).convert("L").resize((32, 32)), np.float64)

@@ -1,0 +1,149 @@
+"""Every picture decoded and fitted once, into one memory-mapped file.
+
+Training reads it as often as it has epochs, memory stays flat however large the folder is, and a scan that was cut off
+goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagehash
+import numpy as np
+
+from ..runtime.card import Preprocessing
+from ..runtime.errors import DatasetError, PictureError
+from ..runtime.image import DECODER_VERSION, decode
+from ..runtime.preprocess import FIT_VERSION, fit
+from .folders import Dataset, Entry
+
+Progress = Callable[[int, int], None]  # done, total
+
+_CHUNK = 64  # pictures between two flushes of the index
+
+
+@dataclass(frozen=True)
+class PictureStore:
+    """Row i belongs to `dataset.entries[i]`.
+
+    `pixels`: uint8 (N, height, width, 3), memory-mapped; a row that could not be read is black.
+    `sha256`: of each file. `hashes`: uint64 (N,), perceptual. `errors`: row → what was wrong with the file.
+    """
+
+    pixels: np.ndarray
+    sha256: tuple[str, ...]
+    hashes: np.ndarray
+    errors: dict[int, str]
+
+
+def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, progress: Progress) -> PictureStore:
+    """Read a dataset's pictures, or take them from the cache folder.
+
+    The cache is keyed by each file's path, size and time, the preprocessing, and the versions of decoder and transform.
+    Raises `DatasetError` where the disk is full.
+    """
+    total = len(dataset.entries)
+    shape = (total, preprocessing.height, preprocessing.width, 3)
+    folder = cache / _key(dataset, preprocessing)
+    folder.mkdir(parents=True, exist_ok=True)
+    finished, partial, index = folder / "pixels.npy", folder / "pixels.npy.part", folder / "index.jsonl"
+    try:
+        if not finished.exists():
+            _scan(dataset.entries, preprocessing, shape, partial, index, progress)
+            partial.replace(finished)
+        rows = [json.loads(line) for line in index.read_text("utf-8").splitlines()]
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        needed = int(np.prod(shape)) / 2**30
+        raise DatasetError(
+            f"{folder}: the disk is full; the prepared pictures need {needed:.1f} GiB.",
+            "Free some space and run again.",
+        ) from None
+    return PictureStore(
+        pixels=np.load(finished, mmap_mode="r"),
+        sha256=tuple(row["sha256"] for row in rows),
+        hashes=np.array([int(row["hash"], 16) for row in rows], np.uint64),
+        errors={number: row["error"] for number, row in enumerate(rows) if row["error"]},
+    )
+
+
+def _scan(
+    entries: Sequence[Entry],
+    preprocessing: Preprocessing,
+    shape: tuple[int, ...],
+    partial: Path,
+    index: Path,
+    progress: Progress,
+) -> None:
+    done = len(index.read_bytes().splitlines()) if index.exists() and partial.exists() else 0
+    if done:
+        pixels = np.lib.format.open_memmap(partial, mode="r+")
+    else:
+        index.unlink(missing_ok=True)
+        pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+        # Claim the space now: writing to a hole of a mapped file on a full disk would kill the process.
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            with partial.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
+    progress(done, shape[0])
+    with index.open("a", encoding="utf-8") as lines, ThreadPoolExecutor(os.cpu_count()) as readers:
+        for start in range(done, shape[0], _CHUNK):
+            rows = range(start, min(start + _CHUNK, shape[0]))
+            read = readers.map(lambda row: _read(entries[row].path, preprocessing), rows)
+            written: list[str] = []
+            for row, (picture, facts) in zip(rows, read, strict=True):
+                pixels[row] = picture
+                written.append(json.dumps(facts) + "\n")
+                progress(row + 1, shape[0])
+            # Pixels reach the disk before the line that vouches for them.
+            pixels.flush()
+            lines.write("".join(written))
+            lines.flush()
+
+
+def _read(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray | int, dict[str, str]]:
+    facts = {"sha256": "", "hash": "0", "error": ""}
+    try:
+        data = path.read_bytes()
+        facts["sha256"] = hashlib.sha256(data).hexdigest()
+        picture = decode(data, at_least=max(preprocessing.height, preprocessing.width))
+        facts["hash"] = str(imagehash.phash(picture))
+        return fit(picture, preprocessing), facts
+    except PictureError as error:
+        facts["error"] = error.message
+    except OSError as error:
+        facts["error"] = error.strerror or str(error)
+    return 0, facts
+
+
+def _key(dataset: Dataset, preprocessing: Preprocessing) -> str:
+    digest = hashlib.sha256()
+    for line in _identity(dataset, preprocessing):
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:20]
+
+
+def _identity(dataset: Dataset, preprocessing: Preprocessing) -> Iterator[str]:
+    yield f"decoder {DECODER_VERSION} fit {FIT_VERSION} {preprocessing.fit} {preprocessing.height}×{preprocessing.width}\n"
+    for entry in dataset.entries:
+        status = entry.path.stat()
+        yield f"{entry.path.relative_to(dataset.root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n"
+
+
+def check_readable(dataset: Dataset, store: PictureStore, unreadable: str) -> np.ndarray:
+    """Rows that can be used, int64. With `unreadable="error"`, raises `DatasetError` naming the first that can't."""
+    if store.errors and unreadable == "error":
+        row, reason = next(iter(store.errors.items()))
+        more = f" and {len(store.errors) - 1} more" if len(store.errors) > 1 else ""
+        raise DatasetError(
+            f"{dataset.entries[row].path}{more}: {reason}", "Mend or remove it, or pass data.unreadable=skip."
+        )
+    return np.array([row for row in range(len(dataset.entries)) if row not in store.errors], np.int64)

@@ -1,0 +1,78 @@
+"""A network with the weights that a recipe asks for: downloaded, from a file, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import load_file
+
+from .recipe import Recipe
+from .runtime.errors import WeightsError
+from .runtime.network import ClassificationNetwork
+
+
+def make_network(recipe: Recipe, classes: int) -> ClassificationNetwork:
+    """The recipe's network with a fresh last layer of `classes` outputs.
+
+    The last layer is drawn from `training.seed`. Raises `WeightsError` where weights can't be had or do not fit.
+    """
+    torch.manual_seed(recipe.training.seed)
+    network = ClassificationNetwork(recipe.network.backbone, classes, recipe.preprocessing)
+    if recipe.network.pretrained is True:
+        _load(network, _download(recipe.network.backbone), f"the download of {recipe.network.backbone}")
+    elif isinstance(recipe.network.pretrained, str):
+        _load(network, _read(Path(recipe.network.pretrained)), recipe.network.pretrained)
+    return network
+
+
+def _download(backbone: str) -> dict[str, torch.Tensor]:
+    try:
+        return timm.create_model(backbone, pretrained=True).state_dict()
+    except Exception as error:  # every layer below has its own: httpx, urllib3, huggingface_hub, OSError
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"The pretrained weights of {backbone} could not be downloaded ({reason}).",
+            "Check the network; or give a file: network.pretrained=weights.safetensors; "
+            "or start from scratch: network.pretrained=false.",
+        ) from None
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: there is no such file of weights.", "Correct network.pretrained, or set it to true to download."
+        )
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+        return state.get("state_dict", state)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"{path}: the weights can't be read ({reason}).", "Give a .safetensors or .pth file."
+        ) from None
+
+
+def _load(network: ClassificationNetwork, state: dict[str, torch.Tensor], source: str) -> None:
+    """Take everything but the last layer, which is made for other classes."""
+    backbone = network.backbone
+    last = backbone.default_cfg["classifier"]
+    prefixes = tuple(f"{name}." for name in ([last] if isinstance(last, str) else last))
+    kept = {name: value for name, value in state.items() if not name.startswith(prefixes)}
+    try:
+        missing, unexpected = backbone.load_state_dict(kept, strict=False)
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise WeightsError(
+            f"{source}: the weights do not fit ({detail}).", "Set network.backbone to the network that they belong to."
+        ) from None
+    wrong = [name for name in missing if not name.startswith(prefixes)] + list(unexpected)
+    if wrong:
+        raise WeightsError(
+            f"{source}: the weights do not fit ({len(wrong)} names differ, first {wrong[0]!r}).",
+            "Set network.backbone to the network that they belong to.",
+        )

@@ -1,0 +1,66 @@
+"""How far a long step is and how long it will still take: a bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+console = Console(stderr=True, highlight=False)
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+class Step:
+    """Reports of one long step. `update(done, total)` may be called as often as one likes."""
+
+    def __init__(self, title: str, bar: Progress | None, *, quiet: bool = False) -> None:
+        self.title = title
+        self.bar = bar
+        self.quiet = quiet
+        self.task = bar.add_task(title, total=None) if bar else None
+        self.started = self.printed = time.monotonic()
+        self.first: int | None = None
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        if self.quiet:
+            return
+        if self.bar is not None and self.task is not None:
+            self.bar.update(self.task, completed=done, total=total, description=f"{self.title} {note}".rstrip())
+            return
+        now = time.monotonic()
+        if self.first is None:
+            self.first = done
+        if now - self.printed < _SECONDS_BETWEEN_LINES and done < total:
+            return
+        if done == total == self.first:  # nothing was left to do
+            return
+        self.printed = now
+        rate = (done - self.first) / max(now - self.started, 1e-9)
+        left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
+        console.print(f"{self.title}: {done}/{total}{left} {note}".rstrip())
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if not self.quiet:
+            (self.bar.console if self.bar else console).print(line)
+
+
+@contextmanager
+def follow(title: str, *, quiet: bool = False) -> Iterator[Step]:
+    """`with follow("Reading pictures") as step: step.update(done, total)`; `quiet` for all processes but the first."""
+    if quiet or not console.is_terminal:
+        yield Step(title, None, quiet=quiet)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        yield Step(title, bar)

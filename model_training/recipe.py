@@ -1,0 +1,176 @@
+"""The recipe: what a product is and how it is trained, in strict YAML.
+
+One product differs from another by its recipe, not by its code. An unknown key is an error that names the nearest known
+one, and every value can be overridden by its dotted name: `network.backbone=mobilenetv2_100`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .runtime.card import Preprocessing, Text
+from .runtime.errors import RecipeError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Split(Section):
+    """How one folder per class is divided. Given `train/val/test` folders are used as they are."""
+
+    validation: float = Field(0.2, gt=0, lt=0.5)
+    test: float = Field(0.2, gt=0, lt=0.5)
+    seed: int = 0
+
+
+class Data(Section):
+    name: Text | None = Field(None, description="what the card calls the pictures; the folder's name if unset")
+    split: Split = Split()
+    near_duplicate_distance: int = Field(
+        8, ge=0, le=16, description="bits of 64 in which the perceptual hashes of near duplicates may differ"
+    )
+    unreadable: Literal["error", "skip"] = Field("error", description="what to do about a file that can't be decoded")
+
+
+class Augmentation(Section):
+    """Applied to training pictures only."""
+
+    horizontal_flip: float = Field(0.5, ge=0, le=1, description="probability")
+
+
+class Network(Section):
+    backbone: str = Field("resnet18", description="a timm name")
+    pretrained: bool | str = Field(True, description="true downloads, a path loads a file, false starts from scratch")
+
+
+class Training(Section):
+    loss: Literal["cross_entropy"] = "cross_entropy"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(0.001, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to zero at the last step")
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
+    seed: int = 0
+
+
+class Recipe(Section):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: str = Field("1.0", pattern=r"^[0-9][0-9A-Za-z.\-]*$")
+    title: Text
+    summary: Text
+    limits: Text
+    labels: dict[str, Text] = Field(
+        default_factory=dict, description="class folder → title; a folder without one is its own title"
+    )
+    data: Data = Data()
+    preprocessing: Preprocessing
+    augmentation: Augmentation = Augmentation()
+    network: Network = Network()
+    training: Training = Training()
+
+
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe by its name under `recipes/` or by a file's path, then apply `key=value` overrides.
+
+    A recipe that says `extends: other` holds only what differs from the other.
+
+    Values are read as YAML (`false`, `3`, `1e-4`, `[a, b]`). Raises `RecipeError`.
+    """
+    content = _read(name)
+    for override in overrides:
+        _apply(content, override)
+    return validate_recipe(content, name)
+
+
+def _read(name: str) -> dict[str, Any]:
+    """The file's mapping, laid over that of the recipe which it `extends`."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(each.stem for each in RECIPES.glob("*.yaml")))
+        raise RecipeError(
+            f"There is no recipe {name!r}.", f"Choose one of {known}, or give the path of a YAML file."
+        ) from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: this is not YAML ({' '.join(str(error).split())}).", "Mend the file.") from None
+    if not isinstance(content, dict):
+        raise RecipeError(
+            f"{path}: a recipe is a mapping of keys to values.", "See model_training/recipes/landscape.yaml."
+        )
+    base = content.pop("extends", None)
+    return _lay_over(_read(base), content) if base else content
+
+
+def _lay_over(base: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in upper.items():
+        below = merged.get(key)
+        merged[key] = _lay_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def validate_recipe(content: dict[str, Any], source: str) -> Recipe:
+    """A mapping → `Recipe`. Raises `RecipeError` with the first fault in one line."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise RecipeError(f"{source}: unknown key {place!r}.", _suggest(place)) from None
+        raise RecipeError(
+            f"{source}: {place}: {first['msg']} (found {first['input']!r}).", "Correct the value."
+        ) from None
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"{override!r} is not an override.", "Write key=value, for example training.epochs=3.")
+    *sections, last = key.strip().split(".")
+    place = content
+    for section in sections:
+        place = place.setdefault(section, {})
+        if not isinstance(place, dict):
+            raise RecipeError(f"{key!r}: {section!r} holds a value, not keys.", _suggest(key))
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    # YAML 1.1 reads 1e-4 as a string
+    if isinstance(parsed, str):
+        try:
+            parsed = float(parsed)
+        except ValueError:
+            pass
+    place[last] = parsed
+
+
+def _suggest(place: str) -> str:
+    known = list(_known_keys(Recipe))
+    near = difflib.get_close_matches(place, known, n=1, cutoff=0.0)
+    same_section = [key for key in known if key.rpartition(".")[0] == place.rpartition(".")[0]]
+    near = difflib.get_close_matches(place, same_section, n=1, cutoff=0.5) or near
+    return f"Did you mean {near[0]!r}?"
+
+
+def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += _known_keys(kind, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
