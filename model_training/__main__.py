@@ -68,7 +68,7 @@ def main() -> None:
     try:
         app()
     except HwapungError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        console.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
     except KeyboardInterrupt:
         console.print("Interrupted. Run the same command to go on from the last whole epoch.")

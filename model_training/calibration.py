@@ -18,8 +18,9 @@ LEAST_SURE = 0.7
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> Calibration:
     """The temperature that gives the least cross-entropy on validation (Guo et al. 2017, section 4.2).
 
-    `logits`: (N, classes); `targets`: int (N,). The search is over 0.05 … 20 on a logarithmic scale; where validation is
-    answered without a fault the least cross-entropy is at certainty itself, so the temperature does not fall below 1.
+    `logits`: (N, classes); `targets`: int (N,). The search is over 0.05 … 20 on a logarithmic scale;
+    where validation is answered without a fault the least cross-entropy is at certainty itself, so the temperature then
+    does not fall below 1.
     """
     labels = np.arange(logits.shape[1])
 

@@ -55,6 +55,6 @@ def _figure(name: str, value: float, low: float, high: float, pictures: int, spl
         low=round(float(low), 4),
         high=round(float(high), 4),
         pictures=pictures,
-        split=split,  # type: ignore[arg-type]
+        split=split,
         interval=interval,
     )

@@ -75,10 +75,11 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, *, quiet: bool = False) -
 def describe(prepared: Prepared) -> str:
     """What was found, in a line for the person who started the training."""
     counts = {name: sum(classes.values()) for name, classes in prepared.provenance.counts.items()}
+    copies = f"{prepared.provenance.exact_duplicates} exact and {prepared.provenance.near_duplicates} near duplicates"
     words = [
         f"{len(prepared.dataset.labels)} classes ({', '.join(prepared.dataset.labels)})",
         f"{counts['train']} pictures to train, {counts['validation']} to validate, {counts['test']} to test",
-        f"{prepared.provenance.exact_duplicates} exact and {prepared.provenance.near_duplicates} near duplicates kept on one side",
+        f"{copies} kept on one side",
     ]
     if prepared.set_aside:
         words.append(f"{prepared.set_aside} set aside because their duplicate is in a later split")

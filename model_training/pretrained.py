@@ -8,6 +8,7 @@ from typing import Any
 import timm
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from .recipe import Recipe
 from .runtime.errors import WeightsError
@@ -21,11 +22,24 @@ def make_network(recipe: Recipe, classes: int) -> ClassificationNetwork:
     """
     torch.manual_seed(recipe.training.seed)
     network = ClassificationNetwork(recipe.network.backbone, classes, recipe.preprocessing)
+    # torch's own scale for a fresh layer: some of timm's networks start with one made for a thousand classes, under
+    # which two classes begin with logits of ten and more, and the first steps wreck the pretrained features.
+    last_layer(network).reset_parameters()
     if recipe.network.pretrained is True:
         _load(network, _download(recipe.network.backbone), f"the download of {recipe.network.backbone}")
     elif isinstance(recipe.network.pretrained, str):
         _load(network, _read(Path(recipe.network.pretrained)), recipe.network.pretrained)
     return network
+
+
+def last_layer(network: ClassificationNetwork) -> nn.Linear:
+    backbone: Any = network.backbone
+    layer = backbone.get_classifier()
+    if not isinstance(layer, nn.Linear):
+        raise WeightsError(
+            f"The last layer of {backbone.default_cfg['architecture']} is no linear layer.", "Choose another backbone."
+        )
+    return layer
 
 
 def _download(backbone: str) -> dict[str, torch.Tensor]:
@@ -59,7 +73,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 
 def _load(network: ClassificationNetwork, state: dict[str, torch.Tensor], source: str) -> None:
     """Take everything but the last layer, which is made for other classes."""
-    backbone = network.backbone
+    backbone: Any = network.backbone
     last = backbone.default_cfg["classifier"]
     prefixes = tuple(f"{name}." for name in ([last] if isinstance(last, str) else last))
     kept = {name: value for name, value in state.items() if not name.startswith(prefixes)}

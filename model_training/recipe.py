@@ -6,6 +6,7 @@ one, and every value can be overridden by its dotted name: `network.backbone=mob
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
@@ -150,10 +151,8 @@ def _apply(content: dict[str, Any], override: str) -> None:
         parsed = value
     # YAML 1.1 reads 1e-4 as a string
     if isinstance(parsed, str):
-        try:
+        with contextlib.suppress(ValueError):
             parsed = float(parsed)
-        except ValueError:
-            pass
     place[last] = parsed
 
 

@@ -87,7 +87,7 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
     folder = run_folder(recipe, prepared, runs)
     folder.mkdir(parents=True, exist_ok=True)
     plain = make_network(recipe, len(prepared.dataset.labels))
-    plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    plain.to(memory_format=torch.channels_last)
     network, optimizer = fabric.setup(plain, make_optimizer(plain, settings))
     history = [Epoch(**each) for each in read_checkpoint(folder / "last.ckpt", plain, optimizer, fabric.device)]
     steps = math.ceil(len(prepared.rows["train"]) / settings.batch_size)
@@ -146,7 +146,7 @@ def make_optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimi
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, settings: Training, progress: float) -> None:
-    """`progress`: 0 at the first step … 1 after the last. Cosine (Loshchilov & Hutter 2017, eq. 5, without restarts)."""
+    """`progress`: 0 at the first step … 1 after the last. Cosine: Loshchilov & Hutter 2017, eq. 5."""
     factor = 0.5 * (1 + math.cos(math.pi * progress)) if settings.schedule == "cosine" else 1.0
     for group in optimizer.param_groups:
         group["lr"] = settings.learning_rate * factor

@@ -1,0 +1,104 @@
+# Hwapung. `make help` lists the commands.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+RECIPE ?= landscape
+DEVICE ?= auto
+DATA ?=
+SET ?=
+STORE ?= torchserve/model_store
+BUNDLE ?= build/bundles/$(RECIPE)
+
+run := .venv/bin/python
+requirements := $(wildcard requirements/*.txt)
+weights := ../shared/weights/mobilenetv2_100.safetensors
+landscapes := ../shared/data/landscape
+
+.PHONY: help setup demo train archive serve up down draw test test-unit test-serving test-browser test-compose browser \
+        lint format figures bench-serving clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\n  RECIPE=landscape  DATA=folder  DEVICE=auto|cpu|cuda|cuda:2  SET="training.epochs=3 network.pretrained=false"\n'
+
+# --- set-up ----------------------------------------------------------------------------------------------------------
+.venv/app: $(requirements)
+	@[ -n "$(PYTHON)" ] || { echo "error: there is no Python. Install Python 3.11 or newer." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than 3.11. Install Python 3.11, or say make PYTHON=/path/to/python3.11." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(run) -m pip install --quiet --upgrade pip
+	$(run) -m pip install --progress-bar on --requirement requirements/app.txt
+	@touch $@
+
+.venv/dev: .venv/app
+	$(run) -m pip install --quiet --requirement requirements/dev.txt
+	@touch $@
+
+setup: .venv/app  ## the Python environment, in .venv
+
+# --- use -------------------------------------------------------------------------------------------------------------
+demo: .venv/app  ## train, archive, serve and classify; DATA=folder for your own pictures
+	@exec $(run) hwapung.py demo $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
+
+train: .venv/app  ## train RECIPE on DATA, leave its bundle in build/bundles
+	@$(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
+
+archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar
+	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE)
+
+serve: .venv/app  ## TorchServe with every archive of the store, and the front end before it
+	@exec $(run) hwapung.py serve --store $(STORE)
+
+draw: .venv/app  ## draw a procedural dataset into DATA
+	@$(run) -m model_training draw "$(or $(DATA),build/data/procedural)"
+
+compose_files := -f docker-compose.yml $(if $(shell command -v nvidia-smi),-f docker-compose.gpu.yml)
+up:  ## docker compose up --build, with the GPU where there is one
+	docker compose $(compose_files) up --build
+
+down:  ## stop and remove the containers
+	docker compose $(compose_files) down
+
+# --- tests and checks ------------------------------------------------------------------------------------------------
+browser:
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null; fi
+
+test: .venv/dev browser lint  ## lint and every test but the containers'
+	$(run) -m pytest tests --ignore tests/compose
+
+test-unit: .venv/dev  ## the tests that start no server
+	$(run) -m pytest tests/model_training tests/contract tests/frontend tests/test_house.py
+
+test-serving: .venv/dev  ## the tests with the real TorchServe
+	$(run) -m pytest tests/torchserve tests/test_hwapung.py
+
+test-browser: .venv/dev browser  ## the tests in a real browser
+	$(run) -m pytest tests/e2e
+
+test-compose: .venv/dev  ## build the images, docker compose up, classify through the published port
+	$(run) -m pytest tests/compose
+
+lint: .venv/dev  ## ruff, mypy, import-linter
+	$(run) -m ruff check --quiet .
+	$(run) -m ruff format --quiet --check .
+	$(run) -m mypy --no-error-summary
+	@mkdir -p build
+	@.venv/bin/lint-imports --no-cache > build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
+
+format: .venv/dev  ## ruff's formatting and safe fixes
+	$(run) -m ruff check --fix-only --quiet .
+	$(run) -m ruff format --quiet .
+
+# --- figures and benchmarks ------------------------------------------------------------------------------------------
+figures: .venv/dev  ## the accuracy figures that the README quotes
+	$(run) -m tests.benchmarks.landscape_accuracy --data $(or $(DATA),$(landscapes)) --weights $(weights) $(SET)
+
+bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
+	$(run) -m tests.benchmarks.serving $(SET)
+
+clean:  ## remove what was built, but not the environment
+	rm -rf build torchserve/model_store/*.mar
