@@ -14,6 +14,10 @@ from .catalogue import Model
 from .languages import NAMES, language
 
 
+#: What a file dialogue offers. Named one by one, so that a telephone turns its own formats into one of these.
+ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif"
+
+
 @dataclass(frozen=True)
 class Row:
     """One class of an answer; `probability` is in 0…1."""
@@ -70,12 +74,17 @@ def title_of(model: Model, key: str) -> str:
 
 
 def percent(value: float) -> str:
-    """0…1 as a percentage with one decimal. What is not quite certain is never shown as 100% or 0%."""
-    if 0.9995 <= value < 1:
-        return f"> {format_percent(0.999, '#,##0.0%')}"
-    if 0 < value < 0.0005:
-        return f"< {format_percent(0.001, '#,##0.0%')}"
+    """0…1 as a percentage with one decimal."""
     return str(format_percent(value, "#,##0.0%"))
+
+
+def likelihood(value: float) -> str:
+    """A probability as a percentage, which is never 100% or 0%: a model is not certain, its figures are rounded."""
+    if value >= 0.9995:
+        return f"> {percent(0.999)}"
+    if value < 0.0005:
+        return f"< {percent(0.001)}"
+    return percent(value)
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -102,11 +111,12 @@ def named(names: dict[str, object], key: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(percent=percent, number=number, day=day, text=text)
+    app.jinja_env.filters.update(percent=percent, likelihood=likelihood, number=number, day=day, text=text)
     app.jinja_env.globals.update(
         language=language,
         language_names=NAMES,
-        config_languages=app.extensions["settings"].languages,
+        languages_on_offer=app.extensions["settings"].languages,
+        accepted=ACCEPTED,
         title_of=title_of, named=named, wording=wording
     )
     app.jinja_env.trim_blocks = True

@@ -41,6 +41,11 @@ FIGURES: dict[str, LazyString] = {
     "expected_calibration_error": _("Calibration error"),
 }
 
+MEASURED_ON: dict[str, LazyString] = {
+    "test": _("on {count} test pictures"),
+    "validation": _("on {count} validation pictures"),
+}
+
 SPLITS: dict[str, LazyString] = {
     "train": _("Training"),
     "training": _("Training"),
