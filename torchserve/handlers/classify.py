@@ -1,0 +1,124 @@
+"""The TorchServe handler: a batch of requests in, one JSON answer with its own status for each.
+
+TorchServe wants a module that defines exactly one class with `initialize` and `handle`. Its `BaseHandler` is not used:
+that decides between predicting and explaining by the first request of a batch, and one bad picture fails the others.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import torch
+from ts.context import Context
+from ts.metrics.metric_type_enum import MetricTypes
+
+from model_training.runtime.classifier import Classifier
+from model_training.runtime.errors import HwapungError
+
+logger = logging.getLogger(__name__)
+
+#: Where the picture is: a multipart part named `data` (or `file`), else the raw body.
+PICTURE_KEYS = ("data", "file", "body")
+
+INTERNAL = HwapungError(
+    "The model failed on this picture.", "Try another picture; the server's log names the cause.", code="internal"
+)
+
+Request = Mapping[str, object]
+Answer = dict[str, Any]
+
+
+class ClassifyHandler:
+    """Answers `/predictions/<model>`, `/explanations/<model>` and describe calls, in any mixture within one batch."""
+
+    def initialize(self, context: Context) -> None:
+        """Load the bundle that the archive was unpacked to. Raises `RuntimeError`, which TorchServe reports by name."""
+        properties = context.system_properties
+        gpu = properties["gpu_id"]
+        device = f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
+        try:
+            self.classifier = Classifier.load(Path(properties["model_dir"]), device)
+        except HwapungError as error:
+            raise RuntimeError(str(error)) from error
+        # TorchServe's worker logs a line for each batch, which the server then parses; only metrics and trouble matter.
+        logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger("ts.metrics").setLevel(logging.INFO)
+
+    def handle(self, requests: list[Request], context: Context) -> list[bytes]:
+        """`requests`: part name → bytes, one mapping a request. Returns as many JSON texts, in order.
+
+        Sets the status and the content type of each. Never raises: a fault inside the model is a 500 for the pictures
+        that it concerns, and the worker lives on.
+        """
+        started = time.perf_counter()
+        headers = [_lower(context.get_all_request_header(index)) for index in range(len(requests))]
+        answers: list[Answer | HwapungError] = [INTERNAL] * len(requests)
+        pictures: list[int] = []
+        for index, header in enumerate(headers):
+            match header.get("describe"):
+                case "true":
+                    answers[index] = _guard(lambda: {"card": self.classifier.card.model_dump(mode="json")})
+                case "examples":
+                    answers[index] = _guard(lambda: {"examples": self.classifier.examples()})
+                case _:
+                    pictures.append(index)
+        if pictures:
+            judged = self._judge(
+                [_picture(requests[index]) for index in pictures],
+                [headers[index].get("explain") == "true" for index in pictures],
+            )
+            for index, answer in zip(pictures, judged, strict=True):
+                answers[index] = answer
+        _measure(context, len(requests), time.perf_counter() - started)
+        return [_send(context, index, answer) for index, answer in enumerate(answers)]
+
+    def _judge(self, pictures: list[bytes | bytearray], explain: list[bool]) -> list[Answer | HwapungError]:
+        try:
+            return list(self.classifier.answer(pictures, explain))
+        except Exception:
+            logger.exception("The model failed on a batch of %d.", len(pictures))
+        if len(pictures) == 1:
+            return [INTERNAL]
+        # One picture may be the cause (or the batch too large for the memory): its neighbours still get their answers.
+        return [self._judge([picture], [wish])[0] for picture, wish in zip(pictures, explain, strict=True)]
+
+
+def _lower(headers: Mapping[str, object]) -> dict[str, str]:
+    """Header names and the values that we look at are compared without regard to case, as HTTP wants of names."""
+    return {name.lower(): str(value).lower() for name, value in headers.items()}
+
+
+def _picture(request: Request) -> bytes | bytearray:
+    """The picture's bytes; empty where there are none. A body that a server has parsed already is no picture."""
+    value = next((request[key] for key in PICTURE_KEYS if request.get(key)), b"")
+    return value if isinstance(value, bytes | bytearray) else str(value).encode()
+
+
+def _guard(describe: Callable[[], Answer]) -> Answer | HwapungError:
+    try:
+        return describe()
+    except HwapungError as error:
+        return error
+    except Exception:
+        logger.exception("The model could not describe itself.")
+        return INTERNAL
+
+
+def _send(context: Context, index: int, answer: Answer | HwapungError) -> bytes:
+    status = answer.status if isinstance(answer, HwapungError) else 200
+    body = answer.as_answer() if isinstance(answer, HwapungError) else answer
+    context.set_response_status(status, HTTPStatus(status).phrase, idx=index)
+    context.set_response_content_type(index, "application/json")
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def _measure(context: Context, requests: int, seconds: float) -> None:
+    """Two histograms a batch, declared in `torchserve/config/metrics.yaml`. The server's drain counts by the first."""
+    for name, value, unit in (("BatchRequests", requests, "count"), ("BatchSeconds", round(seconds, 6), "s")):
+        context.metrics.add_metric(name, value, unit, dimensions=[], metric_type=MetricTypes.HISTOGRAM)

