@@ -38,6 +38,10 @@ class ModelServerError(FrontEndError):
 RETRY_AFTER = {429: 10, 502: 5, 503: 5, 504: 10}
 
 
+def internal_error() -> FrontEndError:
+    return FrontEndError(500, "internal_error", "Something went wrong in the front end.", "Try again later.")
+
+
 def empty_body() -> RequestError:
     return RequestError(400, "empty_body", "The body is empty.", "Send the bytes of a picture.")
 
@@ -59,9 +63,8 @@ def wrong_method(method: str, allowed: str) -> RequestError:
 
 
 def picture_too_large(limit: int) -> RequestError:
-    return RequestError(
-        413, "picture_too_large", f"The picture has more than {limit / 2**20:g} MiB.", "Save it smaller and send it again."
-    )
+    message = f"The picture has more than {limit / 2**20:g} MiB."
+    return RequestError(413, "picture_too_large", message, "Save it smaller and send it again.")
 
 
 def unsupported_body(media_type: str) -> RequestError:
@@ -78,7 +81,8 @@ def too_many_requests(limit: str) -> RequestError:
 
 
 def model_failed(name: str) -> ModelServerError:
-    return ModelServerError(502, "model_failed", f"The model {name} failed on this request.", "Try again, or with another picture.")
+    message = f"The model {name} failed on this request."
+    return ModelServerError(502, "model_failed", message, "Try again, or with another picture.")
 
 
 def model_starting(name: str) -> ModelServerError:
@@ -86,7 +90,8 @@ def model_starting(name: str) -> ModelServerError:
 
 
 def model_busy(name: str) -> ModelServerError:
-    return ModelServerError(503, "model_busy", f"The model {name} has more requests than it can take.", "Try again in a few seconds.")
+    message = f"The model {name} has more requests than it can take."
+    return ModelServerError(503, "model_busy", message, "Try again in a few seconds.")
 
 
 def model_down() -> ModelServerError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from . import errors, metrics
 from .errors import FrontEndError
@@ -29,15 +29,14 @@ def answer_error(error: FrontEndError) -> Response:
 
 
 def finish(response: Response, error: FrontEndError) -> Response:
+    """Count the error, say when to come back, and take what the client has not sent yet."""
     metrics.ERRORS.labels(error.code).inc()
     if error.status in errors.RETRY_AFTER:
         response.headers["Retry-After"] = str(errors.RETRY_AFTER[error.status])
-    if error.status in (413, 415) or error.code == "unknown_model":
-        discard_rest(request, response)
-    return response
+    return discard_rest(request, response) if error.status < 500 else response
 
 
-def answer_exception(error: Exception) -> Response:
+def answer_exception(error: Exception) -> Response | HTTPException:
     """Errors of Flask and Werkzeug, and our own mistakes, in the same shape."""
     settings: Settings = current_app.extensions["settings"]
     if isinstance(error, NotFound):
@@ -48,10 +47,12 @@ def answer_exception(error: Exception) -> Response:
         return response
     if isinstance(error, RequestEntityTooLarge):
         return answer_error(errors.picture_too_large(settings.max_upload_bytes))
-    if isinstance(error, HTTPException) and error.code and error.code < 500:
-        return error.get_response() if error.code < 400 else answer_error(errors.broken_upload())
+    if isinstance(error, BadRequest):
+        return answer_error(errors.broken_upload())
+    if isinstance(error, HTTPException):
+        return error  # such as 416 for a range that a static file does not have
     logger.exception("%s %s", request.method, request.path)
-    return answer_error(FrontEndError(500, "internal_error", "Something went wrong in the front end.", "Try again later."))
+    return answer_error(errors.internal_error())
 
 
 def init_app(app: Flask) -> None:

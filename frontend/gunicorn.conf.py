@@ -1,5 +1,7 @@
 """gunicorn's configuration, from the front end's settings (frontend/settings.py)."""
 
+# ruff: noqa: N999  (gunicorn looks for this name)
+
 from __future__ import annotations
 
 import os

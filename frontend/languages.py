@@ -26,7 +26,8 @@ def remember_language(response: Response) -> Response:
     settings: Settings = current_app.extensions["settings"]
     wish = request.args.get("lang")
     if wish in settings.languages:
-        response.set_cookie(COOKIE, str(wish), max_age=COOKIE_AGE, samesite="Lax", httponly=True, secure=request.is_secure)
+        secure = request.is_secure
+        response.set_cookie(COOKIE, str(wish), max_age=COOKIE_AGE, samesite="Lax", httponly=True, secure=secure)
     response.vary.update(("Accept-Language", "Cookie"))
     return response
 
@@ -35,7 +36,7 @@ def language() -> str:
     """The language of this request's page, chosen once."""
     if "language" not in g:
         g.language = choose_language()
-    return g.language
+    return str(g.language)
 
 
 def init_app(app: Flask) -> None:

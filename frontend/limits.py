@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from flask import Flask, Response
 from flask_limiter import Limiter, RequestLimit
 from flask_limiter.util import get_remote_address
 
 from . import errors
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from flask.typing import RouteCallable
 
 #: Views that make the model work. They share one count.
 LIMITED = ("api.predict", "api.explain", "pages.ask")
@@ -23,4 +28,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter = Limiter(get_remote_address, app=app, storage_uri=settings.rate_limit_storage, on_breach=_refuse)
     share = limiter.shared_limit(settings.rate_limit, scope="predictions")
     for endpoint in LIMITED:
-        app.view_functions[endpoint] = share(app.view_functions[endpoint])
+        app.view_functions[endpoint] = cast("RouteCallable", share(app.view_functions[endpoint]))

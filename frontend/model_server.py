@@ -1,4 +1,4 @@
-"""The only module that knows TorchServe: its inference API, its faults, and the header by which a model describes itself.
+"""The only module that knows TorchServe: its inference API, its faults, and how a model describes itself.
 
 Pictures are forwarded as the raw bytes that came in, over pooled connections, and answers are handed back as the bytes
 that came out. urllib3's pool is documented to be safe between threads, which requests' Session is not.
@@ -58,11 +58,13 @@ class ModelServer:
 
     def card(self, model: str) -> dict[str, Any]:
         """The model's card, as its handler gives it (schema version 1)."""
-        return self._describe(model, "True")["card"]
+        card: dict[str, Any] = self._describe(model, "True")["card"]
+        return card
 
     def examples(self, model: str) -> list[dict[str, Any]]:
         """The model's example pictures with their explained answers."""
-        return self._describe(model, "examples")["examples"]
+        examples: list[dict[str, Any]] = self._describe(model, "examples")["examples"]
+        return examples
 
     def _describe(self, model: str, what: str) -> dict[str, Any]:
         reply = self._ask(model, f"/predictions/{model}", b"", {"describe": what})

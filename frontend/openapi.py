@@ -9,7 +9,9 @@ from .settings import Settings
 Json = dict[str, Any]
 
 PROBABILITY: Json = {"type": "number", "minimum": 0, "maximum": 1}
-TEXT: Json = {"type": "object", "required": ["en", "ko"], "properties": {"en": {"type": "string"}, "ko": {"type": "string"}}}
+STRING: Json = {"type": "string"}
+BINARY: Json = {"type": "string", "format": "binary"}
+TEXT: Json = {"type": "object", "required": ["en", "ko"], "properties": {"en": STRING, "ko": STRING}}
 
 ERROR: Json = {
     "type": "object",
@@ -31,13 +33,13 @@ ANSWER: Json = {
     "type": "object",
     "required": ["class", "confidence", "processing_time_ms", "probabilities", "verdict", "model", "version"],
     "properties": {
-        "class": {"type": "string"},
+        "class": STRING,
         "confidence": PROBABILITY,
         "processing_time_ms": {"type": "number", "minimum": 0},
         "probabilities": {"type": "object", "additionalProperties": PROBABILITY},
         "verdict": {"enum": ["sure", "unsure", "unknown"]},
-        "model": {"type": "string"},
-        "version": {"type": "string"},
+        "model": STRING,
+        "version": STRING,
     },
 }
 
@@ -50,12 +52,12 @@ EXPLAINED_ANSWER: Json = {
             "properties": {
                 "explanation": {
                     "type": "object",
-                    "description": "A transparent picture that lies over the whole upright picture, stretched to its size.",
+                    "description": "A transparent picture, to be laid over the whole upright picture.",
                     "required": ["method", "class", "media_type", "width", "height", "data"],
                     "properties": {
-                        "method": {"type": "string"},
-                        "class": {"type": "string"},
-                        "media_type": {"type": "string"},
+                        "method": STRING,
+                        "class": STRING,
+                        "media_type": STRING,
                         "width": {"type": "integer"},
                         "height": {"type": "integer"},
                         "data": {"type": "string", "contentEncoding": "base64"},
@@ -76,8 +78,8 @@ MODELS: Json = {
                 "type": "object",
                 "required": ["name"],
                 "properties": {
-                    "name": {"type": "string"},
-                    "version": {"type": "string"},
+                    "name": STRING,
+                    "version": STRING,
                     "title": TEXT,
                     "summary": TEXT,
                     "labels": {
@@ -85,7 +87,7 @@ MODELS: Json = {
                         "items": {
                             "type": "object",
                             "required": ["key", "title"],
-                            "properties": {"key": {"type": "string"}, "title": TEXT},
+                            "properties": {"key": STRING, "title": TEXT},
                         },
                     },
                     "error": {"type": "string", "description": "why the model's card can't be had now"},
@@ -109,7 +111,8 @@ ERRORS = {
 
 
 def _json(description: str, schema: str) -> Json:
-    return {"description": description, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}
 
 
 def _errors(*statuses: str) -> Json:
@@ -117,10 +120,8 @@ def _errors(*statuses: str) -> Json:
 
 
 def _question(summary: str, operation: str, schema: str, limit: int) -> Json:
-    raw: Json = {"schema": {"type": "string", "format": "binary"}}
-    form: Json = {
-        "schema": {"type": "object", "required": ["data"], "properties": {"data": {"type": "string", "format": "binary"}}}
-    }
+    raw: Json = {"schema": BINARY}
+    form: Json = {"schema": {"type": "object", "required": ["data"], "properties": {"data": BINARY}}}
     return {
         "summary": summary,
         "operationId": operation,
@@ -137,6 +138,7 @@ def _question(summary: str, operation: str, schema: str, limit: int) -> Json:
 def describe_api(settings: Settings) -> Json:
     """Return the document as a JSON object."""
     unavailable = ("502", "503", "504")
+    limit = settings.max_upload_bytes
     return {
         "openapi": "3.1.0",
         "info": {
@@ -148,7 +150,11 @@ def describe_api(settings: Settings) -> Json:
         "servers": [{"url": "/api/v1"}],
         "paths": {
             "/models": {
-                "get": {"summary": "The models on offer", "operationId": "models", "responses": {"200": _json("The models", "Models")}}
+                "get": {
+                    "summary": "The models on offer",
+                    "operationId": "models",
+                    "responses": {"200": _json("The models", "Models")},
+                }
             },
             "/models/{name}": {
                 "get": {
@@ -158,11 +164,9 @@ def describe_api(settings: Settings) -> Json:
                     "responses": {"200": _json("The card", "Card"), **_errors("404", *unavailable)},
                 }
             },
-            "/models/{name}/predict": {
-                "post": _question("Classify a picture", "predict", "Answer", settings.max_upload_bytes)
-            },
+            "/models/{name}/predict": {"post": _question("Classify a picture", "predict", "Answer", limit)},
             "/models/{name}/explain": {
-                "post": _question("Classify a picture and add a heatmap", "explain", "ExplainedAnswer", settings.max_upload_bytes)
+                "post": _question("Classify a picture and add a heatmap", "explain", "ExplainedAnswer", limit)
             },
         },
         "components": {

@@ -29,7 +29,7 @@ SHOWN_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture on a page: `source` is a URL or a data URI, `kept` its bytes in base64 where another try makes sense."""
+    """A picture on a page: `source` is a URL or a data URI; `kept` its bytes in base64 where another try may help."""
 
     source: str
     kept: str | None = None
@@ -105,14 +105,16 @@ def example_picture(name: str, example: str) -> Response:
     response = Response(found.picture, content_type=found.media_type)
     response.cache_control.max_age = 3600
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _show(picture: bytes, *, keep: bool = False) -> Shown | None:
     """The visitor's picture as part of a whole page. A script shows it itself."""
     if not picture or wants_fragment():
         return None
-    media_type = next((part.mimetype for part in request.files.values() if part.mimetype in SHOWN_TYPES), SHOWN_TYPES[0])
+    claimed = (part.mimetype for part in request.files.values())
+    media_type = next((claim for claim in claimed if claim in SHOWN_TYPES), SHOWN_TYPES[0])
     data = base64.b64encode(picture).decode("ascii")
     return Shown(f"data:{media_type};base64,{data}", data if keep else None)
 
@@ -127,8 +129,9 @@ def _render(
 ) -> Response:
     settings: Settings = current_app.extensions["settings"]
     template = "_result.html" if wants_fragment() else "model.html"
+    limit = settings.max_upload_bytes
     page = render_template(
-        template, name=name, model=model, answer=answer, error=error, shown=shown, max_upload_bytes=settings.max_upload_bytes
+        template, name=name, model=model, answer=answer, error=error, shown=shown, max_upload_bytes=limit
     )
     response = make_response(page, error.status if error else 200)
     response.vary.add("X-Fragment")

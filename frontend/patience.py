@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
 CHECK_SECONDS = 1.0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import limits
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -50,6 +51,13 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_limit(cls, limit: str) -> str:
+        if limit:
+            limits.parse_many(limit)
+        return limit
 
     @field_validator("models")
     @classmethod

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import IO
 
-from flask import Request
+from flask import Request, Response
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
-from werkzeug.wrappers import Response
 
 from . import errors
 
@@ -38,6 +37,8 @@ def read_picture(request: Request, limit: int) -> bytes:
         raise errors.broken_upload() from None
     if len(picture) > limit:
         raise errors.picture_too_large(limit)
+    if request.content_length and request.stream.tell() < request.content_length:
+        raise errors.broken_upload()  # a server says only that the body ended, not that it was cut off
     if not picture:
         raise errors.empty_body()
     return picture
@@ -46,12 +47,15 @@ def read_picture(request: Request, limit: int) -> bytes:
 def _read_part(request: Request) -> bytes:
     for name in PARTS:
         if name in request.files:
-            return request.files[name].read()
+            picture: bytes = request.files[name].read()
+            return picture
     return b""
 
 
 def discard_rest(request: Request, response: Response) -> Response:
     """Once the answer is out, read and forget what the client is still sending, within bounds."""
+    if not request.environ.get("wsgi.input_terminated"):
+        return response  # a server whose input has no end would wait for ever
     body: IO[bytes] = request.environ["wsgi.input"]
 
     def discard() -> None:

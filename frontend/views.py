@@ -13,7 +13,6 @@ from . import wording
 from .catalogue import Model
 from .languages import NAMES, language
 
-
 #: What a file dialogue offers. Named one by one, so that a telephone turns its own formats into one of these.
 ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif"
 
@@ -117,7 +116,9 @@ def init_app(app: Flask) -> None:
         language_names=NAMES,
         languages_on_offer=app.extensions["settings"].languages,
         accepted=ACCEPTED,
-        title_of=title_of, named=named, wording=wording
+        title_of=title_of,
+        named=named,
+        wording=wording,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

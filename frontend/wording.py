@@ -9,7 +9,10 @@ from flask_babel.speaklater import LazyString
 ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "empty_body": (_("No picture was chosen."), _("Choose a picture and try again.")),
     "broken_upload": (_("The upload broke off before its end."), _("Check your connection and try again.")),
-    "not_a_picture": (_("This file is not a picture that we can read."), _("Choose a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.")),
+    "not_a_picture": (
+        _("This file is not a picture that we can read."),
+        _("Choose a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."),
+    ),
     "broken_picture": (_("This picture is damaged."), _("Save it again or choose another one.")),
     "picture_too_large": (_("This picture is too large."), _("Save it smaller and try again.")),
     "unknown_model": (_("There is no such model."), _("Choose one from the first page.")),
@@ -19,16 +22,25 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "too_many_requests": (_("That was a lot of pictures at once."), _("Wait a little and try again.")),
     "model_failed": (_("The model could not answer for this picture."), _("Try again, or choose another picture.")),
     "model_starting": (_("The model is still starting."), _("Your picture is kept. Try again in a few seconds.")),
-    "model_busy": (_("Many people are asking the model right now."), _("Your picture is kept. Try again in a few seconds.")),
+    "model_busy": (
+        _("Many people are asking the model right now."),
+        _("Your picture is kept. Try again in a few seconds."),
+    ),
     "model_down": (_("The model can't be reached right now."), _("Your picture is kept. Try again in a minute.")),
     "model_too_slow": (_("The model took too long to answer."), _("Your picture is kept. Try again.")),
-    "offline": (_("This page can't reach its server."), _("Your picture is kept. Check your connection and try again.")),
+    "offline": (
+        _("This page can't reach its server."),
+        _("Your picture is kept. Check your connection and try again."),
+    ),
     "internal_error": (_("Something went wrong on our side."), _("Try again in a minute.")),
 }
 
 VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
     "sure": (_("The model is sure"), _("Its confidence is above the threshold set on the validation pictures.")),
-    "unsure": (_("The model is not sure"), _("Its confidence is below the threshold. Take this as a guess and look at the other classes too.")),
+    "unsure": (
+        _("The model is not sure"),
+        _("Its confidence is below the threshold. Take this as a guess and look at the other classes too."),
+    ),
     "unknown": (_("The model does not know this"), _("The picture is unlike those that the model was trained on.")),
 }
 

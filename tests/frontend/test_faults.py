@@ -1,0 +1,122 @@
+"""What a program gets when the model server fails: each of TorchServe's faults has its own code and status."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+from flask.testing import FlaskClient
+
+from .model_server_stub import FAULTS, ModelServerStub, own_error, picture
+
+PREDICT = "/api/v1/models/landscape/predict"
+MakeClient = Callable[..., FlaskClient]
+
+
+def code_of(client: FlaskClient, path: str = PREDICT) -> tuple[int, str]:
+    response = client.post(path, data=picture(), content_type="image/png")
+    assert response.content_type == "application/json"
+    assert response.json is not None
+    assert set(response.json["error"]) == {"code", "message", "remedy"}
+    return response.status_code, response.json["error"]["code"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("not registered", (503, "model_starting")),
+        ("no worker", (503, "model_starting")),
+        ("handler raised", (502, "model_failed")),
+        ("wrong count", (502, "model_failed")),
+        ("out of memory", (502, "model_failed")),
+        ("worker died", (502, "model_failed")),
+        ("too large", (413, "picture_too_large")),
+    ],
+)
+def test_a_fault_of_torchserve_is_named(
+    client: FlaskClient, model_server: ModelServerStub, fault: str, expected: tuple[int, str]
+) -> None:
+    model_server.reply = FAULTS[fault]
+    assert code_of(client) == expected
+
+
+def test_a_model_that_has_just_answered_is_busy_not_starting(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    assert client.post(PREDICT, data=picture(), content_type="image/png").status_code == 200
+    model_server.reply = FAULTS["no worker"]
+    assert code_of(client) == (503, "model_busy")
+
+
+def test_a_model_that_has_been_silent_for_long_is_starting_again(
+    make_client: MakeClient, model_server: ModelServerStub
+) -> None:
+    client = make_client(answer_timeout=0.2)
+    assert client.post(PREDICT, data=picture(), content_type="image/png").status_code == 200
+    model_server.reply = FAULTS["no worker"]
+    time.sleep(0.25)
+    assert code_of(client) == (503, "model_starting")
+
+
+def test_nobody_listening_is_model_down(make_client: MakeClient) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    assert code_of(make_client(model_server_url=f"http://127.0.0.1:{port}")) == (503, "model_down")
+
+
+def test_a_hanging_model_is_too_slow(make_client: MakeClient, model_server: ModelServerStub) -> None:
+    def hang(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        time.sleep(1)
+
+    model_server.reply = hang
+    assert code_of(make_client(answer_timeout=0.1)) == (504, "model_too_slow")
+
+
+def test_an_answer_that_breaks_off_is_a_failure(client: FlaskClient, model_server: ModelServerStub) -> None:
+    def cut_off(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "1000")
+        request.end_headers()
+        request.wfile.write(b'{"class": "chi')
+
+    model_server.reply = cut_off
+    assert code_of(client) == (502, "model_failed")
+
+
+def test_a_connection_that_closed_meanwhile_is_opened_again(client: FlaskClient, model_server: ModelServerStub) -> None:
+    closed = []
+
+    def close_once(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes] | None:
+        closed.append(True)
+        return None if len(closed) == 1 else (200, b"{}")
+
+    model_server.reply = close_once
+    response = client.post(PREDICT, data=picture(), content_type="image/png")
+    assert (response.status_code, response.data, len(closed)) == (200, b"{}", 2)
+
+
+def test_a_model_that_always_hangs_up_has_failed(client: FlaskClient, model_server: ModelServerStub) -> None:
+    model_server.reply = lambda request, body: None
+    assert code_of(client) == (502, "model_failed")
+    assert len(model_server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "not_a_picture"), (400, "broken_picture"), (413, "picture_too_large")]
+)
+def test_the_handlers_own_errors_pass_through_unchanged(
+    client: FlaskClient, model_server: ModelServerStub, status: int, code: str
+) -> None:
+    model_server.reply = own_error(status, code)
+    response = client.post(PREDICT, data=b"text", content_type="image/png")
+    assert (response.status_code, response.data) == model_server.reply
+
+
+def test_an_error_that_may_pass_says_when_to_try_again(client: FlaskClient, model_server: ModelServerStub) -> None:
+    model_server.reply = FAULTS["no worker"]
+    response = client.post(PREDICT, data=picture(), content_type="image/png")
+    assert int(response.headers["Retry-After"]) > 0

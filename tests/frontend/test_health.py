@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from flask.testing import FlaskClient
+
+from .model_server_stub import FAULTS, ModelServerStub, own_error, picture
+
+MakeClient = Callable[..., FlaskClient]
+
+
+def test_alive_says_nothing_about_the_model(client: FlaskClient, model_server: ModelServerStub) -> None:
+    model_server.reply = FAULTS["no worker"]
+    response = client.get("/healthz")
+    assert (response.status_code, response.json) == (200, {"alive": True})
+    assert model_server.seen == []
+
+
+def test_ready_after_a_real_prediction_by_each_model(make_client: MakeClient, model_server: ModelServerStub) -> None:
+    response = make_client(models=("landscape", "sketches")).get("/readyz")
+    assert response.status_code == 200
+    assert response.json == {"ready": True, "models": {"landscape": "ready", "sketches": "ready"}}
+    assert [path for path, _, _ in model_server.seen] == ["/predictions/landscape", "/predictions/sketches"]
+    assert model_server.seen[0][2].startswith(b"\x89PNG")
+
+
+def test_not_ready_with_the_reason(client: FlaskClient, model_server: ModelServerStub) -> None:
+    for reply, reason in ((FAULTS["no worker"], "model_starting"), (own_error(500, "bad_bundle"), "model_failed")):
+        model_server.reply = reply
+        response = client.get("/readyz")
+        assert (response.status_code, response.json) == (503, {"ready": False, "models": {"landscape": reason}})
+
+
+def test_readiness_is_kept_for_a_while(make_client: MakeClient, model_server: ModelServerStub) -> None:
+    client = make_client(readiness_seconds=0.2)
+    for _ in range(3):
+        assert client.get("/readyz").status_code == 200
+    assert len(model_server.seen) == 1
+    time.sleep(0.25)
+    assert client.get("/readyz").status_code == 200
+    assert len(model_server.seen) == 2
+
+
+def test_metrics_count_requests_errors_and_the_models_time(client: FlaskClient, model_server: ModelServerStub) -> None:
+    def value(name: str) -> float:
+        lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name + " ")]
+        return float(lines[0].split()[-1]) if lines else 0.0
+
+    answered = 'hwapung_requests_total{endpoint="api.predict",method="POST",status="200"}'
+    failed = 'hwapung_errors_total{code="model_failed"}'
+    timed = 'hwapung_model_seconds_count{model="landscape"}'
+    before = [value(name) for name in (answered, failed, timed)]
+    client.post("/api/v1/models/landscape/predict", data=picture(), content_type="image/png")
+    model_server.reply = FAULTS["worker died"]
+    client.post("/api/v1/models/landscape/predict", data=picture(), content_type="image/png")
+    assert [value(name) for name in (answered, failed, timed)] == [before[0] + 1, before[1] + 1, before[2] + 2]

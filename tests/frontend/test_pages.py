@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from frontend.views import likelihood
+
+from .model_server_stub import FAULTS, ModelServerStub, answer, own_error, picture
+
+PAGE = "/models/landscape"
+MakeClient = Callable[..., FlaskClient]
+
+
+class Page(HTMLParser):
+    """The text of a page, and its elements as (tag, attributes)."""
+
+    def __init__(self, response: TestResponse) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._ignored = 0
+        self.feed(response.text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._ignored += tag == "template"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._ignored -= tag == "template"
+
+    def handle_data(self, data: str) -> None:
+        if not self._ignored:
+            self.words.append(data)
+
+    def one(self, attribute: str) -> dict[str, str | None]:
+        (found,) = [attributes for _, attributes in self.elements if attribute in attributes]
+        return found
+
+
+def send(client: FlaskClient, data: bytes = b"", *, fragment: bool = False, language: str = "en") -> TestResponse:
+    headers = {"Accept-Language": language} | ({"X-Fragment": "answer"} if fragment else {})
+    form = {"file": (io.BytesIO(data or picture()), "a.png", "image/png")}
+    return client.post(PAGE, data=form, headers=headers)
+
+
+def test_the_only_model_is_the_first_page(client: FlaskClient) -> None:
+    page = Page(client.get("/"))
+    assert "Whose landscape?" in page.text
+    assert ("form", PAGE) in [(tag, attributes.get("action")) for tag, attributes in page.elements]
+
+
+def test_several_models_make_a_catalogue(make_client: MakeClient) -> None:
+    page = Page(make_client(models=("landscape", "sketches")).get("/"))
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    assert "/models/landscape" in links
+    assert "/models/sketches" in links
+
+
+def test_the_card_is_told_beside_the_answer(client: FlaskClient) -> None:
+    text = Page(client.get(PAGE)).text
+    for said in (
+        "Tells one from the other.",
+        "Knows two classes only.",
+        "Drawn landscapes",
+        "1,320",
+        "Drawn by a program.",
+    ):
+        assert said in text
+    assert "97.3% 90.8% to 99.3%" in text
+    assert "on 75 test pictures" in text
+    assert "Exact duplicates found: 2; near duplicates: 5." in text
+    assert "It calls itself sure from 90.0% confidence on." in text
+    assert "On the validation pictures, 98.6% of such answers were right." in text
+    assert "China 97.7% 95.5% 96.6% 44" in text
+
+
+def test_painted_pictures_are_not_called_drawn_by_a_program(client: FlaskClient, model_server: ModelServerStub) -> None:
+    model_server.procedural = False
+    assert "Drawn by a program." not in Page(client.get(PAGE)).text
+
+
+def test_an_upload_without_scripts_is_answered_on_the_page(client: FlaskClient, model_server: ModelServerStub) -> None:
+    page = Page(send(client))
+    assert model_server.seen == [("/explanations/landscape", "application/octet-stream", picture())]
+    assert "China 97.0% confidence" in page.text
+    assert "The model is sure" in page.text
+    assert "China 97.0% han gang 3.0%" in page.text
+    assert "Answered in 21.4 ms." in page.text
+    assert page.one("data-picture")["src"] == "data:image/png;base64," + base64.b64encode(picture()).decode()
+    assert str(page.one("data-heat")["src"]).startswith("data:image/png;base64,")
+
+
+def test_bars_are_as_long_as_probabilities_the_longest_first(client: FlaskClient) -> None:
+    bars = [attributes["width"] for tag, attributes in Page(send(client, fragment=True)).elements if tag == "rect"]
+    assert bars[:2] == ["970.0", "30.0"]
+
+
+def test_a_script_gets_the_answer_alone(client: FlaskClient) -> None:
+    response = send(client, fragment=True)
+    assert "<html" not in response.text
+    assert response.text.startswith("<article")
+    assert "X-Fragment" in response.headers["Vary"]
+
+
+def test_titles_follow_the_language_and_a_class_without_one_keeps_its_key(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    page = Page(send(client, language="ko"))
+    assert "중국 97.0% 확신도" in page.text
+    assert "han gang" in page.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        ("no worker", 503, "Many people are asking the model right now."),
+        ("not registered", 503, "The model is still starting."),
+        ("handler raised", 502, "The model could not answer for this picture."),
+    ],
+)
+def test_an_error_that_may_pass_keeps_the_picture_for_another_try(
+    client: FlaskClient, model_server: ModelServerStub, fault: str, status: int, words: str
+) -> None:
+    model_server.reply = FAULTS[fault]
+    response = send(client)
+    page = Page(response)
+    assert response.status_code == status
+    assert words in page.text
+    assert page.one("data-picture")["src"]
+    (kept,) = [attributes["value"] for tag, attributes in page.elements if attributes.get("name") == "kept"]
+    assert ("button", "submit") in [(tag, attributes.get("type")) for tag, attributes in page.elements]
+
+    model_server.reply = None
+    again = client.post(PAGE, data={"kept": kept, "file": (io.BytesIO(b""), "")})
+    assert "97.0%" in Page(again).text
+    assert model_server.seen[-1][2] == picture()
+
+
+def test_a_picture_is_kept_while_the_model_has_never_been_there(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    model_server.describes = False
+    model_server.reply = FAULTS["not registered"]
+    response = send(client)
+    assert response.status_code == 503
+    assert 'name="kept"' in response.text
+
+
+def test_a_page_before_the_model_is_there_offers_to_come_back(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    model_server.describes = False
+    model_server.reply = FAULTS["not registered"]
+    response = client.get("/")
+    page = Page(response)
+    assert response.status_code == 503
+    assert "The model is still starting." in page.text
+    assert page.one("data-waiting")
+    assert ("a", "") in [(tag, attributes.get("href")) for tag, attributes in page.elements]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "words"),
+    [
+        ("not_a_picture", 400, "읽을 수 있는 그림 파일이 아닙니다."),
+        ("broken_picture", 400, "손상된 그림입니다."),
+        ("picture_too_large", 413, "그림이 너무 큽니다."),
+    ],
+)
+def test_the_handlers_errors_are_told_in_the_visitors_language(
+    client: FlaskClient, model_server: ModelServerStub, code: str, status: int, words: str
+) -> None:
+    model_server.reply = own_error(status, code)
+    response = send(client, fragment=True, language="ko")
+    assert response.status_code == status
+    assert words in response.text
+    assert "data-retry" not in response.text
+
+
+def test_an_upload_over_the_limit_is_refused_on_the_page(
+    make_client: MakeClient, model_server: ModelServerStub
+) -> None:
+    client = make_client(max_upload_bytes=2048)
+    response = send(client, b"x" * 100_000, fragment=True)
+    assert response.status_code == 413
+    assert "This picture is too large." in response.text
+    assert model_server.seen == []
+
+
+def test_a_form_without_a_picture_says_so(client: FlaskClient) -> None:
+    response = client.post(PAGE, data={"file": (io.BytesIO(b""), "")})
+    assert response.status_code == 400
+    assert "No picture was chosen." in Page(response).text
+
+
+def test_an_example_is_answered_without_the_model(client: FlaskClient, model_server: ModelServerStub) -> None:
+    page = Page(client.get(f"{PAGE}/examples/one"))
+    assert "its true class is han gang" in page.text
+    assert "when the model was made" in page.text
+    assert client.get(f"{PAGE}/examples/one/picture").data == picture("navy")
+    assert model_server.seen == []
+
+
+def test_an_example_picture_is_not_sent_twice(client: FlaskClient) -> None:
+    first = client.get(f"{PAGE}/examples/one/picture")
+    again = client.get(f"{PAGE}/examples/one/picture", headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nothing", 404), ("/models/nobody", 404), (f"{PAGE}/examples/none", 404)]
+)
+def test_what_is_not_there_has_a_page_that_leads_back(client: FlaskClient, path: str, status: int) -> None:
+    response = client.get(path)
+    assert response.status_code == status
+    assert response.content_type.startswith("text/html")
+    assert 'href="/"' in response.text
+
+
+@pytest.mark.parametrize(
+    ("wish", "cookie", "accepts", "expected"),
+    [
+        (None, None, "ko-KR,ko;q=0.9,en;q=0.8", "ko"),
+        (None, None, "fr", "en"),
+        (None, "ko", "en", "ko"),
+        ("en", "ko", "ko", "en"),
+        ("xx", None, "ko", "ko"),
+    ],
+)
+def test_the_language_is_the_visitors_choice(
+    client: FlaskClient, wish: str | None, cookie: str | None, accepts: str, expected: str
+) -> None:
+    if cookie:
+        client.set_cookie("language", cookie)
+    response = client.get("/" + (f"?lang={wish}" if wish else ""), headers={"Accept-Language": accepts})
+    assert f'<html lang="{expected}">' in response.text
+    if wish == "en":
+        assert "language=en" in response.headers["Set-Cookie"]
+
+
+def test_one_language_is_enough(make_client: MakeClient) -> None:
+    response = make_client(languages=("ko",)).get("/", headers={"Accept-Language": "en"})
+    assert '<html lang="ko">' in response.text
+
+
+@pytest.mark.parametrize(
+    ("probability", "shown"),
+    [(1.0, "> 99.9%"), (0.99951, "> 99.9%"), (0.9994, "99.9%"), (0.5, "50.0%"), (0.0004, "< 0.1%"), (0.0, "< 0.1%")],
+)
+def test_a_probability_is_never_shown_as_certain(client: FlaskClient, probability: float, shown: str) -> None:
+    with client.application.test_request_context():
+        assert likelihood(probability) == shown
+
+
+def test_text_from_a_model_is_escaped(client: FlaskClient, model_server: ModelServerStub) -> None:
+    content = answer()
+    content["class"] = "<script>alert(1)</script>"
+    content["probabilities"] = {content["class"]: 1.0}
+    model_server.reply = (200, json.dumps(content).encode())
+    response = send(client, fragment=True)
+    assert "<script>" not in response.text
+    assert "&lt;script&gt;" in response.text
+
+
+def test_pages_bring_no_inline_script_or_style(client: FlaskClient) -> None:
+    for response in (client.get("/"), send(client)):
+        policy = response.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        for tag, attributes in Page(response).elements:
+            assert tag != "style"
+            assert "style" not in attributes
+            assert not any(name.startswith("on") for name in attributes)
+            for name in ("src", "href"):
+                assert not re.match(r"https?:|//", attributes.get(name) or "")
