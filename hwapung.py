@@ -82,12 +82,13 @@ def serving(store: Path, port: int = 0) -> Iterator[str]:
         for name in server.models:
             server.wait_until_ready(name)
             console.print(f"TorchServe: {server.inference_url}/predictions/{name} ({time.monotonic() - started:.0f} s)")
-        with _front_end(server.inference_url, list(server.models), port) as address:
+        with front_end(server.inference_url, list(server.models), port) as address:
             yield address
 
 
 @contextmanager
-def _front_end(model_server: str, models: list[str], port: int) -> Iterator[str]:
+def front_end(model_server: str, models: list[str], port: int) -> Iterator[str]:
+    """gunicorn before a TorchServe; yields its address once it answers. Raises `ServingError`."""
     address = f"127.0.0.1:{_free_port(port)}"
     environment = os.environ | {
         "HWAPUNG_MODEL_SERVER_URL": model_server,

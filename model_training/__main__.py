@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .progress import console, follow
-from .runtime.errors import HwapungError
+from .runtime.errors import DatasetError, HwapungError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -58,10 +58,13 @@ def draw(
     seed: int = 0,
 ) -> None:
     """Draw a dataset of ink-wash and woodblock landscapes by program."""
-    from .datasets.procedural import write_dataset
+    from .datasets.procedural import KINDS, write_dataset
 
+    wanted = tuple(kinds.split(","))
+    if unknown := [kind for kind in wanted if kind not in KINDS]:
+        raise DatasetError(f"Nothing draws {unknown[0]!r}.", f"Choose of {', '.join(KINDS)}.")
     with follow("Drawing landscapes") as step:
-        write_dataset(folder, tuple(kinds.split(",")), count, seed, step.update)
+        write_dataset(folder, wanted, count, seed, step.update)
 
 
 def main() -> None:

@@ -132,7 +132,8 @@ def _key(dataset: Dataset, preprocessing: Preprocessing) -> str:
 
 
 def _identity(dataset: Dataset, preprocessing: Preprocessing) -> Iterator[str]:
-    yield f"decoder {DECODER_VERSION} fit {FIT_VERSION} {preprocessing.fit} {preprocessing.height}×{preprocessing.width}\n"
+    size = f"{preprocessing.height}×{preprocessing.width}"
+    yield f"decoder {DECODER_VERSION} fit {FIT_VERSION} {preprocessing.fit} {size}\n"
     for entry in dataset.entries:
         status = entry.path.stat()
         yield f"{entry.path.relative_to(dataset.root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n"

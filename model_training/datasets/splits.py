@@ -50,7 +50,7 @@ def split(dataset: Dataset, rows: np.ndarray, duplicates: Duplicates, settings: 
         for label in dataset.labels:
             if not present[label]:
                 raise DatasetError(
-                    f"{dataset.root}: the class {label!r} has no picture left for {name} once duplicates are kept together.",
+                    f"{dataset.root}: the class {label!r} has no picture left for {name}: too many are duplicates.",
                     "Add different pictures to it or remove the class.",
                 )
     return Splits(result, set_aside)

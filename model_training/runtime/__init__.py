@@ -1,1 +1,1 @@
-"""All that a trained model needs to answer. Copied whole into each archive; imports nothing of ours from outside itself."""
+"""All that a trained model needs to answer. Copied whole into each archive, so it imports nothing else of ours."""

@@ -26,7 +26,7 @@ class TorchExecution:
         self.network = network.to(self.device).eval()
         self.half: torch.dtype | None = None
         if self.device.type == "cuda":
-            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network = self.network.to(memory_format=torch.channels_last)
             self.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
     @torch.inference_mode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -24,7 +25,8 @@ _COLOURS = (np.asarray(matplotlib.colormaps["inferno"](np.arange(256)))[:, :3] *
 
 def last_feature_layer(network: ClassificationNetwork) -> nn.Module:
     """The layer whose maps are weighed: the deepest that timm lists among the backbone's features."""
-    return network.backbone.get_submodule(network.backbone.feature_info[-1]["module"])
+    backbone: Any = network.backbone
+    return backbone.get_submodule(backbone.feature_info[-1]["module"])
 
 
 class Explainer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
+from typing import Any
 
 import timm
 from safetensors.torch import load_file, save_file
@@ -28,13 +30,13 @@ class ClassificationNetwork(nn.Module):
 
 def create_backbone(name: str, classes: int, size: tuple[int, int]) -> nn.Module:
     """A randomly initialised timm network. Raises `WeightsError` for a name that timm does not know."""
-    arguments: dict[str, object] = {"num_classes": classes}
+    arguments: dict[str, Any] = {"num_classes": classes}
     if "vit" in name or "swin" in name or "deit" in name:
         arguments["img_size"] = size  # their position embeddings are made for one size
     try:
         return timm.create_model(name, pretrained=False, **arguments)
     except RuntimeError:
-        near = ", ".join(timm.list_models(f"*{name.split('.')[0][:6]}*")[:5]) or "resnet18, mobilenetv2_100"
+        near = ", ".join(difflib.get_close_matches(name, timm.list_models(), 3)) or "resnet18, mobilenetv2_100"
         raise WeightsError(
             f"There is no backbone {name!r}.", f"Choose one that timm has, for example {near}."
         ) from None

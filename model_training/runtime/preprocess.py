@@ -50,5 +50,5 @@ class Normalise(nn.Module):
         self.register_buffer("scale", (1 / std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """`pixels`: uint8 (N, height, width, 3), 0…255. Returns float (N, 3, height, width), channels last in memory."""
+        """`pixels`: uint8 (N, height, width, 3), 0…255. Returns float (N, 3, height, width)."""
         return (pixels.permute(0, 3, 1, 2).to(self.mean.dtype) - self.mean) * self.scale

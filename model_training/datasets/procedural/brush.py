@@ -168,6 +168,12 @@ def fan(height: int, width: int, folding: bool) -> Array:
     return stencil((0, 0, width, height), [leaf.astype(np.float32)])
 
 
+def mount(leaf: Array, coverage: Array, backing: Array) -> Array:
+    """A fan leaf (3, height, width) laid on `backing`, with the shadow of its rim; `coverage` from `fan`."""
+    rim = 1 - 1.2 * coverage * (1 - coverage)
+    return (leaf * coverage + backing * (1 - coverage)) * rim
+
+
 def to_image(pixels: Array) -> Image.Image:
     """Float pixels (3, height, width), cut to 0 … 1, as an RGB picture."""
     planes = (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from model_training.datasets.procedural.brush import Rng, fan, paper
+from model_training.datasets.procedural.brush import Rng, fan, mount, paper, to_image
 from model_training.datasets.procedural.ink import Hand, Sheet, far_range, rock, rock_outline
 from model_training.datasets.procedural.ink_motifs import boat, grove, pavilion, pine, ripples, stand, tree, waterfall
 
@@ -38,13 +38,11 @@ def draw(rng: Rng, size: int) -> Image.Image:
         inscribe(sheet)
     silk = 0.018 if sum(ground) < 580 else 0.0
     base = paper(rng, height, width, ground, rng.uniform(0.4, 1.6), silk)
-    if leaf == "flat":
-        return sheet.dry(base)
-    inside = fan(height, width, leaf == "folding")
-    mount = paper(rng, height, width, GROUNDS[rng.integers(len(GROUNDS))], 0.3, 0.012)
-    for density in sheet.density.values():
-        density *= inside
-    return sheet.dry(base * inside + 0.93 * mount * (1 - inside))
+    picture = sheet.dry(base)
+    if leaf != "flat":
+        backing = 0.9 * paper(rng, height, width, GROUNDS[rng.integers(len(GROUNDS))], 0.3, 0.012)
+        picture = mount(picture, fan(height, width, leaf == "folding"), backing)
+    return to_image(picture)
 
 
 def choose_hand(rng: Rng) -> Hand:

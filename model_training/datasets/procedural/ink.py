@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from model_training.datasets.procedural.brush import (
     Array,
@@ -19,7 +18,6 @@ from model_training.datasets.procedural.brush import (
     seal,
     smoothstep,
     stencil,
-    to_image,
     writing,
 )
 
@@ -102,11 +100,11 @@ class Sheet:
             shapes, values = seal(self.rng, x - side, top, side)
             self.mark(shapes, np.array(values) * 0.9, 0.35, "cinnabar")
 
-    def dry(self, ground: Array) -> Image.Image:
-        """The finished picture on `ground`, float (3, height, width)."""
+    def dry(self, ground: Array) -> Array:
+        """The finished picture on `ground`, both float (3, height, width)."""
         absorption = np.array([PIGMENTS[name] for name in self.density], np.float32)
         taken = np.tensordot(absorption.T, np.stack(list(self.density.values())), 1)
-        return to_image(ground * np.exp(-taken))
+        return ground * np.exp(-taken)
 
 
 @dataclass

@@ -58,9 +58,9 @@ def tree(sheet: Sheet, x: float, y: float, height: float, lean: float, ink: floa
         width = max(width * 0.6, 0.4 * unit)
     sheet.mark(np.concatenate(limbs), 0.85 * ink, 0.3)
     if leaves:
-        where = np.repeat(np.concatenate(tips), 2, 0)
+        where = np.repeat(np.concatenate(tips), 3, 0)
         where = where + rng.normal(0, height * 0.035, where.shape)
-        size = max(height * 0.022, 1.0 * unit) * rng.uniform(0.7, 1.6, len(where))
+        size = np.clip(height * 0.022, unit, 2.2 * unit) * rng.uniform(0.7, 1.6, len(where))
         tone = rng.uniform(0.3, 1, len(where)) * leaves
         sheet.mark(ellipses(where[:, 0], where[:, 1], size, 0.6 * size, 8), tone, 0.3)
 
@@ -118,7 +118,7 @@ def waterfall(sheet: Sheet, x: float, top: float, bottom: float, width: float) -
     line = np.stack([middle, top + (bottom - top) * span], 1).astype(np.float32)
     sheet.hide([stroke(line, width * (0.5 + 0.6 * span))])
     threads = [stroke(line + np.array([k * width, 0]), 0.5 * sheet.unit) for k in (-0.5, -0.15, 0.2, 0.5)]
-    sheet.mark(threads, [0.5, 0.15, 0.2, 0.5], 0.5)
+    sheet.mark(threads, [0.3, 0.12, 0.15, 0.3], 0.5)
     box = bounds(np.array([[x, bottom]]), sheet.width, sheet.height, 2.5 * width)
     py, px = np.mgrid[box[1] : box[3], box[0] : box[2]]
     sheet.reserve(box, 0.8 * np.exp(-((px - x) ** 2 + (py - bottom) ** 2) / (1.4 * width**2)).astype(np.float32))

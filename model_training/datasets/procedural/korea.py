@@ -15,10 +15,12 @@ from model_training.datasets.procedural.brush import (
     Rng,
     bounds,
     fan,
+    mount,
     paper,
     ribbons,
     smoothstep,
     stencil,
+    to_image,
 )
 from model_training.datasets.procedural.ink import Hand, Sheet, far_range, rock, rock_outline
 from model_training.datasets.procedural.ink_motifs import boat, hut, ripples, tee_pines, waterfall
@@ -40,13 +42,11 @@ def draw(rng: Rng, size: int) -> Image.Image:
     scenes = [diamond_mountains, river, columns] if aspect > 1.1 else [diamond_mountains, dark_rock, cascade, columns]
     [*scenes, diamond_mountains][rng.integers(len(scenes) + 1)](sheet, earth)
     ground = paper(rng, height, width, GROUNDS[rng.integers(len(GROUNDS))], rng.uniform(0.4, 1.5))
-    if folding:
-        inside = fan(height, width, True)
-        for density in sheet.density.values():
-            density *= inside
-        return sheet.dry(ground * inside + 0.95 * paper(rng, height, width, GROUNDS[3], 0.3) * (1 - inside))
-    inscribe(sheet)
-    return sheet.dry(ground)
+    if not folding:
+        inscribe(sheet)
+        return to_image(sheet.dry(ground))
+    backing = 0.92 * paper(rng, height, width, GROUNDS[rng.integers(len(GROUNDS))], 0.3)
+    return to_image(mount(sheet.dry(ground), fan(height, width, True), backing))
 
 
 def inscribe(sheet: Sheet) -> None:
@@ -64,9 +64,12 @@ def needles(sheet: Sheet, x: Array, base: Array, width: Array, height: Array, in
     shapes: list[Array] = []
     values: list[float] = []
     bodies: list[Array] = []
+    layers: list[Array] = []
     for k in np.argsort(base):
-        ridge = rock_outline(rng, x[k], base[k], width[k], height[k], rng.uniform(0.75, 1.2), 0.35, 4)[::3]
+        ridge = rock_outline(rng, x[k], base[k], width[k], height[k], rng.uniform(0.75, 1.2), 0.35, 4)[::2]
         bodies.append(ridge)
+        # The lower parts once more, paler and paler: each peak stands in mist of its own.
+        layers += [ridge, *(ridge[ridge[:, 1] >= base[k] - share * height[k]] for share in (0.4, 0.24, 0.1))]
         shapes.append(ridge)
         values.append(rng.uniform(0.03, 0.1))
         crown = ridge[ridge[:, 1].argmin()]
@@ -82,10 +85,11 @@ def needles(sheet: Sheet, x: Array, base: Array, width: Array, height: Array, in
         shapes.extend(ribbons(edge, np.full((len(edge), 2), rng.uniform(0.7, 1.2) * unit)))
         values.extend(ink * rng.uniform(0.6, 1.0, len(edge)))
     box = bounds(np.concatenate(bodies), sheet.width, sheet.height)
-    whole = stencil(box, bodies)
-    sheet.reserve(box, whole)
-    sheet.add("ink", box, stencil(box, shapes, values) * (1 - 0.3 * sheet.grain[box[1] : box[3], box[0] : box[2]]))
-    sheet.add("azure", box, cool * whole)
+    grain = sheet.grain[box[1] : box[3], box[0] : box[2]]
+    veil = stencil(box, layers, np.tile([1.0, 0.75, 0.4, 0.1], len(bodies)))
+    sheet.reserve(box, veil)
+    sheet.add("ink", box, stencil(box, shapes, values) * (1 - 0.3 * grain) * veil)
+    sheet.add("azure", box, cool * veil)
 
 
 def earth_hills(sheet: Sheet, earth: Hand, x: Array, base: Array, width: Array, height: Array, near: float) -> None:

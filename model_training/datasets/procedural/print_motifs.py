@@ -238,8 +238,11 @@ def wave(art: Scene, left: float, width: float, height: float, floor: float, fli
     roots = crest[len(crest) // 3 :: 2]
     reach = height * rng.uniform(0.05, 0.1, len(roots))[:, None]
     forward = np.array([-1.0 if flip else 1.0, 0.55])
-    hook = np.stack([roots, roots + reach * forward, roots + reach * (forward * 0.9 + (0, 0.75))], 1)
-    for claw in ribbons(hook, np.tile(np.array([0.035, 0.024, 0.004]) * height, (len(roots), 1))):
+    bend = np.linspace(0, 1, 6)[:, None]
+    curl = 2 * bend * (1 - bend) * forward * 1.2 + bend**2 * (forward * 0.8 + np.array([0, 0.9]))
+    hook = roots[:, None] + reach[:, None] * curl
+    thick = height * np.array([0.036, 0.034, 0.03, 0.024, 0.015, 0.003])
+    for claw in ribbons(hook, np.tile(thick, (len(roots), 1))):
         art.flat(claw, WHITE, 0.5)
     drops = crest[rng.integers(0, len(crest), 26)] + rng.normal(0, 0.09, (26, 2)) * height
     art.discs(drops[:, 0], drops[:, 1], art.unit * rng.uniform(0.5, 1.3, 26), WHITE)

@@ -1,0 +1,188 @@
+"""`make bench-serving`: predictions a second of TorchServe, our front end, FastAPI, LitServe and no server.
+
+All run on this machine in one run, in turn, several rounds over; medians are reported. Writes
+`build/bench/serving.json` and prints a table; exits 1 naming each target missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import requests
+
+from hwapung import front_end
+from model_training.bundle import make_bundle
+from model_training.datasets.procedural import draw, write_dataset
+from model_training.prepare import prepare
+from model_training.recipe import load_recipe
+from model_training.runtime.classifier import Classifier
+from model_training.train import start_fabric, train
+from torchserve.archive import build_archive
+from torchserve.server import TorchServe
+from torchserve.settings import read_settings
+
+FOLDER = Path("build/bench/serving")
+CONNECTIONS = (1, 4, 16)
+TARGETS = {
+    "torchserve_over_fastapi_at_16": (">=", 5.9),
+    "torchserve_over_litserve_at_16": (">=", 3.4),
+    "front_end_over_torchserve_at_16": (">=", 0.7),
+}
+Measured = dict[tuple[str, int], list[tuple[float, list[float]]]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    bundle, pictures = make_bundle_and_pictures()
+    measured: Measured = defaultdict(list)
+    with ExitStack() as stack:
+        store = FOLDER / "model_store"
+        build_archive(bundle, store)
+        server = stack.enter_context(TorchServe(store, read_settings(port=0, metrics_port=0, management_port=0)))
+        server.wait_until_ready("landscape")
+        front = stack.enter_context(front_end(server.inference_url, ["landscape"], 0))
+        addresses = {
+            "torchserve": (f"{server.inference_url}/predictions/landscape", "raw"),
+            "front_end": (f"{front}/api/v1/models/landscape/predict", "raw"),
+            "fastapi": (stack.enter_context(rival("fastapi", bundle)), "multipart"),
+            "litserve": (stack.enter_context(rival("litserve", bundle)), "multipart"),
+        }
+        for url, form in addresses.values():
+            load(url, 16, 3, form, pictures)  # warm up
+        for number in range(arguments.rounds):
+            for connections in CONNECTIONS:
+                for name, (url, form) in addresses.items():
+                    print(f"round {number + 1}: {name} at {connections}", end="\r", file=sys.stderr)
+                    measured[name, connections].append(load(url, connections, arguments.seconds, form, pictures))
+            measured["in_process", 16].append(in_process(bundle, pictures, arguments.seconds))
+    report(measured, arguments)
+
+
+def make_bundle_and_pictures() -> tuple[Path, list[Path]]:
+    """ResNet-18 at 224×224 after one epoch (its weights do not matter here), and 16 JPEGs of 800 pixels to send."""
+    data, pictures = FOLDER / "data", [FOLDER / f"picture-{number:02d}.jpg" for number in range(16)]
+    write_dataset(data, ("china", "japan"), 10)
+    for number, path in enumerate(pictures):
+        if not path.exists():
+            draw("china" if number % 2 else "japan", 1000 + number, 800).save(path, quality=90)
+    recipe = load_recipe("landscape_demo", ["training.epochs=1"])
+    prepared = prepare(recipe, data, FOLDER / "cache")
+    trained = train(recipe, prepared, FOLDER / "runs", start_fabric("cpu"))
+    return make_bundle(recipe, prepared, trained, FOLDER / "bundles"), pictures
+
+
+@contextmanager
+def rival(kind: str, bundle: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tests.benchmarks.rivals", kind, str(bundle), str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            assert process.poll() is None, f"{kind} did not start"
+            assert time.monotonic() < deadline, f"{kind} did not start in time"
+            try:
+                requests.get(f"http://127.0.0.1:{port}/docs", timeout=2)
+                break
+            except requests.RequestException:
+                time.sleep(0.3)
+        yield f"http://127.0.0.1:{port}/predict"
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(20)
+
+
+def load(url: str, connections: int, seconds: float, form: str, pictures: list[Path]) -> tuple[float, list[float]]:
+    """Answers a second, and every answer's latency in ms. The load comes from a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.load", url, str(connections), str(seconds), form]
+    done = subprocess.run([*command, *map(str, pictures)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{url}: {done.stderr.strip().splitlines()[-1]}")
+    result = json.loads(done.stdout)
+    return result["answers"] / result["seconds"], result["latencies_ms"]
+
+
+def in_process(bundle: Path, pictures: list[Path], seconds: float) -> tuple[float, list[float]]:
+    """The limit: decode, transform and network on all cores in batches of 16, without HTTP."""
+    classifier = Classifier.load(bundle)
+    batch = [path.read_bytes() for path in pictures]
+    classifier.answer(batch)
+    latencies: list[float] = []
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        before = time.perf_counter()
+        classifier.answer(batch)
+        latencies.append((time.perf_counter() - before) * 1000)
+    return len(latencies) * len(batch) / (time.perf_counter() - started), latencies
+
+
+def report(measured: Measured, arguments: argparse.Namespace) -> None:
+    figures: dict[str, float] = {}
+    for (name, connections), rounds in measured.items():
+        key = f"{name}_at_{connections}"
+        figures[key] = round(statistics.median(rate for rate, _ in rounds), 2)
+        for percent in (50, 99):
+            values = [float(np.percentile(latencies, percent)) for _, latencies in rounds]
+            figures[f"{key}_p{percent}_ms"] = round(statistics.median(values), 1)
+    for name, (one, other) in {
+        "torchserve_over_fastapi_at_16": ("torchserve", "fastapi"),
+        "torchserve_over_litserve_at_16": ("torchserve", "litserve"),
+        "front_end_over_torchserve_at_16": ("front_end", "torchserve"),
+        "torchserve_over_in_process_at_16": ("torchserve", "in_process"),
+    }.items():
+        pairs = zip(measured[one, 16], measured[other, 16], strict=True)
+        figures[name] = round(statistics.median(ours / theirs for (ours, _), (theirs, _) in pairs), 3)
+    print(f"{'':<12}" + "".join(f"{f'{c} connections':>28}" for c in CONNECTIONS))
+    print(f"{'':<12}" + f"{'per s':>10}{'p50 ms':>9}{'p99 ms':>9}" * len(CONNECTIONS))
+    for name in ("torchserve", "front_end", "fastapi", "litserve", "in_process"):
+        widths = {"": 10, "_p50_ms": 9, "_p99_ms": 9}
+        keys = [(f"{name}_at_{c}{suffix}", width) for c in CONNECTIONS for suffix, width in widths.items()]
+        cells = [f"{figures[key]:>{width}.1f}" if key in figures else f"{'–':>{width}}" for key, width in keys]
+        print(f"{name:<12}" + "".join(cells))
+    missed = [
+        f"{name} is {figures[name]:.2f}, wanted {sign} {target}"
+        for name, (sign, target) in TARGETS.items()
+        if figures[name] < target
+    ]
+    for name in TARGETS:
+        print(f"{name}: {figures[name]:.2f}")
+    result = {
+        "machine": f"{os.cpu_count()} × {processor()}",
+        "setup": f"ResNet-18 at 224×224, JPEGs of 800 px, {arguments.rounds} rounds of {arguments.seconds:g} s, medians",
+        "figures": figures,
+        "targets": {name: list(target) for name, target in TARGETS.items()},
+    }
+    path = Path("build/bench/serving.json")
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    if missed:
+        sys.exit("missed: " + "; ".join(missed))
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown processor"
+
+
+if __name__ == "__main__":
+    main()

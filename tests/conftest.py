@@ -1,0 +1,81 @@
+"""What the rooms' tests share: a small dataset, a bundle trained on it, its archive, and the whole house running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hwapung import serving
+from model_training.bundle import make_bundle
+from model_training.datasets.procedural import write_dataset
+from model_training.prepare import Prepared, prepare
+from model_training.recipe import Recipe, load_recipe
+from model_training.train import Trained, start_fabric, train
+from torchserve.archive import build_archive
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+#: Small enough to train in seconds, real enough to be a convolutional network with batch norm.
+TINY = [
+    "network.backbone=mobilenetv3_small_050",
+    "network.pretrained=false",
+    "preprocessing.height=64",
+    "preprocessing.width=64",
+    "training.batch_size=8",
+    "training.epochs=2",
+]
+
+
+def shared_folder(name: str) -> Path:
+    """A folder of real pictures or weights; the test skips where it is not to be had."""
+    folder = SHARED / name
+    if not folder.exists():
+        pytest.skip(f"needs ../shared/{name}, which is not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def procedural_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "procedural"
+    write_dataset(folder, ("china", "japan"), 15, 7)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe() -> Recipe:
+    return load_recipe("landscape_demo", TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_prepared(tiny_recipe: Recipe, procedural_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepare(tiny_recipe, procedural_folder, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def tiny_trained(tiny_recipe: Recipe, tiny_prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(tiny_recipe, tiny_prepared, tmp_path_factory.mktemp("runs"), start_fabric("cpu"))
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return make_bundle(tiny_recipe, tiny_prepared, tiny_trained, tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store with `landscape.mar`."""
+    store = tmp_path_factory.mktemp("store")
+    build_archive(tiny_bundle, store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def live_site(tiny_store: Path) -> Iterator[str]:
+    """The address of the real front end before the real TorchServe."""
+    with serving(tiny_store) as address:
+        yield address

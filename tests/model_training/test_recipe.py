@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from model_training.recipe import RECIPES, load_recipe
+from model_training.runtime.errors import RecipeError
+
+
+def test_landscape_is_what_its_authors_trained() -> None:
+    recipe = load_recipe("landscape")
+    assert (recipe.preprocessing.height, recipe.preprocessing.width, recipe.preprocessing.fit) == (224, 224, "stretch")
+    assert recipe.preprocessing.mean == (0.485, 0.456, 0.406)
+    assert recipe.preprocessing.std == (0.229, 0.224, 0.225)
+    assert recipe.network.backbone == "resnet18.tv_in1k"
+    assert recipe.network.pretrained is True
+    training = recipe.training
+    assert (training.optimizer, training.learning_rate, training.epochs) == ("adam", 0.001, 10)
+    assert (training.schedule, training.loss) == ("constant", "cross_entropy")
+    assert (recipe.data.split.validation, recipe.data.split.test) == (0.2, 0.2)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_valid(path: Path) -> None:
+    assert load_recipe(path.stem).labels
+
+
+def test_a_recipe_that_extends_another_keeps_the_rest() -> None:
+    base, demo = load_recipe("landscape"), load_recipe("landscape_demo")
+    assert demo.network.pretrained is False
+    assert demo.network.backbone == base.network.backbone
+    assert demo.name == base.name
+    assert demo.summary != base.summary
+
+
+def test_overrides_are_read_as_yaml() -> None:
+    recipe = load_recipe(
+        "landscape",
+        ["training.learning_rate=1e-4", "network.pretrained=false", "data.split.seed=3", "labels.korea.en=K"],
+    )
+    assert recipe.training.learning_rate == 1e-4
+    assert recipe.network.pretrained is False
+    assert recipe.data.split.seed == 3
+    assert recipe.labels["korea"].en == "K"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epoch=3", "unknown key 'training.epoch'. Did you mean 'training.epochs'?"),
+        ("trainig.epochs=3", "unknown key 'trainig'. Did you mean 'training"),
+        ("network.backbon=x", "Did you mean 'network.backbone'?"),
+        ("training.epochs=0", "training.epochs: Input should be greater than or equal to 1 (found 0)."),
+        ("training.optimizer=lion", "training.optimizer"),
+        ("epochs", "'epochs' is not an override."),
+        ("name.x=3", "'name' holds a value, not keys."),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_the_nearest(override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(message)) as raised:
+        load_recipe("landscape", [override])
+    assert "\n" not in str(raised.value)
+
+
+def test_an_unknown_recipe_names_the_known() -> None:
+    with pytest.raises(RecipeError, match=r"no recipe 'landskape'.*landscape"):
+        load_recipe("landskape")
+
+
+@pytest.mark.parametrize("text", ["{", "- a list", "plain"])
+def test_a_file_that_is_no_recipe(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError) as raised:
+        load_recipe(str(path))
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_recipe_of_ones_own_by_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"extends": "landscape", "name": "mine", "training": {"epochs": 2}}))
+    recipe = load_recipe(str(path))
+    assert (recipe.name, recipe.training.epochs, recipe.training.batch_size) == ("mine", 2, 32)

@@ -1,0 +1,67 @@
+"""`make demo`, from nothing to an answer, and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+from tests.conftest import ROOT, TINY
+
+
+def descendants(pid: int) -> set[int]:
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in listed.splitlines():
+        own, parent = map(int, line.split())
+        children.setdefault(parent, []).append(own)
+    found, waiting = set(), [pid]
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            found.add(child)
+            waiting.append(child)
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
+def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_path: Path) -> None:
+    overrides = [*TINY, "network.pretrained=false"]
+    command = [sys.executable, "hwapung.py", "demo", *overrides, "--data", str(procedural_folder)]
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*command, "--build", str(tmp_path / "build"), "--port", "0"],
+            cwd=ROOT, stdout=out, stderr=out, env=os.environ | {"COLUMNS": "200"},
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 300
+        while "Open http" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        said = log.read_text()
+        assert re.search(r"in truth china\):\s+(china|japan), confidence 0\.\d+", said), said
+        assert re.search(r"Test accuracy [01]\.\d+ \(95% interval", said), said
+        address = re.search(r"Open (http://127\.0\.0\.1:\d+)", said)
+        assert address is not None
+        picture = next((procedural_folder / "japan").glob("*.jpg")).read_bytes()
+        answer = requests.post(f"{address[1]}/api/v1/models/landscape/explain", data=picture, timeout=60).json()
+        assert answer["class"] in ("china", "japan")
+        assert answer["explanation"]["media_type"] == "image/png"
+        assert requests.get(f"{address[1]}/readyz", timeout=60).status_code == 200
+        started = descendants(process.pid)
+        assert len(started) >= 4  # TorchServe, its worker, gunicorn and its workers
+    finally:
+        process.send_signal(signal.SIGINT)
+        status = process.wait(60)
+    assert status == 130
+    assert not alive(started)
