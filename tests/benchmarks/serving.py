@@ -166,7 +166,7 @@ def report(measured: Measured, arguments: argparse.Namespace) -> None:
         print(f"{name}: {figures[name]:.2f}")
     result = {
         "machine": f"{os.cpu_count()} × {processor()}",
-        "setup": f"ResNet-18 at 224×224, JPEGs of 800 px, {arguments.rounds} rounds of {arguments.seconds:g} s, medians",
+        "setup": f"ResNet-18, 224×224; JPEGs of 800 px; {arguments.rounds} rounds of {arguments.seconds:g} s, medians",
         "figures": figures,
         "targets": {name: list(target) for name, target in TARGETS.items()},
     }
