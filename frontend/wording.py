@@ -21,16 +21,16 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "unsupported_body": (_("We can't read what was sent."), _("Choose a picture and try again.")),
     "too_many_requests": (_("That was a lot of pictures at once."), _("Wait a little and try again.")),
     "model_failed": (_("The model could not answer for this picture."), _("Try again, or choose another picture.")),
-    "model_starting": (_("The model is still starting."), _("Your picture is kept. Try again in a few seconds.")),
+    "model_starting": (_("The model is still starting."), _("Try again in a few seconds.")),
     "model_busy": (
         _("Many people are asking the model right now."),
-        _("Your picture is kept. Try again in a few seconds."),
+        _("Try again in a few seconds."),
     ),
-    "model_down": (_("The model can't be reached right now."), _("Your picture is kept. Try again in a minute.")),
-    "model_too_slow": (_("The model took too long to answer."), _("Your picture is kept. Try again.")),
+    "model_down": (_("The model can't be reached right now."), _("Try again in a minute.")),
+    "model_too_slow": (_("The model took too long to answer."), _("Try again.")),
     "offline": (
         _("This page can't reach its server."),
-        _("Your picture is kept. Check your connection and try again."),
+        _("Check your connection and try again."),
     ),
     "internal_error": (_("Something went wrong on our side."), _("Try again in a minute.")),
 }

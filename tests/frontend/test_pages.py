@@ -285,3 +285,10 @@ def test_pages_bring_no_inline_script_or_style(client: FlaskClient) -> None:
             assert not any(name.startswith("on") for name in attributes)
             for name in ("src", "href"):
                 assert not re.match(r"https?:|//", attributes.get(name) or "")
+
+
+def test_only_a_picture_that_was_sent_is_said_to_be_kept(client: FlaskClient, model_server: ModelServerStub) -> None:
+    model_server.describes = False
+    model_server.reply = FAULTS["not registered"]
+    assert "Your picture is kept." in Page(send(client)).text
+    assert "Your picture is kept." not in Page(client.get(PAGE)).text
