@@ -241,9 +241,10 @@ class TorchServe:
         lines = self._group.lines()
         if any("Failed to bind to address" in line for line in lines):
             raise ServingError("One of TorchServe's ports was taken while it started.", "Start it again.")
-        telling = [line for line in lines if re.search(r"\b(ERROR|Error|Exception)\b", line)] or lines
-        last = telling[0].strip() if telling else "it said nothing"
-        raise ServingError(f"TorchServe has ended: {last}.", "Mend that and start it again.")
+        said = [line.strip() for line in lines if line.strip() and not line.startswith("\tat ")]
+        first = next((at for at, line in enumerate(said) if re.search(r"\b(ERROR|Error|Exception)\b", line)), 0)
+        reason = "; ".join(said[first : first + 2]) or "it said nothing"
+        raise ServingError(f"TorchServe has ended: {reason}.", "Mend that and start it again.")
 
     def _load_failure(self, name: str) -> str | None:
         """What the newest attempt to load `name` died of, by the worker's own words."""

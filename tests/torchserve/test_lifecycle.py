@@ -1,0 +1,215 @@
+"""Starting, failing to start, and leaving nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from model_training.runtime.errors import ServingError
+from tests.torchserve.conftest import SETTINGS
+from tests.torchserve.tiny import draw_picture, make_tiny_bundle
+from torchserve import server as server_module
+from torchserve.archive import build_archive
+from torchserve.process import ProcessGroup
+from torchserve.server import TorchServe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def family(pid: int) -> list[psutil.Process]:
+    leader = psutil.Process(pid)
+    return [leader, *leader.children(recursive=True)]
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    _, left = psutil.wait_procs(processes, timeout=10)
+    return [each for each in left if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def rewrite(archive: Path, name: str, content: bytes) -> None:
+    """Replace one file of an archive."""
+    with zipfile.ZipFile(archive) as old:
+        kept = {each: old.read(each) for each in old.namelist() if each != name}
+    with zipfile.ZipFile(archive, "w") as new:
+        for each, data in (kept | {name: content}).items():
+            new.writestr(each, data)
+
+
+# --- whole lives -----------------------------------------------------------------------------------------------------
+def test_several_models_are_served_and_stopping_lets_requests_finish(hangul_store: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(hangul_store, tmp_path / "store")
+    build_archive(make_tiny_bundle(tmp_path / "other", name="other", version="2.1"), store)
+    server = TorchServe(store, SETTINGS.model_copy(update={"max_batch_delay_ms": 1000}))
+    with server, ThreadPoolExecutor(4) as pool:
+        assert server._group is not None
+        assert server._folder is not None
+        for name in ("tiny", "other"):
+            server.wait_until_ready(name)
+        processes = family(server._group.pid)
+        assert len(processes) >= 3  # Java and a worker for each model
+        with pytest.raises(ServingError, match="no model 'third'"):
+            server.wait_until_ready("third")
+        # They wait a second for others to join their batch: they are under way while the server is told to stop.
+        late = [
+            pool.submit(requests.post, f"{server.inference_url}/predictions/{name}", data=draw_picture(), timeout=30)
+            for name in ("tiny", "other", "tiny", "other")
+        ]
+        time.sleep(0.3)
+        server.stop()
+        answers = [each.result() for each in late]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert {(answer.json()["model"], answer.json()["version"]) for answer in answers} == {
+        ("tiny", "1.0"),
+        ("other", "2.1"),
+    }
+    assert alive(processes) == []
+    assert not server._folder.exists()
+
+
+def test_a_model_that_cannot_load_is_named_with_its_reason(hangul_store: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(hangul_store, tmp_path / "store")
+    rewrite(store / "tiny.mar", "weights.safetensors", b"not weights")
+    with TorchServe(store, SETTINGS) as server, pytest.raises(ServingError) as raised:
+        server.wait_until_ready("tiny")
+    assert "The model 'tiny' can't be loaded" in str(raised.value)
+    assert "the weights do not fit the card" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_bug_in_the_model_is_a_500_for_its_picture_only_and_the_worker_lives(
+    hangul_store: Path, tmp_path: Path
+) -> None:
+    store = shutil.copytree(hangul_store, tmp_path / "store")
+    source = (ROOT / "model_training" / "runtime" / "classifier.py").read_text("utf-8")
+    marker = "        started = time.perf_counter()\n"
+    assert source.count(marker) == 1
+    fault = '        if b"BUG" in pictures:\n            raise KeyError("bug")\n'
+    rewrite(store / "tiny.mar", "model_training/runtime/classifier.py", source.replace(marker, fault + marker).encode())
+    with TorchServe(store, SETTINGS) as server, ThreadPoolExecutor(3) as pool:
+        server.wait_until_ready("tiny")
+        url = f"{server.inference_url}/predictions/tiny"
+        bodies = [draw_picture(1), b"BUG", b""]
+        responses = list(pool.map(lambda body: requests.post(url, data=body, timeout=30), bodies))
+        worker = requests.get(f"{server.management_url}/models/tiny", timeout=10).json()[0]["workers"][0]
+        assert server._group is not None
+        log = "\n".join(server._group.lines())
+    assert [response.status_code for response in responses] == [200, 500, 400]
+    assert responses[1].json()["error"]["code"] == "internal"
+    assert responses[2].json()["error"]["code"] == "empty_body"
+    assert worker["status"] == "READY"
+    assert "KeyError: 'bug'" in log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_command_leaves_no_process_and_no_folder_however_it_ends(
+    hangul_store: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    environment = os.environ | {
+        "HWAPUNG_SERVING_METRICS_PORT": "0", "HWAPUNG_SERVING_MANAGEMENT_PORT": "0", "TMPDIR": str(tmp_path),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "torchserve", "serve", "--model-store", str(hangul_store), "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    ready = next((line for line in process.stdout if line.startswith("Ready: ")), None)
+    assert ready is not None
+    url = ready.split()[1]
+    assert requests.post(url, data=draw_picture(), timeout=30).json()["model"] == "tiny"
+    processes = family(process.pid)
+    assert len(processes) >= 4  # the command, its watcher, Java, a worker
+    process.send_signal(number)
+    process.stdout.read()
+    assert process.wait(60) == {signal.SIGTERM: 0, signal.SIGINT: 130, signal.SIGKILL: -9}[number]
+    assert alive(processes) == []
+    deadline = time.monotonic() + 10
+    while list(tmp_path.glob("hwapung-serving-*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list(tmp_path.glob("hwapung-serving-*")) == []
+
+
+# --- failing to start ------------------------------------------------------------------------------------------------
+def fails(store: Path, settings: object = SETTINGS) -> str:
+    with pytest.raises(ServingError) as raised:
+        TorchServe(store, settings).start()  # type: ignore[arg-type]
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_an_empty_or_missing_store(tmp_path: Path) -> None:
+    assert "there is no model archive" in fails(tmp_path)
+    assert "there is no model archive" in fails(tmp_path / "nowhere")
+
+
+def test_a_damaged_archive(hangul_store: Path, tmp_path: Path) -> None:
+    whole = (hangul_store / "tiny.mar").read_bytes()
+    (tmp_path / "tiny.mar").write_bytes(whole[: len(whole) // 2])
+    assert "tiny.mar: not a model archive that can be read" in fails(tmp_path)
+    spoilt = bytearray(whole)
+    place = whole.index(b"def decode")
+    spoilt[place : place + 3] = b"xxx"
+    (tmp_path / "tiny.mar").write_bytes(spoilt)
+    assert "image.py is damaged" in fails(tmp_path)
+
+
+def test_two_archives_of_one_model(hangul_store: Path, tmp_path: Path) -> None:
+    shutil.copy(hangul_store / "tiny.mar", tmp_path / "tiny.mar")
+    shutil.copy(hangul_store / "tiny.mar", tmp_path / "again.mar")
+    assert "again.mar and tiny.mar both bring the model 'tiny'" in fails(tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["port", "metrics_port", "management_port"])
+def test_a_port_that_is_taken(hangul_store: Path, setting: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        number = other.getsockname()[1]
+        message = fails(hangul_store, SETTINGS.model_copy(update={setting: number}))
+    assert f"127.0.0.1:{number} can't be used (Address already in use)" in message
+    assert f"HWAPUNG_SERVING_{setting.upper()}" in message
+
+
+def test_no_java(hangul_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(server_module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert fails(hangul_store).startswith("There is no Java.")
+
+
+def test_java_that_will_not_start(hangul_store: Path) -> None:
+    before = set(Path(server_module.tempfile.gettempdir()).glob("hwapung-serving-*"))
+    message = fails(hangul_store, SETTINGS.model_copy(update={"java_options": "-Xmx1k"}))
+    assert "TorchServe has ended" in message
+    assert "heap" in message.lower()
+    assert set(Path(server_module.tempfile.gettempdir()).glob("hwapung-serving-*")) == before
+
+
+def test_the_command_says_an_error_in_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "torchserve", "serve", "--model-store", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path}: there is no model archive (.mar). Make one: make archive.\n"
+
+
+# --- the group -------------------------------------------------------------------------------------------------------
+def test_a_group_that_ignores_its_end_is_killed(tmp_path: Path) -> None:
+    program = "trap '' TERM; sleep 1000 & echo started; wait; wait"
+    group = ProcessGroup(["/bin/sh", "-c", program], folder=tmp_path, env=os.environ, echo=None)
+    while "started" not in group.lines():
+        time.sleep(0.01)
+    processes = family(group.pid)
+    assert len(processes) == 2
+    group.stop(0.3)
+    assert alive(processes) == []
+    group.stop(0.3)
