@@ -186,7 +186,7 @@ def read_card(path: Path) -> ModelCard:
         return ModelCard.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"]) or "card"
         raise CardError(f"{path}: {place}: {first['msg']}.", "Make the bundle again: make train.") from None
 
 

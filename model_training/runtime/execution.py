@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -61,12 +62,19 @@ class OpenVINOExecution:
         self.classes = compiled.output(0).partial_shape[1].get_length()
         self.queue = openvino.AsyncInferQueue(compiled)
         self.queue.set_callback(_store)
+        self.lock = threading.Lock()
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        # OpenVINO reads shared memory while we go on, so it has to be memory that stays: of an array that it can not
+        # share (read-only or strided) it would read a copy that is already gone.
+        pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
         logits = np.empty((len(pixels), self.classes), np.float32)
-        for index in range(len(pixels)):
-            self.queue.start_async([pixels[index : index + 1]], userdata=(logits, index), share_inputs=True)
-        self.queue.wait_all()
+        with self.lock:  # the queue hands one free request to two threads; a batch fills all cores anyway
+            try:
+                for index in range(len(pixels)):
+                    self.queue.start_async([pixels[index : index + 1]], userdata=(logits, index), share_inputs=True)
+            finally:
+                self.queue.wait_all()
         return logits
 
 

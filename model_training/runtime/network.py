@@ -51,7 +51,7 @@ def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
     except FileNotFoundError:
         raise BundleError(f"{path}: the weights are missing.", "Make the bundle again: make train.") from None
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:300]  # torch lists the names that do not fit on lines of their own
         raise BundleError(
             f"{path}: the weights do not fit the card ({reason}).", "Make the bundle again: make train."
         ) from None

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.special import softmax as scipy_softmax
+
+from model_training.runtime.card import read_card, write_card
+from model_training.runtime.classifier import Answer, Classifier, softmax
+from model_training.runtime.errors import BundleError, CardError, PictureError
+from model_training.runtime.preprocess import read
+
+KEYS = ["class", "confidence", "processing_time_ms", "probabilities", "verdict", "model", "version"]
+
+
+def picture(seed: int, kind: str = "PNG") -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (70, 50, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels // (1 + seed % 4)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_bundle: Path) -> Classifier:
+    return Classifier.load(tiny_bundle)
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_bundle, tmp_path / "bundle")
+
+
+def answered(result: Answer | PictureError) -> Answer:
+    assert isinstance(result, dict)
+    return result
+
+
+def test_an_answer(classifier: Classifier) -> None:
+    (result,) = classifier.answer([picture(0)])
+    answer = answered(result)
+    card = classifier.card
+    assert list(answer) == KEYS
+    assert (answer["model"], answer["version"]) == (card.name, card.version)
+    probabilities = answer["probabilities"]
+    assert isinstance(probabilities, dict)
+    assert list(probabilities) == [label.key for label in card.labels]
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert answer["class"] == max(probabilities, key=probabilities.__getitem__)
+    assert answer["confidence"] == probabilities[answer["class"]]
+    assert isinstance(answer["processing_time_ms"], float)
+    assert answer["processing_time_ms"] > 0
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_probabilities_are_the_softmax_of_tempered_logits(classifier: Classifier) -> None:
+    data = [picture(seed) for seed in range(5)]
+    pixels = np.stack([read(one, classifier.card.preprocessing) for one in data])
+    logits = classifier.execute(pixels)
+    expected = scipy_softmax(logits.astype(np.float64) / classifier.card.calibration.temperature, axis=1)
+    np.testing.assert_allclose(classifier.probabilities(pixels), expected, atol=1e-6)
+    for result, row in zip(classifier.answer(data), expected, strict=True):
+        probabilities = answered(result)["probabilities"]
+        assert isinstance(probabilities, dict)
+        assert list(probabilities.values()) == pytest.approx(row.tolist(), abs=2e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 3.7])
+def test_softmax(temperature: float) -> None:
+    logits = np.random.default_rng(0).normal(scale=20, size=(6, 4)).astype(np.float32)
+    found = softmax(logits, temperature)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, scipy_softmax(logits.astype(np.float64) / temperature, axis=1), atol=1e-12)
+
+
+def test_softmax_of_huge_logits() -> None:
+    np.testing.assert_allclose(softmax(np.array([[1e4, 0], [-1e4, -1e4]], np.float32)), [[1, 0], [0.5, 0.5]])
+
+
+def test_the_temperature_of_the_card_counts(bundle: Path, classifier: Classifier) -> None:
+    card = read_card(bundle / "card.json")
+    warmer = card.calibration.model_copy(update={"temperature": card.calibration.temperature / 20})
+    write_card(card.model_copy(update={"calibration": warmer}), bundle / "card.json")
+    before, after = (answered(one.answer([picture(1)])[0]) for one in (classifier, Classifier.load(bundle)))
+    assert before["class"] == after["class"]
+    assert float(str(after["confidence"])) > float(str(before["confidence"]))
+
+
+@pytest.mark.parametrize(("above", "verdict"), [(0.0, "sure"), (-1e-9, "sure"), (1e-9, "unsure"), (0.1, "unsure")])
+def test_the_verdict_is_sure_from_the_threshold_on(
+    classifier: Classifier, tiny_bundle: Path, above: float, verdict: str
+) -> None:
+    pixels = read(picture(2), classifier.card.preprocessing)[None]
+    confidence = float(classifier.probabilities(pixels).max())
+    card = classifier.card
+    limit = card.thresholds.model_copy(update={"sure": confidence + above})
+    other = Classifier(card.model_copy(update={"thresholds": limit}), tiny_bundle, "cpu")
+    other.execute = classifier.execute
+    assert answered(other.answer([picture(2)])[0])["verdict"] == verdict
+
+
+BROKEN = {b"": "empty_body", b"text": "not_a_picture", picture(9)[:200]: "broken_picture"}
+
+
+@pytest.mark.parametrize("pattern", list(product([True, False], repeat=3)))
+def test_broken_pictures_in_every_place(classifier: Classifier, pattern: tuple[bool, ...]) -> None:
+    """Each picture is judged by itself: its neighbours change neither its answer nor its place."""
+    bad = list(BROKEN)
+    batch = [picture(index) if good else bad[index] for index, good in enumerate(pattern)]
+    results = classifier.answer(batch)
+    assert len(results) == 3
+    for data, good, result in zip(batch, pattern, results, strict=True):
+        if good:
+            alone = answered(classifier.answer([data])[0])
+            answer = answered(result)
+            assert answer["class"] == alone["class"]
+            assert answer["confidence"] == pytest.approx(alone["confidence"], abs=2e-6)
+        else:
+            assert isinstance(result, PictureError)
+            assert result.code == BROKEN[data]
+
+
+def test_an_empty_batch(classifier: Classifier) -> None:
+    assert classifier.answer([]) == []
+
+
+@pytest.mark.parametrize("wanted", list(product([True, False], repeat=3)))
+def test_only_those_who_ask_get_a_heatmap(classifier: Classifier, wanted: tuple[bool, ...]) -> None:
+    batch = [picture(0), b"text", picture(1)]
+    first, broken, last = classifier.answer(batch, wanted)
+    assert isinstance(broken, PictureError)
+    for data, want, result in ((batch[0], wanted[0], first), (batch[2], wanted[2], last)):
+        answer = answered(result)
+        assert list(answer) == KEYS + ["explanation"] * want
+        if want:
+            explanation = answer["explanation"]
+            assert isinstance(explanation, dict)
+            assert explanation["class"] == answer["class"]
+            alone = answered(classifier.answer([data], [True])[0])["explanation"]
+            assert isinstance(alone, dict)
+            ours, theirs = (
+                np.asarray(Image.open(io.BytesIO(base64.b64decode(one["data"]))))[..., 3].astype(int)
+                for one in (explanation, alone)
+            )
+            assert np.abs(ours - theirs).max() <= 2
+
+
+def test_examples_come_with_their_stored_answers(classifier: Classifier, tiny_bundle: Path) -> None:
+    examples = classifier.examples()
+    assert [example["name"] for example in examples] == [example.name for example in classifier.card.examples]
+    assert examples
+    for example, known in zip(examples, classifier.card.examples, strict=True):
+        assert list(example) == ["name", "label", "media_type", "data", "answer"]
+        assert example["label"] == known.label
+        assert example["media_type"] == "image/jpeg"
+        data = base64.b64decode(str(example["data"]))
+        assert data == (tiny_bundle / "examples" / known.picture).read_bytes()
+        stored = example["answer"]
+        assert isinstance(stored, dict)
+        fresh = answered(classifier.answer([data], [True])[0])
+        assert stored.keys() == fresh.keys()
+        assert stored["class"] == fresh["class"]
+        assert stored["probabilities"] == pytest.approx(fresh["probabilities"], abs=1e-4)
+
+
+@pytest.mark.parametrize("what", ["picture", "answer", "broken answer"])
+def test_an_example_that_is_missing_is_named(bundle: Path, what: str) -> None:
+    classifier = Classifier.load(bundle)
+    example = classifier.card.examples[0]
+    if what == "picture":
+        (bundle / "examples" / example.picture).unlink()
+    elif what == "answer":
+        (bundle / "examples" / f"{example.name}.json").unlink()
+    else:
+        (bundle / "examples" / f"{example.name}.json").write_text("{")
+    with pytest.raises(BundleError, match=example.name) as caught:
+        classifier.examples()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="there is no card"):
+        Classifier.load(tmp_path)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model_training.runtime.card import ModelCard, read_card
+from model_training.runtime.errors import BundleError
+from model_training.runtime.execution import OpenVINOExecution, TorchExecution, choose_execution, export_openvino
+from model_training.runtime.network import load_network
+
+REMEDY = "make train"
+
+
+@pytest.fixture(scope="module")
+def card(tiny_bundle: Path) -> ModelCard:
+    return read_card(tiny_bundle / "card.json")
+
+
+@pytest.fixture(scope="module")
+def fast(tiny_bundle: Path) -> OpenVINOExecution:
+    return OpenVINOExecution(tiny_bundle / "network.xml")
+
+
+@pytest.fixture(scope="module")
+def exact(tiny_bundle: Path, card: ModelCard) -> TorchExecution:
+    return TorchExecution(load_network(card, tiny_bundle), "cpu")
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_bundle, tmp_path / "bundle")
+
+
+def noise(count: int, card: ModelCard, seed: int = 0) -> np.ndarray:
+    size = (count, card.preprocessing.height, card.preprocessing.width, 3)
+    return np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 33])
+def test_both_engines_agree(count: int, card: ModelCard, fast: OpenVINOExecution, exact: TorchExecution) -> None:
+    pixels = noise(count, card)
+    ours, theirs = fast(pixels), exact(pixels)
+    assert ours.shape == theirs.shape == (count, len(card.labels))
+    assert ours.dtype == theirs.dtype == np.float32
+    assert np.abs(ours - theirs).max() <= 1e-4
+    if count > 1:  # a barely trained network says nearly the same of all: agreement has to be far closer than that
+        assert np.abs(ours - theirs).max() <= np.ptp(theirs, axis=0).min() / 10
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_both_engines_agree_at_the_ends(
+    value: int, card: ModelCard, fast: OpenVINOExecution, exact: TorchExecution
+) -> None:
+    pixels = np.full_like(noise(1, card), value)
+    assert np.abs(fast(pixels) - exact(pixels)).max() <= 1e-4
+
+
+def test_an_answer_does_not_depend_on_its_neighbours(card: ModelCard, fast: OpenVINOExecution) -> None:
+    pixels = noise(33, card)
+    together = fast(pixels)
+    alone = np.concatenate([fast(pixels[index : index + 1]) for index in range(33)])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_pixels_may_be_read_only_and_strided(card: ModelCard, fast: OpenVINOExecution, exact: TorchExecution) -> None:
+    pixels = noise(8, card)[::2, :, ::-1]
+    pixels.flags.writeable = False
+    assert np.abs(fast(pixels) - exact(np.ascontiguousarray(pixels))).max() <= 1e-4
+
+
+def test_an_empty_batch(card: ModelCard, fast: OpenVINOExecution) -> None:
+    assert fast(noise(0, card)).shape == (0, len(card.labels))
+
+
+def test_threads_do_not_get_each_others_results(card: ModelCard, fast: OpenVINOExecution) -> None:
+    batches = [noise(count, card, seed) for seed, count in enumerate([1, 5, 3, 9, 2, 7])]
+    expected = [fast(batch) for batch in batches]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(20):
+            for found, right in zip(pool.map(fast, batches), expected, strict=True):
+                np.testing.assert_allclose(found, right, atol=1e-6)
+
+
+def test_pictures_of_another_size_are_refused_and_the_next_are_answered(
+    card: ModelCard, fast: OpenVINOExecution
+) -> None:
+    pixels = noise(3, card)
+    expected = fast(pixels)
+    with pytest.raises(Exception, match=r"(?i)shape"):
+        fast(pixels[:, :-1])
+    np.testing.assert_allclose(fast(pixels), expected, atol=1e-6)
+
+
+def test_a_processor_takes_the_fast_form(card: ModelCard, tiny_bundle: Path) -> None:
+    network = load_network(card, tiny_bundle)
+    assert isinstance(choose_execution(card, tiny_bundle, network, "cpu"), OpenVINOExecution)
+    plain = card.model_copy(update={"fast_form": None})
+    assert isinstance(choose_execution(plain, tiny_bundle, network, "cpu"), TorchExecution)
+
+
+def refusal(card: ModelCard, bundle: Path) -> BundleError:
+    with pytest.raises(BundleError) as caught:
+        choose_execution(card, bundle, load_network(card, bundle), "cpu")
+    assert "\n" not in str(caught.value)
+    assert str(bundle / "network.xml") in caught.value.message
+    assert REMEDY in caught.value.remedy
+    return caught.value
+
+
+def test_a_missing_fast_form(card: ModelCard, bundle: Path) -> None:
+    (bundle / "network.xml").unlink()
+    assert "missing" in refusal(card, bundle).message
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text", b"<net/>", b'<?xml version="1.0"?><net version="11"><layers>', bytes(99)]
+)
+def test_a_corrupt_fast_form(card: ModelCard, bundle: Path, content: bytes) -> None:
+    (bundle / "network.xml").write_bytes(content)
+    assert "can't load" in refusal(card, bundle).message
+
+
+def test_missing_and_truncated_fast_weights(card: ModelCard, bundle: Path) -> None:
+    path = bundle / "network.bin"
+    path.write_bytes(path.read_bytes()[:1000])
+    refusal(card, bundle)
+    path.unlink()
+    refusal(card, bundle)
+
+
+def test_an_exported_form_has_a_free_batch_and_fixed_pictures(
+    card: ModelCard, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    import openvino
+
+    export_openvino(load_network(card, tiny_bundle), noise(2, card), tmp_path / "network.xml")
+    shape = openvino.Core().read_model(tmp_path / "network.xml").input(0).partial_shape
+    assert shape[0].is_dynamic
+    assert [shape[axis].get_length() for axis in (1, 2, 3)] == [card.preprocessing.height, card.preprocessing.width, 3]
+    fresh = OpenVINOExecution(tmp_path / "network.xml")
+    pixels = noise(5, card)
+    assert np.abs(fresh(pixels) - TorchExecution(load_network(card, tiny_bundle), "cpu")(pixels)).max() <= 1e-4
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_agrees_in_half_precision(card: ModelCard, tiny_bundle: Path, exact: TorchExecution) -> None:
+    pixels = noise(33, card)
+    fast = choose_execution(card, tiny_bundle, load_network(card, tiny_bundle), "cuda:0")
+    assert isinstance(fast, TorchExecution)
+    assert np.abs(fast(pixels) - exact(pixels)).max() <= 0.1

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+
+from model_training.runtime.card import Preprocessing
+from model_training.runtime.errors import PictureError
+from model_training.runtime.preprocess import Normalise, fit, read
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def preprocessing(height: int, width: int) -> Preprocessing:
+    return Preprocessing(height=height, width=width, mean=MEAN, std=STD)
+
+
+def noise(height: int, width: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def triangle(length: int, target: int) -> np.ndarray:
+    """The matrix (target, length) of a bilinear filter widened for shrinking, from its definition: a triangle whose
+    half-width is the scale, sampled at pixel centres and normalised to one."""
+    scale = max(1.0, length / target)
+    centres = (np.arange(target) + 0.5) * length / target
+    distance = np.abs((np.arange(length) + 0.5)[None, :] - centres[:, None]) / scale
+    weights = np.clip(1 - distance, 0, None)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (8, 8), (200, 9), (1, 1), (1, 300), (33, 17)])
+def test_fit_gives_the_networks_size_in_bytes(size: tuple[int, int]) -> None:
+    fitted = fit(noise(*size), preprocessing(32, 48))
+    assert fitted.shape == (32, 48, 3)
+    assert fitted.dtype == np.uint8
+
+
+def test_a_picture_of_the_right_size_is_not_touched() -> None:
+    picture = noise(32, 48)
+    np.testing.assert_array_equal(fit(picture, preprocessing(32, 48)), np.asarray(picture))
+
+
+@pytest.mark.parametrize("size", [(64, 96), (77, 131), (16, 24), (1, 500)])
+def test_fit_is_an_antialiased_bilinear_stretch(size: tuple[int, int]) -> None:
+    picture = noise(*size)
+    rows, columns = triangle(size[0], 32), triangle(size[1], 48)
+    expected = np.einsum("ri,ijc,kj->rkc", rows, np.asarray(picture, float), columns)
+    assert np.abs(fit(picture, preprocessing(32, 48)) - expected).max() <= 1.01  # rounded once after each direction
+
+
+def test_halving_two_colours() -> None:
+    """Weights of a halving are 1, 3, 3, 1 eighths; at the edge 3, 3, 1 sevenths."""
+    columns = np.repeat([0, 0, 240, 240, 0, 0, 240, 240] * 2, 3).reshape(1, 16, 3).astype(np.uint8)
+    fitted = fit(Image.fromarray(columns.repeat(8, axis=0)), preprocessing(8, 8))
+    expected = [240 / 7, 180, 60, 180, 60, 180, 60, 240 * 6 / 7]
+    assert np.abs(fitted[3, :, 0] - expected).max() <= 1
+
+
+def test_read_decodes_and_fits() -> None:
+    buffer = io.BytesIO()
+    noise(40, 50).save(buffer, "PNG")
+    np.testing.assert_array_equal(
+        read(buffer.getvalue(), preprocessing(32, 48)), fit(noise(40, 50), preprocessing(32, 48))
+    )
+    with pytest.raises(PictureError):
+        read(b"text", preprocessing(32, 48))
+
+
+def test_read_keeps_enough_of_a_large_jpeg_for_the_longer_side() -> None:
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((1024, 1024)).convert("RGB").save(buffer, "JPEG", quality=95)
+    for shape in ((8, 256), (256, 8), (64, 64)):
+        whole = fit(Image.open(io.BytesIO(buffer.getvalue())).convert("RGB"), preprocessing(*shape)).astype(int)
+        assert np.abs(read(buffer.getvalue(), preprocessing(*shape)) - whole).max() <= 2
+
+
+def test_normalise_is_what_torchvision_does() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 20, 30, 3), dtype=np.uint8)
+    pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
+    theirs = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+    expected = torch.stack([theirs(picture) for picture in pixels])
+    ours = Normalise(preprocessing(20, 30))(torch.from_numpy(pixels))
+    assert ours.shape == (3, 3, 20, 30)
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
+
+
+def test_normalise_adds_nothing_to_the_weights() -> None:
+    assert Normalise(preprocessing(8, 8)).state_dict() == {}
+
+
+def test_normalise_follows_its_precision() -> None:
+    pixels = torch.full((1, 8, 8, 3), 128, dtype=torch.uint8)
+    assert Normalise(preprocessing(8, 8)).to(torch.bfloat16)(pixels).dtype == torch.bfloat16
