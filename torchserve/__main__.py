@@ -15,7 +15,6 @@ from model_training.runtime.errors import HwapungError
 MODEL_STORE = Path("torchserve/model_store")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
-Store = Annotated[Path, typer.Option(help="Folder of model archives (.mar).")]
 
 
 @app.command()
@@ -31,17 +30,20 @@ def archive(
 
 @app.command()
 def serve(
-    model_store: Store = MODEL_STORE,
+    model_store: Annotated[
+        list[Path] | None,
+        typer.Option(help=f"Folder of archives, {MODEL_STORE} by default; may be given again. Newer archives win."),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address of the inference API.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the inference API; 0 picks a free one.")] = None,
 ) -> None:
-    """Serve every archive of a model store until Ctrl-C or SIGTERM."""
+    """Serve every archive of the model stores until Ctrl-C or SIGTERM."""
     from torchserve.server import TorchServe
     from torchserve.settings import read_settings
 
     signal.signal(signal.SIGTERM, _leave)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
-    with TorchServe(model_store, read_settings(**given), log=sys.stdout) as server:
+    with TorchServe(model_store or [MODEL_STORE], read_settings(**given), log=sys.stdout) as server:
         for name in server.models:
             server.wait_until_ready(name)
             print(f"Ready: {server.inference_url}/predictions/{name}", flush=True)
@@ -49,17 +51,23 @@ def serve(
 
 
 @app.command()
-def ready(
-    model_store: Store = MODEL_STORE,
-    url: Annotated[str, typer.Option(help="Address of the inference API.")] = "http://127.0.0.1:8080",
-) -> None:
-    """Ask every model of the store for a real prediction; exit with status 1 if one does not answer."""
-    from torchserve.server import try_prediction
-    from torchserve.store import list_models
+def ready() -> None:
+    """Ask every model of the server that runs here for a real prediction; status 1 if one does not answer."""
+    import requests
 
-    silent = [model.name for model in list_models(model_store) if not try_prediction(url, model.name)]
-    if silent:
-        print(f"not ready: {', '.join(silent)}", file=sys.stderr)
+    from torchserve.server import try_prediction
+    from torchserve.settings import read_settings
+
+    settings = read_settings()
+    try:
+        listed = requests.get(f"http://127.0.0.1:{settings.management_port}/models", timeout=5).json()["models"]
+    except requests.RequestException:
+        print("not ready: the server does not answer", file=sys.stderr)
+        raise typer.Exit(1) from None
+    inference_url = f"http://127.0.0.1:{settings.port}"
+    silent = [model["modelName"] for model in listed if not try_prediction(inference_url, model["modelName"])]
+    if silent or not listed:
+        print(f"not ready: {', '.join(silent) or 'no model yet'}", file=sys.stderr)
         raise typer.Exit(1)
 
 

