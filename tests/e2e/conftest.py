@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
