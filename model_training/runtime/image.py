@@ -60,8 +60,8 @@ def decode(data: bytes | bytearray | memoryview, *, at_least: int | None = None)
         )
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
-        if at_least is not None and picture.format in ("JPEG", "MPO") and min(picture.size) >= 4 * at_least:
-            picture.draft("RGB", (2 * at_least, 2 * at_least))
+        if at_least is not None:
+            picture.draft("RGB", (2 * at_least, 2 * at_least))  # only JPEGs know how; others stay whole
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
         return _to_rgb(picture)

@@ -72,11 +72,13 @@ def test_read_decodes_and_fits() -> None:
 
 
 def test_read_keeps_enough_of_a_large_jpeg_for_the_longer_side() -> None:
+    y, x = np.mgrid[0:1024, 0:1024]
+    waves = 127 + 60 * np.sin(2 * np.pi * x / 24) + 60 * np.sin(2 * np.pi * y / 24)  # detail that an eighth would blur
     buffer = io.BytesIO()
-    Image.linear_gradient("L").resize((1024, 1024)).convert("RGB").save(buffer, "JPEG", quality=95)
+    Image.fromarray(waves.astype(np.uint8)).convert("RGB").save(buffer, "JPEG", quality=95)
     for shape in ((8, 256), (256, 8), (64, 64)):
         whole = fit(Image.open(io.BytesIO(buffer.getvalue())).convert("RGB"), preprocessing(*shape)).astype(int)
-        assert np.abs(read(buffer.getvalue(), preprocessing(*shape)) - whole).max() <= 2
+        assert np.abs(read(buffer.getvalue(), preprocessing(*shape)) - whole).max() <= 8
 
 
 def test_normalise_is_what_torchvision_does() -> None:

@@ -1,0 +1,123 @@
+"""The JSON of answers and errors is what ARCHITECTURE.md promises."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import numpy as np
+import pytest
+from PIL import Image
+
+from model_training.runtime.classifier import Classifier
+from model_training.runtime.errors import PictureError
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+
+
+def closed(**properties: object) -> dict[str, object]:
+    """An object with these keys, all of them and no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+ANSWER: dict[str, object] = {
+    "class": {"type": "string", "minLength": 1},
+    "confidence": SHARE,
+    "processing_time_ms": {"type": "number", "exclusiveMinimum": 0},
+    "probabilities": {"type": "object", "minProperties": 2, "additionalProperties": SHARE},
+    "verdict": {"enum": ["sure", "unsure"]},
+    "model": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
+    "version": {"type": "string", "minLength": 1},
+}
+EXPLANATION = closed(
+    method={"const": "grad-cam"},
+    media_type={"const": "image/png"},
+    width={"type": "integer", "minimum": 1},
+    height={"type": "integer", "minimum": 1},
+    data={"type": "string", "contentEncoding": "base64", "pattern": "^iVBORw0KGgo[A-Za-z0-9+/]+={0,2}$"},
+    **{"class": {"type": "string", "minLength": 1}},
+)
+ERROR = closed(
+    error=closed(
+        code={"enum": ["empty_body", "not_a_picture", "broken_picture", "picture_too_large"]},
+        message={"type": "string", "pattern": "^[^\\n]+$"},
+        remedy={"type": "string", "pattern": "^[^\\n]+$"},
+    )
+)
+CONTRACT = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+
+
+def conforms(schema: dict[str, object], instance: object) -> bool:
+    return not [error.message for error in jsonschema_rs.validator_for(schema).iter_errors(instance)]
+
+
+def through_json(value: object) -> Any:
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_bundle: Path) -> Classifier:
+    return Classifier.load(tiny_bundle)
+
+
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_the_documented_answer_conforms() -> None:
+    (example,) = re.findall(r'```json\n(\{"class".*?)\n```', CONTRACT, re.DOTALL)
+    assert conforms(closed(**ANSWER), json.loads(example))
+
+
+def test_the_documented_explanation_conforms() -> None:
+    (example,) = re.findall(r'`"explanation": (\{.*?\})`', CONTRACT, re.DOTALL)
+    example = json.loads(example)
+    assert example.keys() == EXPLANATION["properties"].keys()  # type: ignore[attr-defined]
+    assert conforms(EXPLANATION, example | {"data": "iVBORw0KGgoAAAA="})
+
+
+def test_answers_conform(classifier: Classifier, picture: bytes) -> None:
+    plain, explained = (through_json(one) for one in classifier.answer([picture, picture], [False, True]))
+    assert conforms(closed(**ANSWER), plain)
+    assert conforms(closed(**ANSWER, explanation=EXPLANATION), explained)
+    assert not conforms(closed(**ANSWER), explained)
+
+
+def test_every_example_is_an_explained_answer(classifier: Classifier) -> None:
+    text = {"type": "string", "minLength": 1}
+    answer = closed(**ANSWER, explanation=EXPLANATION)
+    schema = closed(name=text, label=text, media_type={"const": "image/jpeg"}, data=text, answer=answer)
+    examples = through_json(classifier.examples())
+    assert examples
+    assert all(conforms(schema, example) for example in examples)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "status"),
+    [
+        (b"", "empty_body", 400),
+        (b"text", "not_a_picture", 400),
+        (None, "broken_picture", 400),
+        (bytes(26 * 2**20), "picture_too_large", 413),
+    ],
+)
+def test_errors_conform(classifier: Classifier, picture: bytes, data: bytes | None, code: str, status: int) -> None:
+    (error,) = classifier.answer([picture[:500] if data is None else data])
+    assert isinstance(error, PictureError)
+    answer = through_json(error.as_answer())
+    assert conforms(ERROR, answer)
+    assert (answer["error"]["code"], error.status) == (code, status)
+    assert re.search(rf"{status} \([^)]*`{code}`", CONTRACT)
