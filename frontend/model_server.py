@@ -1,18 +1,19 @@
 """The only module that knows TorchServe: its inference API, its faults, and how a model describes itself.
 
 Pictures are forwarded as the raw bytes that came in, over pooled connections, and answers are handed back as the bytes
-that came out. urllib3's pool is documented to be safe between threads, which requests' Session is not.
+that came out. Each thread has a session of its own, since requests does not promise that one may be shared.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from typing import Any, NamedTuple
 
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
+import requests
+from urllib3.exceptions import MaxRetryError
 
 from . import errors
 from .metrics import MODEL_SECONDS
@@ -40,13 +41,9 @@ class ModelServer:
         self._answer_timeout = settings.answer_timeout
         self._max_upload_bytes = settings.max_upload_bytes
         self._last_answer: dict[str, float] = {}
-        self._pool = urllib3.connection_from_url(
-            settings.model_server_url,
-            maxsize=settings.threads,
-            block=False,
-            timeout=urllib3.Timeout(connect=settings.connect_timeout, read=settings.answer_timeout),
-            retries=False,
-        )
+        self._url = settings.model_server_url
+        self._timeouts = (settings.connect_timeout, settings.answer_timeout)
+        self._threads = threading.local()
 
     def predict(self, model: str, picture: bytes) -> Reply:
         """Classify a picture."""
@@ -80,23 +77,33 @@ class ModelServer:
         try:
             with MODEL_SECONDS.labels(model).time():
                 response = self._send(path, body, headers)
-        except (NewConnectionError, ConnectTimeoutError):
-            raise errors.model_down() from None
-        except ReadTimeoutError:
+        except requests.ReadTimeout:
             raise errors.model_too_slow(model, self._answer_timeout) from None
-        except (HTTPError, OSError):
+        except requests.ConnectionError as error:
+            # Refused or no way there, else a connection that broke off.
+            down = isinstance(error, requests.ConnectTimeout) or isinstance(error.args[0], MaxRetryError)
+            raise (errors.model_down() if down else errors.model_failed(model)) from None
+        except requests.RequestException:
             raise errors.model_failed(model) from None
-        if response.status == 200 or OWN_ERROR.match(response.data):
+        if response.status_code == 200 or OWN_ERROR.match(response.content):
             self._last_answer[model] = time.monotonic()
-            return Reply(response.status, response.data)
-        raise self._fault(model, response.status, response.data)
+            return Reply(response.status_code, response.content)
+        raise self._fault(model, response.status_code, response.content)
 
-    def _send(self, path: str, body: bytes, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    def _send(self, path: str, body: bytes, headers: dict[str, str]) -> requests.Response:
         """Send once, and once more where a kept connection turns out to be closed: a prediction changes nothing."""
+        session = self._session()
         try:
-            return self._pool.urlopen("POST", path, body=body, headers=headers)
-        except ProtocolError:
-            return self._pool.urlopen("POST", path, body=body, headers=headers)
+            return session.post(self._url + path, data=body, headers=headers, timeout=self._timeouts)
+        except requests.ConnectionError:
+            return session.post(self._url + path, data=body, headers=headers, timeout=self._timeouts)
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._threads, "session", None)
+        if session is None:
+            session = self._threads.session = requests.Session()
+            session.trust_env = False  # no proxy or .netrc lies between us and TorchServe, and looking costs time
+        return session
 
     def _fault(self, model: str, status: int, content: bytes) -> errors.FrontEndError:
         """TorchServe's own error answers, `{"code", "type", "message"}`, as ours.
