@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import f1_score, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from .runtime.card import ClassFigures, Figure
 
 
 def measure(
-    predicted: np.ndarray, targets: np.ndarray, split: str, classes: int, *, resamples: int = 1000
+    predicted: np.ndarray, targets: np.ndarray, split: Literal["validation", "test"], classes: int
 ) -> tuple[Figure, ...]:
-    """Accuracy with its Wilson interval and macro-F1 with a percentile bootstrap over pictures, both at 95%.
+    """Accuracy with its Wilson interval and macro-F1 with its posterior interval, both at 95%.
 
-    `predicted`, `targets`: int (N,).
+    `predicted`, `targets`: int (N,). A bootstrap would call a faultless macro-F1 certain, however few the pictures.
     """
     right = int((predicted == targets).sum())
     wilson = binomtest(right, len(targets)).proportion_ci(0.95, method="wilson")
     labels = np.arange(classes)
-    generator = np.random.default_rng(0)
-    scores = [
-        f1_score(targets[rows], predicted[rows], labels=labels, average="macro", zero_division=0)
-        for rows in generator.integers(0, len(targets), (resamples, len(targets)))
-    ]
-    low, high = np.quantile(scores, [0.025, 0.975])
+    low, high = macro_f1_interval(confusion_matrix(targets, predicted, labels=labels))
     macro_f1 = f1_score(targets, predicted, labels=labels, average="macro", zero_division=0)
     return (
         _figure("accuracy", right / len(targets), wilson.low, wilson.high, len(targets), split, "wilson"),
-        _figure("macro_f1", macro_f1, low, high, len(targets), split, "bootstrap"),
+        _figure("macro_f1", macro_f1, min(low, macro_f1), max(high, macro_f1), len(targets), split, "dirichlet"),
     )
+
+
+def macro_f1_interval(confusion: np.ndarray, draws: int = 4000) -> tuple[float, float]:
+    """The 95% posterior interval of macro-F1 (Goutte & Gaussier 2005, for more than two classes).
+
+    `confusion`: int (classes, classes), rows are true classes. A class's answers are multinomial, with a Dirichlet prior
+    that adds one imagined picture a class, spread evenly (Perks). A class without pictures counts as F1 0, as in
+    scikit-learn.
+    """
+    generator = np.random.default_rng(0)
+    classes = len(confusion)
+    support = confusion.sum(axis=1)
+    rates = np.stack([generator.dirichlet(row + 1 / classes, draws) for row in confusion], axis=1)
+    expected = rates * support[None, :, None]
+    right = np.diagonal(expected, axis1=1, axis2=2)
+    f1 = 2 * right / np.maximum(expected.sum(axis=1) + support[None, :], 1e-12)
+    low, high = np.quantile(f1.mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)
 
 
 def measure_classes(predicted: np.ndarray, targets: np.ndarray, keys: tuple[str, ...]) -> tuple[ClassFigures, ...]:
@@ -48,7 +63,9 @@ def measure_classes(predicted: np.ndarray, targets: np.ndarray, keys: tuple[str,
     )
 
 
-def _figure(name: str, value: float, low: float, high: float, pictures: int, split: str, interval: str) -> Figure:
+def _figure(
+    name: str, value: float, low: float, high: float, pictures: int, split: Literal["validation", "test"], interval: str
+) -> Figure:
     return Figure(
         name=name,
         value=round(float(value), 4),

@@ -77,7 +77,7 @@ class Figure(Part):
     high: float
     pictures: int
     split: Literal["validation", "test"]
-    interval: str = Field(description="the method: wilson, bootstrap …")
+    interval: str = Field(description="the method: wilson or dirichlet")
 
 
 class ClassFigures(Part):

