@@ -1,0 +1,150 @@
+"""Whether confidence means something: calibration error, reliability, and sets that hold the truth at a stated rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import betabinom
+
+from .metrics import Score, bootstrap, grouped_share
+
+BINS = 15
+ALPHA = 0.1
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bar of a reliability diagram: pictures whose confidence lies in (`low`, `high`]."""
+
+    low: float
+    high: float
+    pictures: int
+    confidence: float
+    accuracy: Score
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """`error`: expected calibration error with 15 bins of equal width; `by_chance`: the mean and the 95th percentile of
+    what a perfectly calibrated model would show on as many pictures, since the measure is never negative."""
+
+    error: Score
+    by_chance: tuple[float, float]
+    bins: tuple[Bin, ...]
+
+
+def measure_calibration(probabilities: np.ndarray, targets: np.ndarray, group: np.ndarray) -> Calibrated:
+    """`probabilities`: float (N, classes); `targets`, `group`: int (N,). Raises `ValueError` for no picture."""
+    if not len(targets):
+        raise ValueError("no pictures")
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == targets).astype(float)
+    index = bin_of(confidence)
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        # Σ over bins of |Σ w (right − confidence)| / Σ w: the bins' shares cancel against their means.
+        gaps = weights @ (np.eye(BINS)[index] * (right - confidence)[:, None])
+        return np.abs(gaps).sum(axis=1) / weights.sum(axis=1)
+
+    bins = tuple(
+        Bin(
+            low=number / BINS,
+            high=(number + 1) / BINS,
+            pictures=int(inside.sum()),
+            confidence=float(confidence[inside].mean()),
+            accuracy=grouped_share(right[inside] > 0, group[inside]),
+        )
+        for number in range(BINS)
+        if (inside := index == number).any()
+    )
+    return Calibrated(bootstrap(measure, group), _error_by_chance(confidence, index), bins)
+
+
+def bin_of(confidence: np.ndarray) -> np.ndarray:
+    """Which of 15 bins (k/15, (k+1)/15] of equal width (Guo et al. 2017, eq. 2–3): int (N,)."""
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+
+
+def expected_calibration_error(probabilities: np.ndarray, targets: np.ndarray) -> float:
+    """Guo et al. 2017, eq. 3: the mean gap between confidence and accuracy, weighed by the bins' pictures."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == targets
+    return float(np.abs(np.bincount(bin_of(confidence), right - confidence, BINS)).sum() / len(targets))
+
+
+def _error_by_chance(confidence: np.ndarray, index: np.ndarray, draws: int = 300) -> tuple[float, float]:
+    generator = np.random.default_rng(0)
+    errors = []
+    for _ in range(draws):
+        right = generator.random(len(confidence)) < confidence
+        errors.append(np.abs(np.bincount(index, right - confidence, BINS)).sum() / len(confidence))
+    return float(np.mean(errors)), float(np.quantile(errors, 0.95))
+
+
+@dataclass(frozen=True)
+class ConformalSets:
+    """Sets of classes that hold the true one with probability `wanted` at least.
+
+    `least_probability`: a class belongs to the set where its probability is at least this; `coverage`: what the test
+    pictures show; `expected`: between what the share lies in 95 of 100 repetitions; `sizes`: set size → test pictures.
+    """
+
+    wanted: float
+    least_probability: float
+    coverage: Score
+    expected: tuple[float, float]
+    mean_size: float
+    sizes: dict[int, int]
+
+
+def fit_conformal(probabilities: np.ndarray, targets: np.ndarray, alpha: float = ALPHA) -> float:
+    """The least probability that a class of the set must have (split conformal, score 1 − p: Sadinle et al. 2019).
+
+    `probabilities`: (N, classes) and `targets`: (N,) of validation. The ⌈(N + 1)(1 − α)⌉-th smallest score is the
+    bound; with fewer than 1/α − 1 pictures no bound holds, and the set is every class: 0.
+    """
+    scores = np.sort(1 - probabilities[np.arange(len(targets)), targets])
+    rank = _rank(len(targets), alpha)
+    return float(1 - scores[rank - 1]) if rank <= len(scores) else 0.0
+
+
+def conformal_sets(probabilities: np.ndarray, least_probability: float) -> np.ndarray:
+    """bool (N, classes): the classes in each picture's set."""
+    # A bound that is itself one of the probabilities must not lose it to rounding.
+    return probabilities >= least_probability - 1e-12
+
+
+def measure_conformal(
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    group: np.ndarray,
+    alpha: float = ALPHA,
+) -> ConformalSets:
+    """`validation`, `test`: (probabilities, targets); `group`: int (N,), the test pictures'."""
+    least = fit_conformal(*validation, alpha)
+    probabilities, targets = test
+    sets = conformal_sets(probabilities, least)
+    sizes = sets.sum(axis=1)
+    return ConformalSets(
+        wanted=1 - alpha,
+        least_probability=least,
+        coverage=grouped_share(sets[np.arange(len(targets)), targets], group),
+        expected=coverage_interval(len(validation[1]), len(targets), alpha),
+        mean_size=float(sizes.mean()),
+        sizes={int(size): int(count) for size, count in zip(*np.unique(sizes, return_counts=True), strict=True)},
+    )
+
+
+def coverage_interval(validation: int, test: int, alpha: float = ALPHA) -> tuple[float, float]:
+    """Between what the covered share of `test` pictures lies 95 times in 100, over draws of both sets: beta-binomial
+    (Angelopoulos & Bates 2023, section 3.2), for scores without ties."""
+    rank = _rank(validation, alpha)
+    if rank > validation:
+        return 1.0, 1.0
+    distribution = betabinom(test, rank, validation + 1 - rank)
+    return float(distribution.ppf(0.025)) / test, float(distribution.ppf(0.975)) / test
+
+
+def _rank(pictures: int, alpha: float) -> int:
+    return int(np.ceil((pictures + 1) * (1 - alpha) - 1e-9))

@@ -1,0 +1,217 @@
+"""Scores of a classifier, each with a 95% interval.
+
+A score that can't be computed is NaN: recall without pictures of the class, precision without answers, AUC where all
+pictures are of one class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import norm
+from sklearn.metrics import precision_recall_curve
+from sklearn.metrics import roc_curve as sklearn_roc_curve
+
+from model_training.figures import macro_f1_interval
+
+Z = float(norm.ppf(0.975))
+DRAWS = 1000
+_BLOCK_BYTES = 2**25
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure with its 95% interval; `method`: wilson, dirichlet, newcombe or bootstrap; `pictures`: of how many."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+    pictures: int
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """One class against the rest; `support`: its pictures."""
+
+    precision: Score
+    recall: Score
+    f1: float
+    support: int
+
+
+def confusion(targets: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """int64 (classes, classes): rows are true classes, columns are answers."""
+    return np.bincount(targets * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def wilson(right: float, total: float, pictures: int | None = None) -> Score:
+    """A share with Wilson's score interval (1927). `total` may be an effective number, smaller than `pictures`."""
+    pictures = round(total) if pictures is None else pictures
+    if not total:
+        return Score(np.nan, np.nan, np.nan, "wilson", 0)
+    share = right / total
+    spread = 1 + Z**2 / total
+    middle = (share + Z**2 / (2 * total)) / spread
+    half = Z / spread * np.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2))
+    return Score(share, max(0.0, middle - half), min(1.0, middle + half), "wilson", pictures)
+
+
+def design_effect(values: np.ndarray, group: np.ndarray) -> float:
+    """How many times more a mean of `values` varies than one of as many independent pictures (Kish 1965), at least 1.
+
+    `values`: float (N,); `group`: int (N,). Where all values are equal nothing shows how alike a group's pictures are;
+    they then count as one each.
+    """
+    _, index = np.unique(group, return_inverse=True)
+    groups = int(index.max()) + 1 if len(index) else 0
+    if groups == len(values):
+        return 1.0
+    spread = values.var()
+    if groups < 2 or spread == 0:
+        return len(values) / max(groups, 1)
+    sums = np.bincount(index, values - values.mean())
+    variance = groups / (groups - 1) * (sums**2).sum() / len(values) ** 2
+    return max(1.0, variance / (spread / len(values)))
+
+
+def accuracy(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray) -> Score:
+    right = (targets == predicted).astype(float)
+    return grouped_share(right, group)
+
+
+def grouped_share(right: np.ndarray, group: np.ndarray) -> Score:
+    """A share over pictures that may share a group: Wilson's interval with the effective number of pictures
+    (Dean & Pagano 2015)."""
+    if not len(right):
+        return wilson(0, 0)
+    effective = len(right) / design_effect(right.astype(float), group)
+    return wilson(right.mean() * effective, effective, len(right))
+
+
+def macro_f1(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, classes: int) -> Score:
+    """The mean F1 of the classes that have pictures or answers, with its posterior interval (`macro_f1_interval`)."""
+    matrix = confusion(targets, predicted, classes)
+    seen = np.nonzero(matrix.sum(0) + matrix.sum(1))[0]
+    if not len(seen):
+        return Score(np.nan, np.nan, np.nan, "dirichlet", 0)
+    matrix = matrix[np.ix_(seen, seen)]
+    value = float(f1_scores(matrix).mean())
+    effect = design_effect((targets == predicted).astype(float), group)
+    # Draws × classes² numbers: fewer draws where there are many classes.
+    draws = int(np.clip(40_000_000 // len(seen) ** 2, 400, 4000))
+    low, high = macro_f1_interval(matrix / effect, draws)
+    return Score(value, min(low, value), max(high, value), "dirichlet", len(targets))
+
+
+def f1_scores(matrix: np.ndarray) -> np.ndarray:
+    """F1 of each class, float (classes,); NaN for a class without pictures and answers."""
+    total = matrix.sum(0) + matrix.sum(1)
+    with np.errstate(invalid="ignore"):
+        return np.where(total > 0, 2 * np.diagonal(matrix) / np.where(total > 0, total, 1), np.nan)
+
+
+def classification_report(
+    targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, classes: int
+) -> tuple[ClassReport, ...]:
+    f1 = f1_scores(confusion(targets, predicted, classes))
+    right = targets == predicted
+    reports: list[ClassReport] = []
+    for number in range(classes):
+        answers, pictures = predicted == number, targets == number
+        reports.append(
+            ClassReport(
+                precision=grouped_share(right[answers], group[answers]),
+                recall=grouped_share(right[pictures], group[pictures]),
+                f1=float(f1[number]),
+                support=int(pictures.sum()),
+            )
+        )
+    return tuple(reports)
+
+
+def roc_curve(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rate, each (K,), from (0, 0) to (1, 1). `scores`: float (N,); `positive`: bool (N,)."""
+    false_rate, true_rate, _ = sklearn_roc_curve(positive, scores)
+    return false_rate, true_rate
+
+
+def precision_recall(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision, each (K,), from recall 1 down to 0."""
+    precision, recall, _ = precision_recall_curve(positive, scores)
+    return recall, precision
+
+
+def auc(scores: np.ndarray, positive: np.ndarray, group: np.ndarray | None = None) -> Score:
+    """Area under the ROC curve (Mann–Whitney) with Newcombe's interval (2006, part 2, method 5), which holds at 1, too.
+
+    With `group`, int (N,), positives and negatives count as many as they have groups.
+    """
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if not positives or not negatives:
+        return Score(np.nan, np.nan, np.nan, "newcombe", len(scores))
+    _, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[index]
+    area = float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    if group is not None:
+        positives, negatives = len(np.unique(group[positive])), len(np.unique(group[~positive]))
+    low, high = newcombe_interval(area, positives, negatives)
+    return Score(area, low, high, "newcombe", len(scores))
+
+
+def newcombe_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
+    """Newcombe 2006 (Statistics in Medicine 25, 559), method 5: the areas from which `area` is 1.96 standard errors
+    away, the error taken at the sought area after Hanley & McNeil, with both class sizes replaced by their mean."""
+    size = (positives + negatives) / 2 - 1
+
+    def distance(other: float) -> float:
+        variance = other * (1 - other) * (1 + size * ((1 - other) / (2 - other) + other / (1 + other)))
+        return (area - other) ** 2 - Z**2 * variance / (positives * negatives)
+
+    # An area of 0 or 1 is itself a root, of no interest: the other one is sought.
+    nearly = 1e-12
+    low = 0.0 if area <= 0 else float(brentq(distance, 0.0, min(area, 1 - nearly)))
+    high = 1.0 if area >= 1 else float(brentq(distance, max(area, nearly), 1.0))
+    return low, high
+
+
+def average_precision(scores: np.ndarray, positive: np.ndarray, group: np.ndarray) -> Score:
+    """Σ (Rₙ − Rₙ₋₁) Pₙ as in scikit-learn, with its bootstrap interval."""
+    if not positive.any():
+        return Score(np.nan, np.nan, np.nan, "bootstrap", len(scores))
+    order = np.argsort(-scores, kind="stable")
+    hits = positive[order].astype(float)
+    last_of_run = np.append(np.diff(scores[order]) != 0, True)
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        weights = weights[:, order]
+        true = np.cumsum(weights * hits, axis=1)[:, last_of_run]
+        everything = np.cumsum(weights, axis=1)[:, last_of_run]
+        gained = np.diff(true, axis=1, prepend=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (gained * np.where(everything > 0, true / everything, 0)).sum(axis=1) / true[:, -1]
+
+    return bootstrap(measure, group)
+
+
+def bootstrap(
+    measure: Callable[[np.ndarray], np.ndarray], group: np.ndarray, draws: int = DRAWS, seed: int = 0
+) -> Score:
+    """A percentile interval (Efron 1979) by drawing groups, not pictures, with replacement (Field & Welsh 2007).
+
+    `measure`: weights, float (B, N), how often each picture was drawn → float (B,); `group`: int (N,).
+    """
+    group_of = np.unique(group, return_inverse=True)[1]
+    groups = int(group_of.max()) + 1
+    value = float(measure(np.ones((1, len(group))))[0])
+    generator = np.random.default_rng(seed)
+    block = max(1, min(draws, _BLOCK_BYTES // (8 * len(group))))
+    values: list[np.ndarray] = []
+    for start in range(0, draws, block):
+        counts = generator.multinomial(groups, np.full(groups, 1 / groups), size=min(block, draws - start))
+        values.append(measure(counts[:, group_of].astype(float)))
+    low, high = np.nanquantile(np.concatenate(values), [0.025, 0.975])
+    return Score(value, float(low), float(high), "bootstrap", len(group))

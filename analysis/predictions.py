@@ -1,0 +1,285 @@
+"""Bundle + folder of pictures → what the network says about each: what every figure of a report starts from."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from model_training.datasets.duplicates import find_duplicates
+from model_training.datasets.folders import SUFFIXES, Dataset, Entry
+from model_training.datasets.pictures import PictureStore, open_store
+from model_training.prepare import prepare
+from model_training.progress import follow
+from model_training.recipe import validate_recipe
+from model_training.runtime.card import ModelCard, read_card
+from model_training.runtime.classifier import softmax
+from model_training.runtime.errors import DatasetError
+from model_training.runtime.network import ClassificationNetwork, load_network
+
+BATCH = 64
+SPLITS = ("train", "validation", "test")
+
+#: pixels, uint8 (N, height, width, 3) → logits, float32 (N, classes), and penultimate features, float32 (N, F)
+Forward = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One row a picture.
+
+    `labels`: the model's classes. `places`: paths relative to the folder. `split`: `train`, `validation`, `test`,
+    `unlike`, or `aside` for a picture that training set aside. `targets`: int64 (N,), indices into `labels`, −1 where a
+    picture belongs to none. `logits`: float32 (N, classes). `features`: float32 (N, F), what the last layer sees.
+    `temperature`: the card's. `group`: int64 (N,), pictures of one group are not independent; `grouped_by` says what
+    makes a group. `columns`: further facts of each picture by name. `pixels`: uint8 (M, height, width, 3),
+    memory-mapped, with row i's picture at `rows[i]`.
+    """
+
+    labels: tuple[str, ...]
+    places: tuple[str, ...]
+    split: np.ndarray
+    targets: np.ndarray
+    logits: np.ndarray
+    features: np.ndarray
+    temperature: float
+    group: np.ndarray
+    grouped_by: str
+    columns: dict[str, np.ndarray]
+    pixels: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Calibrated, float64 (N, classes)."""
+        return softmax(self.logits, self.temperature)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """int64 (N,)."""
+        return self.logits.argmax(1)
+
+    @property
+    def answered(self) -> np.ndarray:
+        """bool (N,): false where a logit is NaN or infinite, and nothing can be said about the picture."""
+        return np.isfinite(self.logits).all(axis=1)
+
+    @property
+    def independent(self) -> bool:
+        """Whether no two pictures share a group."""
+        return len(np.unique(self.group)) == len(self.group)
+
+    def where(self, mask: np.ndarray) -> Predictions:
+        """The rows that `mask`, bool (N,), selects."""
+        return self.take(np.nonzero(mask)[0])
+
+    def take(self, chosen: np.ndarray) -> Predictions:
+        """The rows at `chosen`, int (K,), in that order."""
+        return replace(
+            self,
+            places=tuple(self.places[index] for index in chosen),
+            split=self.split[chosen],
+            targets=self.targets[chosen],
+            logits=self.logits[chosen],
+            features=self.features[chosen],
+            group=self.group[chosen],
+            columns={name: values[chosen] for name, values in self.columns.items()},
+            rows=self.rows[chosen],
+        )
+
+    def of(self, split: str) -> Predictions:
+        """The answered pictures of one split."""
+        return self.where((self.split == split) & self.answered)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Predictions on a whole dataset. `same_data`: whether it is, split for split, what the model was trained on."""
+
+    card: ModelCard
+    network: ClassificationNetwork
+    predictions: Predictions
+    hashes: np.ndarray
+    same_data: bool
+    unreadable: dict[str, str]
+
+
+def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
+    """Divide the folder as training did and predict every picture; predictions are kept under `build/analysis`.
+
+    Raises `CardError`, `BundleError`, or `DatasetError` where the folder has a class that the model does not know.
+    """
+    card = read_card(bundle / "card.json")
+    recipe = validate_recipe(dict(card.provenance.recipe), str(bundle / "card.json"))
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"unreadable": "skip"})})
+    prepared = prepare(recipe, data, build / "cache")
+    split = np.full(len(prepared.dataset.entries), "aside", dtype="U10")
+    for name, rows in prepared.rows.items():
+        split[rows] = name
+    same = prepared.provenance.fingerprint == card.data.fingerprint
+    return _evaluate(bundle, card, prepared.dataset, split, build, device, same)
+
+
+def evaluate_test(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
+    """Every picture of the folder is a test picture: a collection that the model has never seen, of any size, with some
+    or all of its classes as folders."""
+    card = read_card(bundle / "card.json")
+    dataset = read_pictures(data, labelled=True)
+    split = np.full(len(dataset.entries), "test", dtype="U10")
+    return _evaluate(bundle, card, dataset, split, build, device, same_data=False)
+
+
+def evaluate_unlike(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
+    """Every picture of the folder is one that the model is not made for; `targets` are −1."""
+    card = read_card(bundle / "card.json")
+    dataset = read_pictures(data, labelled=False)
+    split = np.full(len(dataset.entries), "unlike", dtype="U10")
+    return _evaluate(bundle, card, dataset, split, build, device, same_data=False)
+
+
+def read_pictures(root: Path, *, labelled: bool) -> Dataset:
+    """All pictures under `root`, without the demands on numbers that training makes. The first folder of a path is its
+    class where `labelled`. Raises `DatasetError` where there is none."""
+    if not root.is_dir():
+        raise DatasetError(f"{root}: there is no such folder.", "Give a folder of pictures.")
+    paths = sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if labelled:
+        paths = [path for path in paths if path.parent != root]
+    if not paths:
+        raise DatasetError(f"{root}: there is no picture.", "Give a folder with one folder of pictures per class.")
+    entries = tuple(Entry(path, path.relative_to(root).parts[0] if labelled else "", None) for path in paths)
+    return Dataset(root, entries, tuple(sorted({entry.label for entry in entries})), procedural=False)
+
+
+def _evaluate(
+    bundle: Path, card: ModelCard, dataset: Dataset, split: np.ndarray, build: Path, device: str, same_data: bool
+) -> Evaluated:
+    keys = tuple(label.key for label in card.labels)
+    index = {key: number for number, key in enumerate(keys)} | {"": -1}
+    if unknown := [label for label in dataset.labels if label not in index]:
+        raise DatasetError(
+            f"{dataset.root}: the model does not know the class {unknown[0]!r}.",
+            f"It knows {', '.join(keys)}: rename or remove the folder, or train again.",
+        )
+    with follow("Reading pictures") as step:
+        store = open_store(dataset, card.preprocessing, build / "cache", step.update)
+    network = load_network(card, bundle)
+    readable = np.array([row for row in range(len(dataset.entries)) if row not in store.errors], np.int64)
+    if not len(readable):
+        raise DatasetError(f"{dataset.root}: not one picture can be read.", "Give a folder of pictures.")
+    weights = hashlib.sha256((bundle / "weights.safetensors").read_bytes()).hexdigest()
+    logits, features = predict(
+        forward(network, device), store.pixels, readable, build / "analysis" / _key(weights, card, store, readable)
+    )
+    columns = _columns([dataset.entries[row] for row in readable])
+    group, grouped_by = _group(card, columns, store, readable)
+    predictions = Predictions(
+        labels=keys,
+        places=tuple(dataset.entries[row].path.relative_to(dataset.root).as_posix() for row in readable),
+        split=split[readable],
+        targets=np.array([index[dataset.entries[row].label] for row in readable], np.int64),
+        logits=logits,
+        features=features,
+        temperature=card.calibration.temperature,
+        group=group,
+        grouped_by=grouped_by,
+        columns=columns,
+        pixels=store.pixels,
+        rows=readable,
+    )
+    unreadable = {
+        dataset.entries[row].path.relative_to(dataset.root).as_posix(): why for row, why in store.errors.items()
+    }
+    return Evaluated(card, network, predictions, store.hashes[readable], same_data, unreadable)
+
+
+def forward(network: ClassificationNetwork, device: str = "cpu") -> Forward:
+    """The torch form of the network as a function that also returns what its last layer sees."""
+    place = torch.device(device)
+    network = network.to(place).eval()
+
+    @torch.inference_mode()
+    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(place)
+        backbone = network.backbone
+        maps = backbone.forward_features(network.normalise(batch))  # type: ignore[operator]
+        logits = backbone.forward_head(maps)  # type: ignore[operator]
+        features = backbone.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+        return logits.float().cpu().numpy(), features.flatten(1).float().cpu().numpy()
+
+    return run
+
+
+def predict(run: Forward, pixels: np.ndarray, rows: np.ndarray, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and features of the pictures in `rows`, batch by batch into memory-mapped files under `cache`.
+
+    The folder appears when it is whole; what an interrupted run left does not count.
+    """
+    if not cache.is_dir():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=".predict-", dir=cache.parent))
+        try:
+            _predict(run, pixels, rows, stage)
+            stage.rename(cache)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    return np.load(cache / "logits.npy", mmap_mode="r"), np.load(cache / "features.npy", mmap_mode="r")
+
+
+def _predict(run: Forward, pixels: np.ndarray, rows: np.ndarray, stage: Path) -> None:
+    logits: np.ndarray | None = None
+    features: np.ndarray | None = None
+    with follow("Predicting") as step:
+        for start in range(0, len(rows), BATCH):
+            some_logits, some_features = run(pixels[rows[start : start + BATCH]])
+            if logits is None or features is None:
+                logits = _create(stage / "logits.npy", (len(rows), some_logits.shape[1]))
+                features = _create(stage / "features.npy", (len(rows), some_features.shape[1]))
+            logits[start : start + BATCH] = some_logits
+            features[start : start + BATCH] = some_features
+            step.update(min(start + BATCH, len(rows)), len(rows))
+
+
+def _create(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+
+
+def _key(weights: str, card: ModelCard, store: PictureStore, rows: np.ndarray) -> str:
+    """Names what decides the numbers: weights, preprocessing and the pictures' bytes, in order."""
+    digest = hashlib.sha256(weights.encode() + card.preprocessing.model_dump_json().encode())
+    digest.update(card.network.backbone.encode())
+    for row in rows:
+        digest.update(store.sha256[row].encode())
+    return digest.hexdigest()[:20]
+
+
+def _columns(entries: list[Entry]) -> dict[str, np.ndarray]:
+    """A manifest's further columns, where the dataset has them."""
+    facts = [dict(getattr(entry, "columns", None) or {}) for entry in entries]
+    names = sorted({name for each in facts for name in each})
+    return {name: np.array([str(each.get(name, "")) for each in facts]) for name in names}
+
+
+def _group(
+    card: ModelCard, columns: dict[str, np.ndarray], store: PictureStore, rows: np.ndarray
+) -> tuple[np.ndarray, str]:
+    """The recipe's group column where there is one; else copies of one picture are a group."""
+    data = card.provenance.recipe.get("data")
+    name = data.get("group") if isinstance(data, dict) else None
+    if isinstance(name, str) and name in columns:
+        return np.unique(columns[name], return_inverse=True)[1].astype(np.int64), name
+    distance = data.get("near_duplicate_distance", 8) if isinstance(data, dict) else 8
+    return find_duplicates(store, rows, int(distance)).group.astype(np.int64), "picture"
