@@ -1,18 +1,20 @@
-"""Folder → pictures in memory-mapped form, divided into splits: what training and analysis start from."""
+"""Folder or manifest → pictures in memory-mapped form, divided into splits: what training and analysis start from."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .datasets.duplicates import find_duplicates
-from .datasets.folders import Dataset, SplitName, read_folder
+from .datasets.folders import Dataset, SplitName, check_classes, list_folder
+from .datasets.labels import choose_labels
+from .datasets.manifest import find_manifest, read_manifest
 from .datasets.pictures import check_readable, open_store
-from .datasets.splits import split
+from .datasets.splits import check_groups, read_groups, split, unite
 from .progress import follow
 from .recipe import Recipe
 from .runtime.card import DataProvenance, Text
@@ -22,8 +24,8 @@ from .runtime.card import DataProvenance, Text
 class Prepared:
     """A dataset ready for training.
 
-    `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`;
-    `rows`: split → rows of both.
+    `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
+    the class is not among them; `rows`: split → rows of both.
     """
 
     dataset: Dataset
@@ -35,21 +37,47 @@ class Prepared:
     set_aside: int
 
 
-def prepare(recipe: Recipe, folder: Path, cache: Path, *, quiet: bool = False) -> Prepared:
+def read_dataset(recipe: Recipe, place: Path) -> Dataset:
+    """A folder of class folders, a folder with `manifest.csv` or a manifest → the classes that the recipe asks for.
+
+    Raises `DatasetError`, before any picture is opened.
+    """
+    data = recipe.data
+    manifest = find_manifest(place)
+    listed = read_manifest(manifest, data.label) if manifest else list_folder(place)
+    dataset = check_classes(choose_labels(listed, data, recipe.labels), data.too_few)
+    if data.group and not _is_divided(dataset):
+        rows = np.array([row for row, entry in enumerate(dataset.entries) if entry.label], np.int64)
+        dataset = check_groups(dataset, rows, read_groups(dataset, rows, data.group), data.group, data.too_few)
+    return dataset
+
+
+def _is_divided(dataset: Dataset) -> bool:
+    return any(entry.split for entry in dataset.entries)
+
+
+def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) -> Prepared:
     """Read, deduplicate and divide. Raises `DatasetError`."""
-    dataset = read_folder(folder)
+    dataset = read_dataset(recipe, place)
     with follow("Reading pictures", quiet=quiet) as step:
         store = open_store(dataset, recipe.preprocessing, cache, step.update)
     usable = check_readable(dataset, store, recipe.data.unreadable)
     duplicates = find_duplicates(store, usable, recipe.data.near_duplicate_distance)
-    splits = split(dataset, usable, duplicates, recipe.data.split)
+    if column := recipe.data.group:
+        if not _is_divided(dataset):
+            # Duplicates unite groups: a class may have fewer than the column says.
+            group = unite(duplicates.group, read_groups(dataset, usable, column))
+            dataset = check_groups(dataset, usable, group, column, recipe.data.too_few)
+        inside = np.array([bool(dataset.entries[row].label) for row in usable])
+        usable, duplicates = usable[inside], replace(duplicates, group=duplicates.group[inside])
+    splits = split(dataset, usable, duplicates, recipe.data.split, column)
     index = {label: number for number, label in enumerate(dataset.labels)}
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):
         for row in splits.rows[name]:
             entry = dataset.entries[row]
-            place = entry.path.relative_to(dataset.root).as_posix()
-            digest.update(f"{name}\0{place}\0{entry.label}\0{store.sha256[row]}\n".encode("utf-8", "surrogateescape"))
+            line = f"{name}\0{dataset.place(entry)}\0{entry.label}\0{store.sha256[row]}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
     provenance = DataProvenance(
         name=recipe.data.name or Text(en=dataset.root.resolve().name, ko=dataset.root.resolve().name),
         procedural=dataset.procedural,
@@ -64,7 +92,7 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, *, quiet: bool = False) -
     return Prepared(
         dataset=dataset,
         pixels=store.pixels,
-        targets=np.array([index[entry.label] for entry in dataset.entries], np.int64),
+        targets=np.array([index.get(entry.label, -1) for entry in dataset.entries], np.int64),
         rows=splits.rows,
         provenance=provenance,
         unreadable=len(store.errors),
@@ -81,8 +109,10 @@ def describe(prepared: Prepared) -> str:
         f"{counts['train']} pictures to train, {counts['validation']} to validate, {counts['test']} to test",
         f"{copies} kept on one side",
     ]
+    if prepared.dataset.dropped:
+        words.append(f"left out because too few: {', '.join(prepared.dataset.dropped)}")
     if prepared.set_aside:
-        words.append(f"{prepared.set_aside} set aside because their duplicate is in a later split")
+        words.append(f"{prepared.set_aside} set aside because their duplicate or group is in a later split")
     if prepared.unreadable:
         words.append(f"{prepared.unreadable} unreadable, skipped")
     return "; ".join(words) + "."

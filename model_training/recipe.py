@@ -40,6 +40,15 @@ class Data(Section):
         8, ge=0, le=16, description="bits of 64 in which the perceptual hashes of near duplicates may differ"
     )
     unreadable: Literal["error", "skip"] = Field("error", description="what to do about a file that can't be decoded")
+    label: str = Field("label", description="the manifest's column that names the class")
+    labels: tuple[str, ...] | None = Field(None, description="the classes to keep, in this order; all if unset")
+    merge: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="new class → the classes it is made of")
+    group: str | None = Field(
+        None, description="the manifest's column whose pictures stay on one side of the split: series, artist"
+    )
+    too_few: Literal["error", "drop"] = Field(
+        "error", description="what to do about a class with too few pictures or groups to be in every split"
+    )
 
 
 class Augmentation(Section):

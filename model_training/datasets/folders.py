@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,29 +27,66 @@ FEWEST_A_CLASS = 5  # so that a 60/20/20 split has one for validation and one fo
 
 @dataclass(frozen=True)
 class Entry:
-    """One picture: its file, its class, and the split that the folder gave it, if any."""
+    """One picture: its file, its class, and the split that the folder or the manifest gave it, if any.
+
+    `label` is empty where the class is not among the dataset's. `columns` are those of a manifest; `line` is where it
+    says so, 0 where a folder does.
+    """
 
     path: Path
     label: str
     split: SplitName | None
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+    line: int = 0
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """`labels` are sorted; `entries` are sorted by path, so that a seed means the same everywhere."""
+    """`entries` are sorted by path, so that a seed means the same everywhere.
+
+    `labels` are the classes to tell apart; an entry of another class is listed, so that caches serve every choice of
+    classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few pictures.
+    """
 
     root: Path
     entries: tuple[Entry, ...]
     labels: tuple[str, ...]
     procedural: bool
+    manifest: Path | None = None
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Path:
+        return self.manifest or self.root
+
+    def place(self, entry: Entry) -> str:
+        """The file's path from the root where it lies below it, else the whole path."""
+        inside = entry.path.is_relative_to(self.root)
+        return (entry.path.relative_to(self.root) if inside else entry.path).as_posix()
+
+    def keep(self, labels: Sequence[str]) -> Dataset:
+        """The same pictures, of which only those of `labels` are used."""
+        kept = set(labels)
+        entries = tuple(entry if entry.label in kept else replace(entry, label="") for entry in self.entries)
+        return replace(self, entries=entries, labels=tuple(labels))
+
+    def drop(self, labels: Collection[str]) -> Dataset:
+        """Leave out classes that are too small, and remember which."""
+        kept = self.keep([label for label in self.labels if label not in labels])
+        return replace(kept, dropped=(*self.dropped, *labels))
 
 
 def read_folder(root: Path) -> Dataset:
+    """`list_folder`, with every class checked to be large enough to be divided."""
+    return check_classes(list_folder(root))
+
+
+def list_folder(root: Path) -> Dataset:
     """List the pictures of a dataset.
 
     A class is named by its folder in Unicode NFC (a Hangul name unpacked on a Mac is the same class); folders inside a
     class folder belong to it; hidden files and files of other kinds are passed over.
-    Raises `DatasetError` for a missing folder, fewer than two classes, or a class with too few pictures.
+    Raises `DatasetError` for a missing folder or a class folder without pictures.
     """
     if not root.is_dir():
         raise DatasetError(
@@ -70,15 +108,17 @@ def read_folder(root: Path) -> Dataset:
             f"{empty[0]}: the class has no picture.", "Put pictures (JPEG, PNG, WebP, …) into the folder or remove it."
         )
     labels = tuple(sorted({entry.label for entry in entries}))
-    if len(labels) < 2:
-        found = f"only the class {labels[0]!r}" if labels else "no class folder"
-        raise DatasetError(
-            f"{root}: there is {found}.", "Make one folder per class, at least two, with pictures in each."
-        )
-    _check_counts(root, entries, given=bool(splits))
+    return Dataset(root, sort_entries(entries), labels, is_procedural(root))
+
+
+def sort_entries(entries: list[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: entry.path.as_posix()))
+
+
+def is_procedural(root: Path) -> bool:
+    """Whether a program drew the pictures and says so."""
     marker = root / "procedural.json"
-    procedural = marker.is_file() and bool(json.loads(marker.read_text("utf-8")).get("procedural"))
-    return Dataset(root, tuple(sorted(entries, key=lambda entry: entry.path.as_posix())), labels, procedural)
+    return marker.is_file() and bool(json.loads(marker.read_text("utf-8")).get("procedural"))
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -97,18 +137,33 @@ def _collect(folder: Path, split: SplitName | None, entries: list[Entry], empty:
         empty.append(folder)
 
 
-def _check_counts(root: Path, entries: list[Entry], *, given: bool) -> None:
-    counted = Counter((entry.label, entry.split) for entry in entries)
-    splits = {split for _, split in counted}
-    for label in sorted({label for label, _ in counted}):
-        if not given:
+def check_classes(dataset: Dataset, too_few: Literal["error", "drop"] = "error") -> Dataset:
+    """Refuse or drop classes that can't be divided into train, validation and test.
+
+    Raises `DatasetError` for fewer than two classes, a class with too few pictures, or one that a given split lacks.
+    """
+    counted = Counter((entry.label, entry.split) for entry in dataset.entries)
+    splits = {split for label, split in counted if label}
+    few: dict[str, str] = {}
+    for label in dataset.labels:
+        if splits == {None}:
             if counted[label, None] < FEWEST_A_CLASS:
-                raise DatasetError(
-                    f"{root}: the class {label!r} has {counted[label, None]} pictures, fewer than {FEWEST_A_CLASS}.",
-                    "Add pictures to it or remove the class.",
-                )
-        elif missing := [split for split in splits if not counted[label, split]]:
-            raise DatasetError(
-                f"{root}: the class {label!r} has no picture in {missing[0]}.",
-                "Give every split the same class folders.",
-            )
+                few[label] = f"has {counted[label, None]} pictures, fewer than {FEWEST_A_CLASS}"
+        elif missing := sorted(str(split) for split in splits if not counted[label, split]):
+            few[label] = f"has no picture in {missing[0]}"
+    if few and too_few == "error":
+        label, reason = next(iter(few.items()))
+        raise DatasetError(
+            f"{dataset.source}: the class {label!r} {reason}.",
+            "Add pictures to it, remove it, or pass data.too_few=drop to leave such classes out.",
+        )
+    if few:
+        dataset = dataset.drop(few)
+    if len(dataset.labels) < 2:
+        none = "no class" if dataset.manifest or few else "no class folder"
+        found = f"only the class {dataset.labels[0]!r}" if dataset.labels else none
+        where = (
+            "Name at least two in the label column" if dataset.manifest else "Make one folder per class, at least two"
+        )
+        raise DatasetError(f"{dataset.source}: there is {found}.", f"{where}, with pictures of each.")
+    return dataset

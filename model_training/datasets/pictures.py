@@ -136,15 +136,20 @@ def _identity(dataset: Dataset, preprocessing: Preprocessing) -> Iterator[str]:
     yield f"decoder {DECODER_VERSION} fit {FIT_VERSION} {preprocessing.fit} {size}\n"
     for entry in dataset.entries:
         status = entry.path.stat()
-        yield f"{entry.path.relative_to(dataset.root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        yield f"{dataset.place(entry)}\0{status.st_size}\0{status.st_mtime_ns}\n"
 
 
 def check_readable(dataset: Dataset, store: PictureStore, unreadable: str) -> np.ndarray:
-    """Rows that can be used, int64. With `unreadable="error"`, raises `DatasetError` naming the first that can't."""
-    if store.errors and unreadable == "error":
-        row, reason = next(iter(store.errors.items()))
-        more = f" and {len(store.errors) - 1} more" if len(store.errors) > 1 else ""
+    """Rows of the dataset's classes that can be used, int64.
+
+    With `unreadable="error"`, raises `DatasetError` naming the first that can't.
+    """
+    rows = [row for row, entry in enumerate(dataset.entries) if entry.label]
+    broken = [row for row in rows if row in store.errors]
+    if broken and unreadable == "error":
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         raise DatasetError(
-            f"{dataset.entries[row].path}{more}: {reason}", "Mend or remove it, or pass data.unreadable=skip."
+            f"{dataset.entries[broken[0]].path}{more}: {store.errors[broken[0]]}",
+            "Mend or remove it, or pass data.unreadable=skip.",
         )
-    return np.array([row for row in range(len(dataset.entries)) if row not in store.errors], np.int64)
+    return np.array([row for row in rows if row not in store.errors], np.int64)

@@ -1,11 +1,14 @@
-"""Train, validation and test: by class and seed, with duplicates on one side only."""
+"""Train, validation and test: by class and seed, with duplicates and groups on one side only."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from ..recipe import Split
 from ..runtime.errors import DatasetError
@@ -14,46 +17,152 @@ from .folders import Dataset, SplitName
 
 ORDER: tuple[SplitName, ...] = ("test", "validation", "train")  # who keeps a duplicate that given folders share
 
+_TRIES = 10  # orders in which groups are dealt out; the one that comes nearest to the shares is taken
+
 
 @dataclass(frozen=True)
 class Splits:
-    """Rows of the store by split, int64, and how many pictures were set aside because a given folder's duplicate of
-    them is in a split that comes first in `ORDER`."""
+    """Rows of the store by split, int64, and how many pictures were set aside because a duplicate of them, or a picture
+    of their group, is in a given split that comes first in `ORDER`."""
 
     rows: dict[SplitName, np.ndarray]
     set_aside: int
 
 
-def split(dataset: Dataset, rows: np.ndarray, duplicates: Duplicates, settings: Split) -> Splits:
+def split(
+    dataset: Dataset, rows: np.ndarray, duplicates: Duplicates, settings: Split, column: str | None = None
+) -> Splits:
     """Divide `rows`; `duplicates.group[i]` belongs to `rows[i]`.
 
     Given train/val/test folders stay as they are, except that a picture whose duplicate is in test (or validation) is
-    set aside from the others; a split that is missing is cut from train. Otherwise each class is divided by seed.
+    set aside from the others; a split that is missing is cut from train. Otherwise each class is divided by seed; with
+    a `column`, its groups are dealt out whole, so that every class comes as near to its shares as they allow.
     Raises `DatasetError` where a class is left without a picture in a split.
     """
+    group = unite(duplicates.group, read_groups(dataset, rows, column)) if column else duplicates.group
     labels = np.array([dataset.entries[row].label for row in rows])
     given = np.array([dataset.entries[row].split or "" for row in rows], dtype="U10")
-    assigned, set_aside = _keep_first(given, duplicates.group) if given.any() else (given.copy(), 0)
+    assigned, set_aside = _keep_first(given, group) if given.any() else (given.copy(), 0)
     missing = [name for name in ("test", "validation") if name not in assigned]
     free = np.isin(assigned, ["", "train"])
     shares = {"test": settings.test, "validation": settings.validation}
     generator = np.random.default_rng(settings.seed)
-    if missing:
+    wanted = [(name, shares[name]) for name in missing]
+    if missing and column:
+        inside = np.nonzero(free)[0]
+        assigned[inside] = _deal_out(labels[inside], group[inside], wanted, generator)
+    elif missing:
         for label in dataset.labels:
             inside = np.nonzero((labels == label) & free)[0]
-            assigned[inside] = _divide(duplicates.group[inside], [(name, shares[name]) for name in missing], generator)
+            assigned[inside] = _divide(group[inside], wanted, generator)
         if not given.any():
-            assigned = _unite(assigned, duplicates.group)
+            assigned = _unite(assigned, group)
     result = {name: rows[assigned == name] for name in ORDER}
     for name in ORDER:
         present = Counter(labels[assigned == name])
         for label in dataset.labels:
             if not present[label]:
+                reason = f"too many are duplicates or share a {column}" if column else "too many are duplicates"
                 raise DatasetError(
-                    f"{dataset.root}: the class {label!r} has no picture left for {name}: too many are duplicates.",
+                    f"{dataset.source}: the class {label!r} has no picture left for {name}: {reason}.",
                     "Add different pictures to it or remove the class.",
                 )
     return Splits(result, set_aside)
+
+
+def read_groups(dataset: Dataset, rows: np.ndarray, column: str) -> np.ndarray:
+    """Int64 (N,), the same number for pictures with the same word in the column; a picture without one is alone."""
+    numbers: dict[str | int, int] = {}
+    words = (dataset.entries[row].columns[column] or int(row) for row in rows)
+    return np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int64)
+
+
+def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Pictures that are in one group by either numbering, or by a chain of both, are in one group."""
+    if not len(first):
+        return first
+    edges = coo_matrix((np.ones(len(first), bool), (first, second + first.max() + 1)))
+    size = int(first.max() + second.max()) + 2
+    _, component = connected_components(coo_matrix((edges.data, (edges.row, edges.col)), shape=(size, size)), False)
+    return component[first]
+
+
+def check_groups(
+    dataset: Dataset, rows: np.ndarray, group: np.ndarray, column: str, too_few: Literal["error", "drop"]
+) -> Dataset:
+    """Refuse or drop the classes whose groups can't be on every side of a split that is still to be made.
+
+    Such a class would be missing from training or from the test, where its score would be zero whatever was learned.
+    `group[i]` belongs to `rows[i]`. Raises `DatasetError`.
+    """
+    groups: dict[str, set[int]] = {}
+    for row, number in zip(rows, group, strict=True):
+        groups.setdefault(dataset.entries[row].label, set()).add(int(number))
+    few = {label: len(groups.get(label, ())) for label in dataset.labels if len(groups.get(label, ())) < len(ORDER)}
+    if not few:
+        return dataset
+    kept = [label for label in dataset.labels if label not in few]
+    if too_few == "error" or len(kept) < 2:
+        label, count = next(iter(few.items()))
+        more = f", and so have {len(few) - 1} more classes" if len(few) > 1 else ""
+        instead = f"pass data.too_few=drop or data.labels=[{', '.join(kept)}]" if len(kept) > 1 else "leave it out"
+        raise DatasetError(
+            f"{dataset.source}: the class {label!r} has {count} of {column}, too few to be in training, validation and "
+            f"test{more}.",
+            f"Add pictures of another {column}, {instead}, or pass data.group=null to let the sides share a {column}.",
+        )
+    return dataset.drop(few)
+
+
+def _deal_out(
+    labels: np.ndarray, group: np.ndarray, shares: list[tuple[str, float]], generator: np.random.Generator
+) -> np.ndarray:
+    """Assign whole groups so that each class comes near its shares in each split; the rest is train.
+
+    Groups are dealt in random order, each to the split that its classes miss most (by squared relative error, as in
+    scikit-learn's StratifiedGroupKFold), the best of several orders is taken, and then a split that lacks a class gets
+    a group of it from a split that has two.
+    """
+    names = [*(name for name, _ in shares), "train"]
+    share = np.array([*(part for _, part in shares), 1 - sum(part for _, part in shares)])
+    _, classes = np.unique(labels, return_inverse=True)
+    _, number = np.unique(group, return_inverse=True)
+    counts = coo_matrix((np.ones(len(labels)), (number, classes))).tocsr()
+    total = np.asarray(counts.sum(0)).ravel()
+    sparse = [(row.indices, row.data) for row in counts]
+    best, least = np.zeros(len(sparse), np.int64), np.inf
+    for _ in range(max(1, min(_TRIES, 100_000 // len(sparse)))):
+        missing = share[:, None] * total  # (splits, classes), pictures still wanted
+        side = np.zeros(len(sparse), np.int64)
+        for each in generator.permutation(len(sparse)):
+            present, pictures = sparse[each]
+            side[each] = (missing[:, present] * pictures / total[present] ** 2).sum(1).argmax()
+            missing[side[each], present] -= pictures
+        error = ((missing / total) ** 2).sum()
+        if error < least:
+            best, least = side, error
+    _fill_empty(best, counts.toarray(), len(names))
+    return np.array(names, dtype="U10")[best][number]
+
+
+def _fill_empty(side: np.ndarray, counts: np.ndarray, sides: int) -> None:
+    """Move groups, in place, until every class is on every side or no move is left.
+
+    `counts`: (groups, classes). A group may only leave a side where each of its classes has another one; the class with
+    the fewest groups chooses first, its smallest group moves.
+    """
+    present = counts > 0
+    for label in np.argsort(present.sum(0), kind="stable"):
+        members = np.nonzero(present[:, label])[0]
+        members = members[np.argsort(counts[members, label], kind="stable")]
+        for target in range(sides):
+            if (side[members] == target).any():
+                continue
+            for candidate in members:
+                stays = (side == side[candidate]) & (np.arange(len(side)) != candidate)
+                if present[np.ix_(stays, present[candidate])].any(0).all():
+                    pass
+                    break
 
 
 def _keep_first(given: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:

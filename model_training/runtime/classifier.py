@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import mimetypes
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .card import ModelCard, read_card
 from .errors import BundleError, PictureError
@@ -33,7 +33,7 @@ class Classifier:
         self.execute = choose_execution(card, bundle, network, device)
         self.explainer = Explainer(network, device)
         # Pillow releases the interpreter's lock while it decodes and resizes.
-        self.readers = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="read")
+        self.readers = ThreadPoolExecutor(max_workers=torch.get_num_threads(), thread_name_prefix="read")
 
     @classmethod
     def load(cls, bundle: Path, device: str = "cpu") -> Classifier:

@@ -52,7 +52,14 @@ class OpenVINOExecution:
         core.set_property({"CACHE_DIR": ""})  # the archive's folder may be read-only
         try:
             compiled = core.compile_model(
-                model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+                model,
+                "CPU",
+                {
+                    "PERFORMANCE_HINT": "THROUGHPUT",
+                    "INFERENCE_PRECISION_HINT": "f32",
+                    # As many as torch was told to use (OMP_NUM_THREADS): several workers share the machine.
+                    "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+                },
             )
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ from PIL import Image, ImageEnhance
 
 from model_training.datasets.duplicates import Duplicates, find_duplicates
 from model_training.datasets.folders import Dataset, Entry, SplitName, read_folder
+from model_training.datasets.manifest import read_manifest
 from model_training.datasets.pictures import open_store
 from model_training.datasets.procedural import draw
-from model_training.datasets.splits import split
+from model_training.datasets.splits import check_groups, read_groups, split, unite
 from model_training.recipe import Split
 from model_training.runtime.card import Preprocessing
 from model_training.runtime.errors import DatasetError
+from tests.conftest import shared_folder
 
 PREPROCESSING = Preprocessing(height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -116,3 +119,123 @@ def test_copies_are_found_and_neighbours_are_not(tmp_path: Path) -> None:
     assert group["smaller.jpg"] == group["1.png"]
     assert group["brighter.jpg"] == group["2.png"]
     assert len(set(group.values())) == 7
+
+
+def grouped(groups: list[str], labels: list[str], splits: list[SplitName | None] | None = None) -> Dataset:
+    plain = make_dataset(labels, splits)
+    entries = tuple(replace(e, columns={"artist": g}) for e, g in zip(plain.entries, groups, strict=True))
+    return replace(plain, entries=entries)
+
+
+@st.composite
+def artists(draw: st.DrawFn) -> tuple[list[str], list[str]]:
+    """Two to four classes of three to nine artists, who have one to twelve pictures each."""
+    groups, labels = [], []
+    for label in "abcd"[: draw(st.integers(2, 4))]:
+        for number, size in enumerate(draw(st.lists(st.integers(1, 12), min_size=3, max_size=9))):
+            groups += [f"{label}{number}"] * size
+            labels += [label] * size
+    return groups, labels
+
+
+@given(drawn=artists(), seed=st.integers(0, 1000))
+def test_no_artist_is_on_two_sides_and_every_class_is_on_all(drawn: tuple[list[str], list[str]], seed: int) -> None:
+    groups, labels = drawn
+    dataset, rows = grouped(groups, labels), np.arange(len(labels))
+    splits = split(dataset, rows, apart(len(labels)), Split(seed=seed), "artist")
+    sides = [{groups[row] for row in side} for side in splits.rows.values()]
+    assert sum(len(side) for side in sides) == len(set(groups))
+    assert all({labels[row] for row in side} == set(labels) for side in splits.rows.values())
+    assert sorted(np.concatenate(list(splits.rows.values()))) == list(rows)
+    again = split(dataset, rows, apart(len(labels)), Split(seed=seed), "artist")
+    assert again.rows["test"].tolist() == splits.rows["test"].tolist()
+
+
+@given(drawn=artists(), chains=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=5))
+def test_an_artist_and_the_duplicates_of_their_pictures_stay_together(
+    drawn: tuple[list[str], list[str]], chains: list[tuple[int, int]]
+) -> None:
+    groups, labels = drawn
+    copy = np.arange(len(labels))
+    for one, other in chains:
+        copy[one % len(copy)] = copy[other % len(copy)]
+    dataset = grouped(groups, labels)
+    try:
+        splits = split(dataset, np.arange(len(labels)), Duplicates(copy, 0, 0), Split(), "artist")
+    except DatasetError:
+        return  # copies tied the artists of a class together
+    side = {row: name for name, rows in splits.rows.items() for row in rows}
+    for one in range(len(labels)):
+        for other in range(one):
+            if copy[one] == copy[other] or groups[one] == groups[other]:
+                assert side[one] == side[other]
+
+
+def test_groups_come_near_the_shares() -> None:
+    generator = np.random.default_rng(0)
+    sizes = generator.integers(1, 20, 120)
+    groups = [f"artist {number}" for number, size in enumerate(sizes) for _ in range(size)]
+    labels = ["abc"[number % 3] for number, size in enumerate(sizes) for _ in range(size)]
+    splits = split(grouped(groups, labels), np.arange(len(labels)), apart(len(labels)), Split(), "artist")
+    for label in "abc":
+        members = np.array([each == label for each in labels])
+        shares = {name: members[rows].sum() / members.sum() for name, rows in splits.rows.items()}
+        assert shares == pytest.approx({"test": 0.2, "validation": 0.2, "train": 0.6}, abs=0.03)
+
+
+def test_another_seed_deals_groups_out_anew() -> None:
+    groups = [f"artist {number // 3}" for number in range(120)]
+    dataset = grouped(groups, ["ab"[number // 60] for number in range(120)])
+    tests = {tuple(split(dataset, np.arange(120), apart(120), Split(seed=s), "artist").rows["test"]) for s in range(5)}
+    assert len(tests) == 5
+
+
+def test_pictures_without_an_artist_are_on_their_own() -> None:
+    dataset = grouped(["", "", "x", "x"], ["a", "a", "b", "b"])
+    assert read_groups(dataset, np.arange(4), "artist").tolist() == [0, 1, 2, 2]
+
+
+def test_groups_and_duplicates_unite_in_chains() -> None:
+    united = unite(np.array([0, 0, 1, 2, 3]), np.array([0, 1, 1, 2, 2]))
+    assert united[0] == united[1] == united[2]
+    assert united[3] == united[4] != united[0]
+
+
+def test_a_class_of_too_few_artists_is_named_or_dropped() -> None:
+    groups = [f"a{n % 3}" for n in range(9)] + [f"b{n % 2}" for n in range(10)] + [f"c{n % 4}" for n in range(12)]
+    dataset = grouped(groups, ["a"] * 9 + ["b"] * 10 + ["c"] * 12)
+    rows = np.arange(31)
+    group = read_groups(dataset, rows, "artist")
+    with pytest.raises(
+        DatasetError, match=r"'b' has 2 of artist, too few.*data\.too_few=drop or data\.labels=\[a, c\]"
+    ):
+        check_groups(dataset, rows, group, "artist", "error")
+    kept = check_groups(dataset, rows, group, "artist", "drop")
+    assert (kept.labels, kept.dropped) == (("a", "c"), ("b",))
+    assert kept.entries[9].label == ""
+
+
+def test_two_classes_cannot_spare_one() -> None:
+    dataset = grouped([f"a{n}" for n in range(5)] + ["b"] * 5, ["a"] * 5 + ["b"] * 5)
+    group = read_groups(dataset, np.arange(10), "artist")
+    with pytest.raises(DatasetError, match=r"'b' has 1 of artist.*data\.group=null"):
+        check_groups(dataset, np.arange(10), group, "artist", "drop")
+
+
+def test_a_given_test_artist_leaves_training() -> None:
+    order: list[SplitName | None] = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    dataset = grouped(["p", "q", "r", "s", "t", "u", "v", "w", "p", "x"], ["a", "b"] * 5, order)
+    splits = split(dataset, np.arange(10), apart(10), Split(), "artist")
+    assert splits.rows["train"].tolist() == [1, 2, 3, 4, 5]
+    assert splits.set_aside == 1
+
+
+def test_real_artists() -> None:
+    dataset = read_manifest(shared_folder("data/painting_styles") / "manifest.csv", "style")
+    dataset = dataset.keep(["impressionism", "pointillism", "rococo", "ukiyo_e"])
+    rows = np.array([row for row, entry in enumerate(dataset.entries) if entry.label])
+    for seed in range(5):
+        splits = split(dataset, rows, apart(len(rows)), Split(seed=seed), "artist")
+        sides = [{dataset.entries[row].columns["artist"] for row in side} for side in splits.rows.values()]
+        assert sum(len(side) for side in sides) == len(set.union(*sides))
+        assert 0.1 < len(splits.rows["test"]) / len(rows) < 0.3
