@@ -161,7 +161,7 @@ def _fill_empty(side: np.ndarray, counts: np.ndarray, sides: int) -> None:
             for candidate in members:
                 stays = (side == side[candidate]) & (np.arange(len(side)) != candidate)
                 if present[np.ix_(stays, present[candidate])].any(0).all():
-                    pass
+                    side[candidate] = target
                     break
 
 

@@ -1,0 +1,73 @@
+"""Which classes a recipe tells apart: merge some, keep some, in the recipe's order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from ..recipe import Data
+from ..runtime.errors import DatasetError
+from .folders import Dataset
+from .manifest import check_column, suggest
+
+
+def choose_labels(dataset: Dataset, data: Data, titles: Collection[str]) -> Dataset:
+    """First `data.merge`, then `data.labels`; every entry stays, those of other classes unused.
+
+    Classes come in the order of `data.labels`, else of the recipe's `titles`, then by name.
+    Raises `DatasetError` for an unknown name, and for a manifest's label that `titles` lacks though it has others.
+    """
+    for setting, column in (("data.label", data.label if data.label != "label" else None), ("data.group", data.group)):
+        if column is not None:
+            check_column(dataset, column, setting)
+    new_name = _invert(dataset, data)
+    entries = tuple(
+        replace(entry, label=new_name[entry.label]) if entry.label in new_name else entry for entry in dataset.entries
+    )
+    found = {new_name.get(label, label) for label in dataset.labels}
+    merged = replace(dataset, entries=entries)
+    if data.labels is None:
+        _check_titles(merged, found, titles)
+        order = [*(title for title in titles if title in found), *sorted(found.difference(titles))]
+        return replace(merged, labels=tuple(order))
+    for label in data.labels:
+        if label not in found:
+            raise DatasetError(
+                f"{dataset.source}: data.labels asks for the class {label!r}, which has no picture.",
+                suggest(label, sorted(found)),
+            )
+    if len(set(data.labels)) < len(data.labels):
+        raise DatasetError("data.labels names a class twice.", "Name each class once.")
+    return merged.keep(data.labels)
+
+
+def _invert(dataset: Dataset, data: Data) -> dict[str, str]:
+    """`data.merge` as old class → new class."""
+    new_name: dict[str, str] = {}
+    for new, old_names in data.merge.items():
+        for old in old_names:
+            if old not in dataset.labels:
+                raise DatasetError(
+                    f"{dataset.source}: data.merge.{new} names the class {old!r}, which has no picture.",
+                    suggest(old, dataset.labels),
+                )
+            if old in new_name:
+                raise DatasetError(
+                    f"data.merge: {old!r} is in {new_name[old]!r} and in {new!r}.", "Merge each class into one only."
+                )
+            new_name[old] = new
+    return new_name
+
+
+def _check_titles(dataset: Dataset, found: set[str], titles: Collection[str]) -> None:
+    """A manifest's classes are typed by hand: where the recipe knows some of them, one that it does not know is a slip.
+    Where it knows none, they are of another column (the artist instead of the style) and name themselves."""
+    if dataset.manifest is None or not found.intersection(titles):
+        return
+    if unknown := found.difference(titles):
+        entry = min((entry for entry in dataset.entries if entry.label in unknown), key=lambda entry: entry.line)
+        raise DatasetError(
+            f"{dataset.manifest}, line {entry.line}: the label {entry.label!r} is not in the recipe.",
+            f"{suggest(entry.label, list(titles))} Or add it to the recipe's labels, merge it (data.merge) or keep "
+            "only others (data.labels).",
+        )
