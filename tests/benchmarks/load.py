@@ -1,8 +1,9 @@
 """A load of POST requests over kept-alive connections, light enough to leave the machine to the server.
 
-    python -m tests.benchmarks.load URL CONNECTIONS SECONDS multipart|raw PICTURE …
+    python -m tests.benchmarks.load URL CONNECTIONS SECONDS raw|PART PICTURE …
 
-Prints one JSON line: `{"answers", "seconds", "latencies_ms"}`. Every answer must have status 200.
+The body is the picture itself (raw), or a form with the picture as the part of that name. Every answer must have status
+200. Prints one JSON line: `{"answers", "seconds", "latencies_ms"}`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ BOUNDARY = b"hwapung-boundary"
 def make_request(host: str, path: str, picture: bytes, form: str) -> bytes:
     kind = b"image/jpeg"
     body = picture
-    if form == "multipart":
+    if form != "raw":
         kind = b"multipart/form-data; boundary=" + BOUNDARY
-        part = b'Content-Disposition: form-data; name="file"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        part = f'Content-Disposition: form-data; name="{form}"; filename="a.jpg"\r\n'.encode()
+        part += b"Content-Type: image/jpeg\r\n\r\n"
         body = b"--" + BOUNDARY + b"\r\n" + part + picture + b"\r\n--" + BOUNDARY + b"--\r\n"
     head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\nContent-Type: ".encode()
     return head + kind + b"\r\n\r\n" + body

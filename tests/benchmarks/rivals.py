@@ -5,12 +5,11 @@
 Both run the same network with the same weights in torch, with torchvision's transform, and answer the same keys.
 """
 
-from __future__ import annotations
-
 import io
 import sys
 from pathlib import Path
 
+import litserve
 import torch
 from fastapi import UploadFile
 from PIL import Image
@@ -58,32 +57,37 @@ def serve_fastapi(bundle: Path, port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
+class Api(litserve.LitAPI):
+    """At the module's level, since LitServe's worker is a fresh process that imports it."""
+
+    bundle: Path
+
+    def setup(self, device: str) -> None:
+        self.card, network, self.transform = load(self.bundle)
+        self.network = network.backbone
+
+    def decode_request(self, request: UploadFile) -> torch.Tensor:
+        return self.transform(Image.open(request.file).convert("RGB"))
+
+    def batch(self, inputs: list[torch.Tensor]) -> torch.Tensor:
+        return torch.stack(inputs)
+
+    def predict(self, batch: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return torch.softmax(self.network(batch), 1)
+
+    def unbatch(self, output: torch.Tensor) -> list[torch.Tensor]:
+        return list(output)
+
+    def encode_response(self, output: torch.Tensor) -> dict[str, object]:
+        return phrase(self.card, output)
+
+
 def serve_litserve(bundle: Path, port: int) -> None:
     """Batches of up to 16 that wait 10 ms, one worker: the batching example of LitServe's documentation."""
-    import litserve
-
-    class Api(litserve.LitAPI):
-        def setup(self, device: str) -> None:
-            self.card, network, self.transform = load(bundle)
-            self.network = network.backbone
-
-        def decode_request(self, request: UploadFile) -> torch.Tensor:
-            return self.transform(Image.open(request.file).convert("RGB"))
-
-        def batch(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-            return torch.stack(inputs)
-
-        def predict(self, batch: torch.Tensor) -> torch.Tensor:
-            with torch.no_grad():
-                return torch.softmax(self.network(batch), 1)
-
-        def unbatch(self, output: torch.Tensor) -> list[torch.Tensor]:
-            return list(output)
-
-        def encode_response(self, output: torch.Tensor) -> dict[str, object]:
-            return phrase(self.card, output)
-
-    server = litserve.LitServer(Api(max_batch_size=16, batch_timeout=0.01), accelerator="cpu")
+    api = Api(max_batch_size=16, batch_timeout=0.01)
+    api.bundle = bundle
+    server = litserve.LitServer(api, accelerator="cpu")
     server.run(host="127.0.0.1", port=port, log_level="warning", generate_client_file=False, access_log=False)
 
 

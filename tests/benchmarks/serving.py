@@ -1,7 +1,8 @@
 """`make bench-serving`: predictions a second of TorchServe, our front end, FastAPI, LitServe and no server.
 
-All run on this machine in one run, in turn, several rounds over; medians are reported. Writes
-`build/bench/serving.json` and prints a table; exits 1 naming each target missed.
+All run on this machine in one run, in turn, several rounds over; medians are reported. Two kinds of picture are sent: as
+found on the web (800 pixels) and as a telephone takes them (12 megapixels). Writes `build/bench/serving.json` and prints a
+table; exits 1 naming each target missed.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from pathlib import Path
 
 import numpy as np
 import requests
+from PIL import Image
 
 from hwapung import front_end
 from model_training.bundle import make_bundle
 from model_training.datasets.procedural import draw, write_dataset
 from model_training.prepare import prepare
+from model_training.progress import follow
 from model_training.recipe import load_recipe
 from model_training.runtime.classifier import Classifier
 from model_training.train import start_fabric, train
@@ -36,17 +39,29 @@ from torchserve.settings import read_settings
 
 FOLDER = Path("build/bench/serving")
 CONNECTIONS = (1, 4, 16)
+KINDS = ("web", "photograph")
 TARGETS = {
-    "torchserve_over_fastapi_at_16": (">=", 5.9),
-    "torchserve_over_litserve_at_16": (">=", 3.4),
-    "front_end_over_torchserve_at_16": (">=", 0.7),
+    f"{kind}_{name}_at_16": (">=", target)
+    for kind in KINDS
+    for name, target in (
+        ("torchserve_over_fastapi", 5.9),
+        ("torchserve_over_litserve", 3.4),
+        ("front_end_over_torchserve", 0.7),
+    )
 }
-Measured = dict[tuple[str, int], list[tuple[float, list[float]]]]
+RATIOS = (
+    ("torchserve", "fastapi"),
+    ("torchserve", "litserve"),
+    ("front_end", "torchserve"),
+    ("torchserve", "in_process"),
+)
+#: (kind of picture, server, connections) → of each round the answers a second and the latencies in ms
+Measured = dict[tuple[str, str, int], list[tuple[float, list[float]]]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     bundle, pictures = make_bundle_and_pictures()
@@ -60,31 +75,48 @@ def main() -> None:
         addresses = {
             "torchserve": (f"{server.inference_url}/predictions/landscape", "raw"),
             "front_end": (f"{front}/api/v1/models/landscape/predict", "raw"),
-            "fastapi": (stack.enter_context(rival("fastapi", bundle)), "multipart"),
-            "litserve": (stack.enter_context(rival("litserve", bundle)), "multipart"),
+            "fastapi": (stack.enter_context(rival("fastapi", bundle)), "file"),
+            "litserve": (stack.enter_context(rival("litserve", bundle)), "request"),
         }
         for url, form in addresses.values():
-            load(url, 16, 3, form, pictures)  # warm up
-        for number in range(arguments.rounds):
-            for connections in CONNECTIONS:
+            load(url, 16, 3, form, pictures["web"])  # warm up
+        with follow("Measuring") as step:
+            plan = [(kind, count) for _ in range(arguments.rounds) for kind in KINDS for count in CONNECTIONS]
+            for done, (kind, connections) in enumerate(plan):
+                step.update(done, len(plan), f"{kind} at {connections}")
                 for name, (url, form) in addresses.items():
-                    print(f"round {number + 1}: {name} at {connections}", end="\r", file=sys.stderr)
-                    measured[name, connections].append(load(url, connections, arguments.seconds, form, pictures))
-            measured["in_process", 16].append(in_process(bundle, pictures, arguments.seconds))
+                    result = load(url, connections, arguments.seconds, form, pictures[kind])
+                    measured[kind, name, connections].append(result)
+                if connections == max(CONNECTIONS):
+                    result = in_process(bundle, pictures[kind], arguments.seconds)
+                    measured[kind, "in_process", connections].append(result)
     report(measured, arguments)
 
 
-def make_bundle_and_pictures() -> tuple[Path, list[Path]]:
-    """ResNet-18 at 224×224 after one epoch (its weights do not matter here), and 16 JPEGs of 800 pixels to send."""
-    data, pictures = FOLDER / "data", [FOLDER / f"picture-{number:02d}.jpg" for number in range(16)]
+def make_bundle_and_pictures() -> tuple[Path, dict[str, list[Path]]]:
+    """ResNet-18 at 224×224 after one epoch (its weights do not matter here), and 16 JPEGs of each kind to send."""
+    data = FOLDER / "data"
     write_dataset(data, ("china", "japan"), 10)
-    for number, path in enumerate(pictures):
-        if not path.exists():
-            draw("china" if number % 2 else "japan", 1000 + number, 800).save(path, quality=90)
+    pictures: dict[str, list[Path]] = {kind: [] for kind in KINDS}
+    for number in range(16):
+        picture = draw("china" if number % 2 else "japan", 1000 + number, 800)
+        for kind in KINDS:
+            path = FOLDER / f"{kind}-{number:02d}.jpg"
+            pictures[kind].append(path)
+            if not path.exists():
+                (picture if kind == "web" else photograph(picture, number)).save(path, quality=90)
     recipe = load_recipe("landscape_demo", ["training.epochs=1"])
     prepared = prepare(recipe, data, FOLDER / "cache")
     trained = train(recipe, prepared, FOLDER / "runs", start_fabric("cpu"))
     return make_bundle(recipe, prepared, trained, FOLDER / "bundles"), pictures
+
+
+def photograph(picture: Image.Image, seed: int) -> Image.Image:
+    """12 megapixels with a sensor's grain, which is what fills a photograph's file."""
+    scale = (12e6 / (picture.width * picture.height)) ** 0.5
+    large = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC)
+    grain = np.random.default_rng(seed).normal(0, 4, (large.height, large.width, 1))
+    return Image.fromarray(np.clip(np.asarray(large) + grain, 0, 255).astype(np.uint8))
 
 
 @contextmanager
@@ -136,27 +168,18 @@ def in_process(bundle: Path, pictures: list[Path], seconds: float) -> tuple[floa
 
 def report(measured: Measured, arguments: argparse.Namespace) -> None:
     figures: dict[str, float] = {}
-    for (name, connections), rounds in measured.items():
-        key = f"{name}_at_{connections}"
+    for (kind, name, connections), rounds in measured.items():
+        key = f"{kind}_{name}_at_{connections}"
         figures[key] = round(statistics.median(rate for rate, _ in rounds), 2)
         for percent in (50, 99):
             values = [float(np.percentile(latencies, percent)) for _, latencies in rounds]
             figures[f"{key}_p{percent}_ms"] = round(statistics.median(values), 1)
-    for name, (one, other) in {
-        "torchserve_over_fastapi_at_16": ("torchserve", "fastapi"),
-        "torchserve_over_litserve_at_16": ("torchserve", "litserve"),
-        "front_end_over_torchserve_at_16": ("front_end", "torchserve"),
-        "torchserve_over_in_process_at_16": ("torchserve", "in_process"),
-    }.items():
-        pairs = zip(measured[one, 16], measured[other, 16], strict=True)
-        figures[name] = round(statistics.median(ours / theirs for (ours, _), (theirs, _) in pairs), 3)
-    print(f"{'':<12}" + "".join(f"{f'{c} connections':>28}" for c in CONNECTIONS))
-    print(f"{'':<12}" + f"{'per s':>10}{'p50 ms':>9}{'p99 ms':>9}" * len(CONNECTIONS))
-    for name in ("torchserve", "front_end", "fastapi", "litserve", "in_process"):
-        widths = {"": 10, "_p50_ms": 9, "_p99_ms": 9}
-        keys = [(f"{name}_at_{c}{suffix}", width) for c in CONNECTIONS for suffix, width in widths.items()]
-        cells = [f"{figures[key]:>{width}.1f}" if key in figures else f"{'–':>{width}}" for key, width in keys]
-        print(f"{name:<12}" + "".join(cells))
+    for kind in KINDS:
+        for one, other in RATIOS:
+            pairs = zip(measured[kind, one, 16], measured[kind, other, 16], strict=True)
+            ratio = statistics.median(ours / theirs for (ours, _), (theirs, _) in pairs)
+            figures[f"{kind}_{one}_over_{other}_at_16"] = round(ratio, 3)
+        print_table(kind, figures)
     missed = [
         f"{name} is {figures[name]:.2f}, wanted {sign} {target}"
         for name, (sign, target) in TARGETS.items()
@@ -166,7 +189,7 @@ def report(measured: Measured, arguments: argparse.Namespace) -> None:
         print(f"{name}: {figures[name]:.2f}")
     result = {
         "machine": f"{os.cpu_count()} × {processor()}",
-        "setup": f"ResNet-18, 224×224; JPEGs of 800 px; {arguments.rounds} rounds of {arguments.seconds:g} s, medians",
+        "setup": f"ResNet-18 at 224×224; {arguments.rounds} rounds of {arguments.seconds:g} s, medians",
         "figures": figures,
         "targets": {name: list(target) for name, target in TARGETS.items()},
     }
@@ -174,6 +197,16 @@ def report(measured: Measured, arguments: argparse.Namespace) -> None:
     path.write_text(json.dumps(result, indent=2) + "\n")
     if missed:
         sys.exit("missed: " + "; ".join(missed))
+
+
+def print_table(kind: str, figures: dict[str, float]) -> None:
+    widths = {"": 9, "_p50_ms": 9, "_p99_ms": 9}
+    print(f"\n{kind:<12}" + "".join(f"{f'{c} connections':>27}" for c in CONNECTIONS))
+    print(f"{'':<12}" + f"{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}" * len(CONNECTIONS))
+    for name in ("torchserve", "front_end", "fastapi", "litserve", "in_process"):
+        keys = [(f"{kind}_{name}_at_{c}{suffix}", width) for c in CONNECTIONS for suffix, width in widths.items()]
+        cells = [f"{figures[key]:>{width}.1f}" if key in figures else f"{'–':>{width}}" for key, width in keys]
+        print(f"{name:<12}" + "".join(cells))
 
 
 def processor() -> str:
