@@ -1,8 +1,8 @@
 """`make bench-serving`: predictions a second of TorchServe, our front end, FastAPI, LitServe and no server.
 
-All run on this machine in one run, in turn, several rounds over; medians are reported. Two kinds of picture are sent: as
-found on the web (800 pixels) and as a telephone takes them (12 megapixels). Writes `build/bench/serving.json` and prints a
-table; exits 1 naming each target missed.
+All run on this machine in one run, in turn, several rounds over; medians are reported. Two kinds of picture are sent:
+as found on the web (800 pixels) and as a telephone takes them (12 megapixels). Writes `build/bench/serving.json` and
+prints a table; exits 1 naming each target missed.
 """
 
 from __future__ import annotations
