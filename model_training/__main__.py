@@ -1,4 +1,4 @@
-"""`python -m model_training train RECIPE --data FOLDER [key=value …]` and `python -m model_training draw FOLDER`."""
+"""`python -m model_training train RECIPE --data FOLDER [key=value …]`, and `draw` and `fetch` to have pictures."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from typing import Annotated
 
 import typer
 
+from .datasets.sources.commands import fetch
 from .progress import console, follow
 from .runtime.errors import DatasetError, HwapungError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(fetch, name="fetch")
 
 
 @app.command()
 def train(
     recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example training.epochs=3")] = None,
-    data: Annotated[Path | None, typer.Option(help="folder of pictures; drawn by program if not given")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="folder of pictures, or a manifest; drawn by program if not given")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto, with :N for N processes")] = "auto",
     build: Annotated[Path, typer.Option(help="where runs, caches and bundles go")] = Path("build"),
 ) -> None:

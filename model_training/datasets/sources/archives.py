@@ -1,0 +1,52 @@
+"""Pictures that come as whole sets: a folder that a service's own client has filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from ...runtime.errors import DatasetError
+from ..folders import SPLIT_FOLDERS, SUFFIXES
+from .collect import Candidate, Picture
+
+
+def list_pictures(folder: Path, name: str, only: str = "") -> list[Path]:
+    """The pictures below the folder of the set `name`, or below its subfolder `only`, sorted.
+
+    Raises `DatasetError` where there is none.
+    """
+    if not folder.is_dir():  # a client that found nothing to bring makes no folder
+        where = f" in {only}" if only else ""
+        raise DatasetError(
+            f"{name}: the set has no picture file{where}.",
+            "Check --only; sets that keep their pictures inside Parquet files can't be taken.",
+        )
+    place = folder / only
+    if not place.resolve().is_relative_to(folder.resolve()) or not place.is_dir():
+        raise DatasetError(
+            f"{only}: the set has no such folder.", f"It has {', '.join(_subfolders(folder)) or 'none'}."
+        )
+    pictures = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not pictures:
+        raise DatasetError(f"{name}: there is no picture in {place}.", "Give another folder or another set.")
+    return pictures
+
+
+def candidates(
+    folder: Path, pictures: Iterable[Path], name: str, label: str | None, url: str, licence: str
+) -> Iterator[Candidate]:
+    """`name` and `url` are the set's. The label is `label`, else the folder that a picture is in (not `train`, …)."""
+    for path in pictures:
+        place = path.relative_to(folder).as_posix()
+        folders = [part for part in path.relative_to(folder).parts[:-1] if part.lower() not in SPLIT_FOLDERS]
+        chosen = label or (folders[-1] if folders else name)
+        yield Candidate(f"{name}/{place}", partial(_load, path, chosen, f"{url}#{place}", licence))
+
+
+def _load(path: Path, label: str, url: str, licence: str) -> Picture:
+    return Picture(path.read_bytes(), label, path.stem, "", url, licence)
+
+
+def _subfolders(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
