@@ -16,7 +16,7 @@ requirements := $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
 landscapes := ../shared/data/landscape
 
-.PHONY: help setup demo train archive serve up down draw test test-unit test-serving test-browser test-compose browser \
+.PHONY: help setup demo train archive analyse serve up down draw test test-unit test-serving test-browser test-compose browser \
         lint format figures bench-serving clean
 
 help:  ## this list
@@ -37,6 +37,10 @@ help:  ## this list
 	$(run) -m pip install --quiet --requirement requirements/dev.txt
 	@touch $@
 
+.venv/analysis: .venv/app
+	$(run) -m pip install --quiet --requirement requirements/analysis.txt
+	@touch $@
+
 setup: .venv/app  ## the Python environment, in .venv
 
 # --- use -------------------------------------------------------------------------------------------------------------
@@ -48,6 +52,9 @@ train: .venv/app  ## train RECIPE on DATA, leave its bundle in build/bundles
 
 archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar
 	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE)
+
+analyse: .venv/analysis  ## a report on RECIPE's bundle in analysis/reports; DATA=the pictures it was trained on
+	@$(run) -m analysis $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
 
 serve: .venv/app  ## TorchServe with every archive of the store, and the front end before it
 	@exec $(run) hwapung.py serve --store $(STORE)
@@ -67,11 +74,11 @@ browser:
 	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null; fi
 
-test: .venv/dev browser lint  ## lint and every test but the containers'
+test: .venv/dev .venv/analysis browser lint  ## lint and every test but the containers'
 	$(run) -m pytest tests --ignore tests/compose
 
-test-unit: .venv/dev  ## the tests that start no server
-	$(run) -m pytest tests/model_training tests/contract tests/frontend tests/test_house.py
+test-unit: .venv/dev .venv/analysis  ## the tests that start no server
+	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/test_house.py
 
 test-serving: .venv/dev  ## the tests with the real TorchServe
 	$(run) -m pytest tests/torchserve tests/test_hwapung.py

@@ -141,7 +141,7 @@ def roc_curve(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.
 
 def precision_recall(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Recall and precision, each (K,), from recall 1 down to 0."""
-    precision, recall, _ = precision_recall_curve(positive, scores)
+    precision, recall, _ = precision_recall_curve(positive, scores, drop_intermediate=True)
     return recall, precision
 
 
@@ -178,7 +178,33 @@ def newcombe_interval(area: float, positives: int, negatives: int) -> tuple[floa
     return low, high
 
 
-def average_precision(scores: np.ndarray, positive: np.ndarray, group: np.ndarray) -> Score:
+def macro_auc(probabilities: np.ndarray, targets: np.ndarray, group: np.ndarray, draws: int = DRAWS) -> Score:
+    """The mean area of the classes that have pictures, each against the rest, with its bootstrap interval.
+
+    `probabilities`: float (N, classes). NaN where fewer than two classes have pictures.
+    """
+    present = np.unique(targets)
+    if len(present) < 2:
+        return Score(np.nan, np.nan, np.nan, "bootstrap", len(targets))
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        return np.mean([_weighted_auc(probabilities[:, each], targets == each, weights) for each in present], axis=0)
+
+    return bootstrap(measure, group, draws)
+
+
+def _weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    order = np.argsort(scores, kind="stable")
+    runs = np.nonzero(np.diff(scores[order], prepend=-np.inf))[0]
+    drawn, hits = weights[:, order], positive[order]
+    positives = np.add.reduceat(drawn * hits, runs, axis=1)
+    negatives = np.add.reduceat(drawn * ~hits, runs, axis=1)
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    with np.errstate(invalid="ignore"):
+        return (positives * below).sum(axis=1) / (positives.sum(axis=1) * negatives.sum(axis=1))
+
+
+def average_precision(scores: np.ndarray, positive: np.ndarray, group: np.ndarray, draws: int = DRAWS) -> Score:
     """Σ (Rₙ − Rₙ₋₁) Pₙ as in scikit-learn, with its bootstrap interval."""
     if not positive.any():
         return Score(np.nan, np.nan, np.nan, "bootstrap", len(scores))
@@ -194,7 +220,7 @@ def average_precision(scores: np.ndarray, positive: np.ndarray, group: np.ndarra
         with np.errstate(invalid="ignore", divide="ignore"):
             return (gained * np.where(everything > 0, true / everything, 0)).sum(axis=1) / true[:, -1]
 
-    return bootstrap(measure, group)
+    return bootstrap(measure, group, draws)
 
 
 def bootstrap(

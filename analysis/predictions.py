@@ -17,10 +17,10 @@ from model_training.datasets.folders import SUFFIXES, Dataset, Entry
 from model_training.datasets.pictures import PictureStore, open_store
 from model_training.prepare import prepare
 from model_training.progress import follow
-from model_training.recipe import validate_recipe
+from model_training.recipe import Recipe, validate_recipe
 from model_training.runtime.card import ModelCard, read_card
 from model_training.runtime.classifier import softmax
-from model_training.runtime.errors import DatasetError
+from model_training.runtime.errors import DatasetError, RecipeError
 from model_training.runtime.network import ClassificationNetwork, load_network
 
 BATCH = 64
@@ -103,14 +103,20 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Predictions on a whole dataset. `same_data`: whether it is, split for split, what the model was trained on."""
+    """Predictions on a whole dataset.
+
+    `copies`: int64 (N,), the same number for exact and near duplicates; `same_data`: whether it is, split for split,
+    what the model was trained on; `unreadable`: path → what was wrong; `run`, `cache`: to predict altered pictures.
+    """
 
     card: ModelCard
     network: ClassificationNetwork
     predictions: Predictions
-    hashes: np.ndarray
+    copies: np.ndarray
     same_data: bool
     unreadable: dict[str, str]
+    run: Forward
+    cache: Path
 
 
 def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
@@ -119,8 +125,7 @@ def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Eval
     Raises `CardError`, `BundleError`, or `DatasetError` where the folder has a class that the model does not know.
     """
     card = read_card(bundle / "card.json")
-    recipe = validate_recipe(dict(card.provenance.recipe), str(bundle / "card.json"))
-    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"unreadable": "skip"})})
+    recipe = _recipe(card)
     prepared = prepare(recipe, data, build / "cache")
     split = np.full(len(prepared.dataset.entries), "aside", dtype="U10")
     for name, rows in prepared.rows.items():
@@ -177,15 +182,16 @@ def _evaluate(
     with follow("Reading pictures") as step:
         store = open_store(dataset, card.preprocessing, build / "cache", step.update)
     network = load_network(card, bundle)
+    recipe = _recipe(card)
     readable = np.array([row for row in range(len(dataset.entries)) if row not in store.errors], np.int64)
     if not len(readable):
         raise DatasetError(f"{dataset.root}: not one picture can be read.", "Give a folder of pictures.")
     weights = hashlib.sha256((bundle / "weights.safetensors").read_bytes()).hexdigest()
-    logits, features = predict(
-        forward(network, device), store.pixels, readable, build / "analysis" / _key(weights, card, store, readable)
-    )
+    run, cache = forward(network, device), build / "analysis" / _key(weights, card, store, readable)
+    logits, features = predict(run, store.pixels, readable, cache / "plain")
     columns = _columns([dataset.entries[row] for row in readable])
-    group, grouped_by = _group(card, columns, store, readable)
+    copies = find_duplicates(store, readable, recipe.data.near_duplicate_distance).group.astype(np.int64)
+    group, grouped_by = _group(card, columns, copies)
     predictions = Predictions(
         labels=keys,
         places=tuple(dataset.entries[row].path.relative_to(dataset.root).as_posix() for row in readable),
@@ -203,7 +209,22 @@ def _evaluate(
     unreadable = {
         dataset.entries[row].path.relative_to(dataset.root).as_posix(): why for row, why in store.errors.items()
     }
-    return Evaluated(card, network, predictions, store.hashes[readable], same_data, unreadable)
+    return Evaluated(card, network, predictions, copies, same_data, unreadable, run, cache)
+
+
+def _recipe(card: ModelCard) -> Recipe:
+    """The recipe of the training, except that it passes over unreadable files: the report names them."""
+    recipe = validate_recipe(dict(card.provenance.recipe), f"the card of {card.name}")
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"unreadable": "skip"})})
+
+
+def choose_device(device: str) -> str:
+    """`auto` takes CUDA where there is one. Raises `RecipeError` for CUDA where there is none, and for anything else."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise RecipeError(f"There is no device {device!r}.", "Use cpu, cuda or auto.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("There is no CUDA device on this machine.", "Use DEVICE=cpu.")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def forward(network: ClassificationNetwork, device: str = "cpu") -> Forward:
@@ -273,13 +294,10 @@ def _columns(entries: list[Entry]) -> dict[str, np.ndarray]:
     return {name: np.array([str(each.get(name, "")) for each in facts]) for name in names}
 
 
-def _group(
-    card: ModelCard, columns: dict[str, np.ndarray], store: PictureStore, rows: np.ndarray
-) -> tuple[np.ndarray, str]:
+def _group(card: ModelCard, columns: dict[str, np.ndarray], copies: np.ndarray) -> tuple[np.ndarray, str]:
     """The recipe's group column where there is one; else copies of one picture are a group."""
     data = card.provenance.recipe.get("data")
     name = data.get("group") if isinstance(data, dict) else None
     if isinstance(name, str) and name in columns:
         return np.unique(columns[name], return_inverse=True)[1].astype(np.int64), name
-    distance = data.get("near_duplicate_distance", 8) if isinstance(data, dict) else 8
-    return find_duplicates(store, rows, int(distance)).group.astype(np.int64), "picture"
+    return copies, "picture"

@@ -16,6 +16,7 @@ from analysis.metrics import (
     confusion,
     design_effect,
     grouped_share,
+    macro_auc,
     macro_f1,
     newcombe_interval,
     wilson,
@@ -122,6 +123,17 @@ def test_average_precision_is_scikit_learns_with_ties() -> None:
     score = average_precision(scores, positive, alone(scores))
     assert score.value == pytest.approx(reference.average_precision_score(positive, scores))
     assert score.low < score.value < score.high
+
+
+def test_macro_auc_is_scikit_learns_with_ties() -> None:
+    generator = np.random.default_rng(9)
+    targets = generator.integers(0, 3, 200)
+    probabilities = np.round(np.eye(3)[targets] + generator.random((200, 3)) * 2, 1)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    score = macro_auc(probabilities, targets, alone(targets), draws=200)
+    assert score.value == pytest.approx(reference.roc_auc_score(targets, probabilities, multi_class="ovr"))
+    assert score.low < score.value < score.high
+    assert np.isnan(macro_auc(probabilities, np.zeros(200, int), alone(targets)).value)
 
 
 def test_the_bootstrap_covers_a_mean() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.predictions import evaluate, evaluate_test, evaluate_unlike, predict
+from analysis.predictions import choose_device, evaluate, evaluate_test, evaluate_unlike, predict
 from model_training.runtime.classifier import Classifier, softmax
-from model_training.runtime.errors import DatasetError
+from model_training.runtime.errors import DatasetError, RecipeError
 
 from .conftest import LABELS, draw_pictures
 from .made_up import make_predictions
@@ -105,3 +105,9 @@ def test_pictures_without_an_answer_are_set_apart() -> None:
     assert predictions.of("test").places == ("a/00000.png", "a/00002.png", "b/00003.png", "b/00005.png")
     kept = predictions.of("test")
     assert kept.probabilities == pytest.approx(softmax(kept.logits))
+
+
+def test_devices_are_checked() -> None:
+    assert choose_device("cpu") == "cpu"
+    with pytest.raises(RecipeError, match="tpu"):
+        choose_device("tpu")

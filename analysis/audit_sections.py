@@ -1,0 +1,264 @@
+"""The sections that audit data and model, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from model_training.runtime.card import Text
+
+from . import figures
+from .alterations import CORRUPTIONS, SHORTCUTS
+from .audits import Shortcut, find_label_errors, find_leaks, predict_altered, probe_shortcut, slices
+from .compare import Comparison, compare
+from .document import CannotComputeError, Chart, LabelReview, Section, Table, both, file_name
+from .material import Material, describe_pictures
+from .metrics import Score, grouped_share
+from .predictions import Evaluated, Predictions
+from .projections import sample
+
+#: Pictures of each split that are altered and predicted again.
+ALTERED = 200
+REVIEWED = 60
+_SPLITS = {
+    "train": both("train", "학습"),
+    "validation": both("validation", "검증"),
+    "test": both("test", "평가"),
+    "aside": both("set aside", "제외"),
+}
+
+
+def leaks(found: Evaluated) -> Section:
+    section = Section("leaks", both("Copies across the splits", "분할을 넘나드는 중복"))
+    pairs = find_leaks(found.predictions, found.copies)
+    aside = sum("aside" in (pair.first_split, pair.second_split) for pair in pairs)
+    if not pairs:
+        section.words.append(
+            both(
+                "No picture lies in two splits, exactly or nearly.",
+                "같거나 거의 같은 그림이 두 분할에 걸쳐 있지 않습니다.",
+            )
+        )
+        return section
+    section.words.append(
+        both(
+            f"{len(pairs)} pictures have a copy in another split; {aside} of them were set aside before training, "
+            "so that "
+            f"{len(pairs) - aside} remain.",
+            f"다른 분할에 중복이 있는 그림이 {len(pairs)}장 있습니다. 그중 {aside}장은 학습 전에 제외했고 "
+            f"{len(pairs) - aside}장이 남아 있습니다.",
+        )
+    )
+    section.parts.append(
+        Table(
+            "leaks",
+            both("Copies", "중복된 그림"),
+            (
+                both("picture", "그림"),
+                both("split", "분할"),
+                both("its copy", "중복"),
+                both("split of the copy", "중복의 분할"),
+            ),
+            [(pair.first, _SPLITS[pair.first_split], pair.second, _SPLITS[pair.second_split]) for pair in pairs],
+        )
+    )
+    return section
+
+
+def label_errors(material: Material) -> Section:
+    everything = material.all
+    try:
+        found = find_label_errors(everything.features, everything.targets, everything.group)
+    except ValueError as error:
+        raise CannotComputeError(
+            f"Doubtful labels can't be looked for: {error}.",
+            "다섯 장 이상인 클래스가 둘 이상 있어야 의심스러운 라벨을 찾을 수 있습니다.",
+        ) from None
+    section = Section("labels", both("Doubtful labels", "의심스러운 라벨"))
+    count = int(found.probable.sum())
+    section.words.append(
+        both(
+            f"{count} of {len(found.rows)} labels are probably wrong. Each picture was judged by a classifier "
+            "that had not "
+            "seen its label (logistic regression on the network's features, five folds). The network itself has "
+            "seen the "
+            "training labels, so that it may hide their errors.",
+            f"라벨 {len(found.rows)}개 가운데 {count}개가 틀렸을 가능성이 큽니다. 그 라벨을 보지 않은 "
+            "분류기(신경망 특징에 대한 "
+            "로지스틱 회귀, 5겹 교차 검증)로 판단했습니다. 신경망은 학습 라벨을 이미 보았으므로 학습 그림의 "
+            "오류는 가려질 수 있습니다.",
+        )
+    )
+    names = material.names
+    section.parts.append(
+        Table(
+            "label_errors",
+            both("All labels, the most doubtful first", "모든 라벨(의심스러운 것부터)"),
+            (
+                both("path", "경로"),
+                both("label", "라벨"),
+                both("suggested", "제안"),
+                both("belief in the label", "라벨을 믿는 정도"),
+                both("probably wrong", "틀렸을 가능성이 큼"),
+            ),
+            [
+                (
+                    everything.places[row],
+                    everything.labels[everything.targets[row]],
+                    everything.labels[suggested],
+                    float(belief),
+                    both("yes", "예") if probable else both("no", "아니요"),
+                )
+                for row, suggested, belief, probable in zip(
+                    found.rows.tolist(), found.suggested.tolist(), found.belief, found.probable.tolist(), strict=True
+                )
+            ],
+        )
+    )
+    doubted = found.suggested != everything.targets[found.rows]
+    first = found.rows[doubted][:REVIEWED]
+    if len(first):
+        section.parts.append(
+            LabelReview(
+                "label_review",
+                both("Review", "검토"),
+                describe_pictures(everything.take(first), names),
+                [everything.labels[each] for each in found.suggested[doubted][:REVIEWED]],
+                list(zip(everything.places, [everything.labels[each] for each in everything.targets], strict=True)),
+            )
+        )
+    return section
+
+
+def shortcuts(material: Material, found: Evaluated) -> Section:
+    train, test = _some(material.train), _some(material.test)
+    if len(np.unique(train.targets)) < 2 or not len(test):
+        raise CannotComputeError(
+            "The probes need training pictures of two classes and test pictures.",
+            "지름길을 살피려면 두 클래스 이상의 학습 그림과 평가 그림이 있어야 합니다.",
+        )
+    section = Section("shortcuts", both("Shortcuts", "지름길"))
+    chance = float(np.bincount(test.targets).max() / len(test))
+    results = [probe_shortcut(found, train, test, name, alter) for name, alter in SHORTCUTS]
+    section.words.append(
+        both(
+            f"What can still be told when most of a picture is taken away: measured on {len(test)} test pictures, "
+            "a fresh "
+            f"linear classifier trained on {len(train)}. Always saying the commonest class is right in {chance:.0%}.",
+            f"그림의 대부분을 지우고도 알아맞히는지 평가 그림 {len(test)}장으로 살폈습니다. 선형 분류기는 학습 "
+            f"그림 {len(train)}장으로 "
+            f"새로 학습했습니다. 늘 가장 흔한 클래스라고 답하면 {chance:.0%}를 맞힙니다.",
+        )
+    )
+    section.words += [_phrase_shortcut(each, chance) for each in results]
+    section.parts.append(
+        Table(
+            "shortcuts",
+            both("Accuracy on what is left", "남은 정보로 낸 정확도"),
+            (both("what is left", "남긴 것"), both("the model", "모델"), both("a linear classifier", "선형 분류기")),
+            [(each.name, each.model, each.probe) for each in results],
+        )
+    )
+    return section
+
+
+def corruptions(material: Material, found: Evaluated) -> Section:
+    test = _some(material.test)
+    if not len(test):
+        raise CannotComputeError("There is no test picture.", "평가 그림이 없습니다.")
+    plain = grouped_share(test.predicted == test.targets, test.group)
+    curves: list[tuple[Text, list[Score]]] = []
+    for name, strengths in CORRUPTIONS:
+        scores = [plain]
+        for strength, alter in enumerate(strengths, 1):
+            altered = predict_altered(found, test, f"{name.en} {strength}", alter)
+            scores.append(grouped_share(altered.predicted == test.targets, test.group))
+        curves.append((name, scores))
+    chance = float(np.bincount(test.targets).max() / len(test))
+    section = Section("corruptions", both("Worse pictures", "상태가 나쁜 그림"))
+    words = both(
+        f"On {len(test)} test pictures; 0 is the picture as it is.", f"평가 그림 {len(test)}장, 0은 원래 그림입니다."
+    )
+    section.parts = [
+        Chart(
+            "corruption_curves",
+            both("Accuracy as pictures get worse", "그림 상태에 따른 정확도"),
+            lambda style: figures.corruption_curves(curves, chance, style),
+            words,
+        ),
+        Table(
+            "corruptions",
+            both("Accuracy by strength", "강도별 정확도"),
+            (both("what happens", "변화"), *(both(f"strength {n}", f"강도 {n}") for n in range(4))),
+            [(name, *scores) for name, scores in curves],
+        ),
+    ]
+    return section
+
+
+def by_column(material: Material) -> Section:
+    found = slices(material.test)
+    if not found:
+        raise CannotComputeError(
+            "The dataset has no further columns, so there are no slices.",
+            "데이터에 다른 열이 없어 나누어 볼 수 없습니다.",
+        )
+    section = Section("slices", both("Slices", "나누어 보기"))
+    for name, scores in found.items():
+        section.parts.append(
+            Table(
+                f"slice_{file_name(name)}",
+                both(name, name),
+                (both("value", "값"), both("accuracy", "정확도"), both("pictures", "그림 수")),
+                [(value, score, score.pictures) for value, score in scores],
+            )
+        )
+    return section
+
+
+def comparison(material: Material, name: str, other: Predictions) -> Section:
+    """`other`: another model's predictions on the same folder; compared where both see a test picture."""
+    test = material.test
+    rows = {place: row for row, place in enumerate(other.places)}
+    shared = [place in rows and other.split[rows[place]] == "test" for place in test.places]
+    mine = test.where(np.array(shared, bool))
+    if not len(mine) or other.labels != mine.labels:
+        raise CannotComputeError(
+            f"{name} does not share test pictures and classes with this model.",
+            f"{name}와(과)는 평가 그림이나 클래스가 같지 않습니다.",
+        )
+    theirs = other.take(np.array([rows[place] for place in mine.places]))
+    found = compare(mine.predicted == mine.targets, theirs.predicted == theirs.targets, mine.group)
+    section = Section("comparison", both(f"Against {name}", f"{name}와(과) 비교"))
+    section.words.append(found.words)
+    section.parts.append(_list_comparison(found))
+    return section
+
+
+def _some(predictions: Predictions) -> Predictions:
+    return predictions.take(sample(len(predictions), ALTERED))
+
+
+def _phrase_shortcut(found: Shortcut, chance: float) -> Text:
+    best = max(found.model, found.probe, key=lambda score: score.value)
+    en, ko = found.name.en, found.name.ko
+    span = f"{best.value:.0%} ({best.low:.0%}–{best.high:.0%})"
+    if best.low > chance:
+        return both(
+            f"From {en}, the classes can be told: {span} right.", f"{ko} 남겨도 클래스를 알아맞힙니다: 정답률 {span}."
+        )
+    return both(
+        f"From {en}, nothing shows that the classes can be told: {span} right.",
+        f"{ko} 남기면 알아맞힌다는 증거가 없습니다: 정답률 {span}.",
+    )
+
+
+def _list_comparison(found: Comparison) -> Table:
+    rows: Sequence[tuple[Text, float | int | Score]] = [
+        (both("difference of accuracy", "정확도 차이"), found.difference),
+        (both("only this model is right", "이 모델만 맞힌 그림"), found.only_first),
+        (both("only the other is right", "상대 모델만 맞힌 그림"), found.only_second),
+        (both("p (McNemar, exact)", "p(맥니머 정확 검정)"), found.p_value),
+    ]
+    return Table("comparison", both("Paired comparison", "짝지은 비교"), (both("", ""), both("figure", "수치")), rows)

@@ -1,0 +1,47 @@
+"""Features of many dimensions on a plane: neighbours stay neighbours, distances between clusters mean little."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+#: Fewer pictures make no map.
+FEWEST = 10
+#: More points than this hide one another; a sample drawn by seed stands for all.
+MOST = 1000
+_COMPONENTS = 50
+
+
+def sample(count: int, most: int = MOST, seed: int = 0) -> np.ndarray:
+    """At most `most` of `count` rows, int, sorted."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def tsne(features: np.ndarray) -> np.ndarray:
+    """t-SNE (van der Maaten & Hinton 2008) of (N, F) features, N ≥ 10: float (N, 2), the same for the same features."""
+    from openTSNE import TSNE  # type: ignore[import-untyped]
+
+    reduced = _reduce(features)
+    perplexity = min(30.0, (len(reduced) - 1) / 3)
+    map_of = TSNE(perplexity=perplexity, neighbors="exact", initialization="pca", random_state=0, n_jobs=1)
+    return np.asarray(map_of.fit(reduced), np.float64)
+
+
+def umap(features: np.ndarray) -> np.ndarray:
+    """UMAP (McInnes et al. 2018) of (N, F) features, N ≥ 10: float (N, 2), the same for the same features."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library speaks of threads, and of graphs in several pieces
+        from umap import UMAP  # type: ignore[import-untyped]
+
+        map_of = UMAP(n_neighbors=min(15, len(features) - 1), random_state=0, n_jobs=1)
+        return np.asarray(map_of.fit_transform(_reduce(features)), np.float64)
+
+
+def _reduce(features: np.ndarray) -> np.ndarray:
+    """The first 50 principal components at most."""
+    components = min(_COMPONENTS, *features.shape)
+    return PCA(components, random_state=0).fit_transform(np.asarray(features, np.float64))

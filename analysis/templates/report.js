@@ -1,0 +1,46 @@
+"use strict";
+{
+  const korean = document.getElementById("ko");
+  const say = () => { document.documentElement.lang = korean.checked ? "ko" : "en"; };
+  const wanted = new URLSearchParams(location.search).get("lang") || navigator.language;
+  if (wanted.startsWith("ko")) korean.checked = true;
+  say();
+  document.querySelector(".languages").addEventListener("change", say);
+
+  const tip = document.querySelector(".tip");
+  let shown = null;
+  const hide = () => { tip.hidden = true; shown?.classList.remove("shown"); shown = null; };
+  const show = (circle) => {
+    hide();
+    shown = circle;
+    circle.classList.add("shown");
+    tip.querySelector("img").src = document.getElementById(circle.dataset.picture).src;
+    tip.querySelector("p").textContent = korean.checked ? circle.dataset.ko : circle.dataset.en;
+    tip.hidden = false;
+    const place = circle.getBoundingClientRect();
+    const left = place.right + 10 + tip.offsetWidth > innerWidth ? place.left - 10 - tip.offsetWidth : place.right + 10;
+    tip.style.left = `${Math.max(4, Math.min(left, innerWidth - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${Math.max(4, Math.min(place.top - 20, innerHeight - tip.offsetHeight - 4))}px`;
+  };
+  for (const map of document.querySelectorAll(".projection svg")) {
+    map.addEventListener("pointerover", (event) => event.target.dataset.picture ? show(event.target) : hide());
+    map.addEventListener("pointerleave", hide);
+    map.addEventListener("click", (event) => { if (event.target.dataset.picture) show(event.target); });
+  }
+
+  const quote = (value) => /[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  for (const review of document.querySelectorAll(".review")) {
+    review.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const mended = new Map([...review.querySelectorAll("input:checked")].map((box) => [box.value, box.dataset.label]));
+      const rows = JSON.parse(review.querySelector("script").textContent);
+      const lines = rows.map(([path, label]) => `${quote(path)},${quote(mended.get(path) ?? label)}`);
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([["path,label", ...lines, ""].join("\n")], { type: "text/csv" }));
+      link.download = "manifest.csv";
+      link.click();
+      URL.revokeObjectURL(link.href);
+    });
+  }
+  addEventListener("scroll", hide, { passive: true });
+}

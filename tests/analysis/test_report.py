@@ -1,0 +1,182 @@
+"""The whole report on a small bundle, and on everything that can be wrong with one."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from analysis import report
+from analysis.__main__ import app
+from analysis.report import Sources, make_report
+
+from .conftest import LABELS, draw_pictures
+
+
+@pytest.fixture(scope="module")
+def written(bundle: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    build = tmp_path_factory.mktemp("build")
+    unlike = draw_pictures(build / "사진", {"x": 6}, seed=4)
+    sources = Sources(bundle, pictures, unlike=(unlike,), against=bundle)
+    folder, failed = make_report(sources, build / "reports", build)
+    assert failed == []
+    return folder
+
+
+class Page(HTMLParser):
+    """Every address that the page would fetch, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.identities: list[str] = []
+        self.texts: dict[str, list[str]] = {"en": [], "ko": []}
+        self.language = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        self.addresses += [value for name in ("src", "href") if (value := found.get(name))]
+        if identity := found.get("id"):
+            self.identities.append(identity)
+        self.language = (found.get("lang") or "") if tag == "span" else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self.language = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.language in self.texts:
+            self.texts[self.language].append(data)
+
+
+def test_it_lies_where_it_was_promised(written: Path) -> None:
+    assert written.parts[-3:] == ("reports", "landscape", "1.0")
+    assert [each.name for each in written.parent.iterdir()] == ["1.0"]
+    assert (written.stat().st_mode & 0o777) == 0o755
+
+
+def test_every_chart_is_a_png_in_both_languages_and_every_table_a_csv(written: Path) -> None:
+    for name in (
+        "confusion_matrix",
+        "roc_curve",
+        "precision_recall",
+        "loss_accuracy",
+        "reliability",
+        "corruption_curves",
+    ):
+        for file in (f"{name}.png", f"{name}.ko.png"):
+            assert Image.open(written / file).width > 300
+    for name in ("grid", *(f"gradcam_{label}" for label in LABELS)):
+        assert Image.open(written / f"{name}.png").width > 100
+    for name in ("classification_report", "predictions", "unknown", "shortcuts", "label_errors", "comparison"):
+        rows = list(csv.reader((written / f"{name}.csv").read_text("utf-8-sig").splitlines()))
+        assert len(rows) > 1
+        assert {len(row) for row in rows} == {len(rows[0])}
+
+
+def test_tables_say_what_was_predicted(written: Path) -> None:
+    rows = list(csv.DictReader((written / "predictions.csv").read_text("utf-8-sig").splitlines()))
+    assert len(rows) == 8
+    right = sum(row["true class"] == row["answer"] for row in rows)
+    report_rows = list(csv.DictReader((written / "classification_report.csv").read_text("utf-8-sig").splitlines()))
+    assert [row["class"] for row in report_rows] == list(LABELS)
+    assert sum(float(row["recall"]) * int(row["pictures"]) for row in report_rows) == pytest.approx(right)
+
+
+def test_the_page_needs_nothing_else(written: Path) -> None:
+    page = Page((written / "index.html").read_text("utf-8"))
+    for address in page.addresses:
+        assert address.startswith(("data:", "#")), address[:80]
+    assert len(page.identities) == len(set(page.identities))
+    assert all(address[1:] in page.identities for address in page.addresses if address.startswith("#"))
+
+
+def test_the_page_speaks_both_languages(written: Path) -> None:
+    page = Page((written / "index.html").read_text("utf-8"))
+    assert len(page.texts["en"]) == len(page.texts["ko"]) > 60
+    for text in page.texts["ko"]:
+        assert not re.search(r"[a-z]{4,} [a-z]{3,} [a-z]{3,}", re.sub(r"\(.*?\)", "", text)), text
+    for text in page.texts["en"]:
+        # Names of classes, folders and of the other language stay as they are.
+        assert not re.search("[가-힣]", re.sub(f"{LABELS[0]}|{LABELS[1]}|사진|^한국어$", "", text)), text
+
+
+def test_what_could_not_be_computed_is_said(written: Path) -> None:
+    page = (written / "index.html").read_text("utf-8")
+    assert "A map needs 10 test pictures at least; there are 8." in page
+    assert "지금은 8장입니다." in page
+    assert "8 test pictures are few" in page
+    assert "Can&#39;t tell with 8 pictures." in page
+
+
+def test_a_failing_section_costs_only_itself(
+    bundle: Path, pictures: Path, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("by accident")
+
+    monkeypatch.setattr(report.galleries, "pictures", fail)
+    monkeypatch.setattr(report.audit_sections, "shortcuts", fail)
+    folder, failed = make_report(Sources(bundle, pictures), tmp_path / "reports", written.parents[2])
+    assert failed == ["Pictures and answers", "Shortcuts"]
+    assert "ZeroDivisionError: by accident" in (folder / "index.html").read_text("utf-8")
+    assert (folder / "confusion_matrix.png").exists()
+
+
+def test_an_interruption_leaves_the_previous_report(
+    bundle: Path, pictures: Path, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (written / "index.html").read_bytes()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "write_document", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make_report(Sources(bundle, pictures), written.parents[1], written.parents[2])
+    assert (written / "index.html").read_bytes() == before
+    assert [each.name for each in written.parent.iterdir()] == ["1.0"]
+
+
+def test_a_network_that_answers_nan_and_three_pictures_still_get_a_report(bundle: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "landscape"
+    shutil.copytree(bundle, broken)
+    (broken / "metrics.json").unlink()
+    weights = load_file(broken / "weights.safetensors")
+    weights["classifier.weight"][:] = np.nan
+    save_file(weights, broken / "weights.safetensors")
+    folder = draw_pictures(tmp_path / "three", {LABELS[0]: 3})
+    made, failed = make_report(Sources(broken, folder, test=folder), tmp_path / "reports", tmp_path / "build")
+    assert failed == []
+    page = (made / "index.html").read_text("utf-8")
+    assert "3 of 3 pictures got no finite answer (NaN)" in page
+    assert "There is no test picture." in page
+    assert "metrics.json" in page
+
+
+def test_three_pictures_of_one_class_without_validation(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "find_font", lambda letters: None)
+    folder = draw_pictures(tmp_path / "three", {LABELS[1]: 3})
+    made, failed = make_report(Sources(bundle, folder, test=folder), tmp_path / "reports", tmp_path / "build")
+    assert failed == []
+    page = (made / "index.html").read_text("utf-8")
+    assert f"No test picture, so no recall: {LABELS[0]}." in page
+    assert "The curves need test pictures of two classes at least." in page
+    assert "need validation pictures, and there are none" in page
+    assert "Every picture of three counts as a test picture." in page
+    assert "No installed font has all letters" in page
+
+
+def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["nothing", "--build", str(tmp_path)])
+    assert "nothing/card.json: there is no card." in str(result.exception)

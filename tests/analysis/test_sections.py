@@ -1,0 +1,105 @@
+"""Sections on made-up predictions: any number of classes, and classes that are missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis import confidence, galleries, sections
+from analysis.document import CannotComputeError, Sheet, Table, file_name, to_csv
+from analysis.explanations import overlay
+from analysis.figures import Style, using
+from analysis.material import Material
+from analysis.metrics import Score
+from analysis.predictions import Predictions
+from model_training.runtime.card import Text
+
+from .made_up import make_predictions
+
+
+def material(predictions: Predictions) -> Material:
+    return Material(predictions, [Text(en=label, ko=label) for label in predictions.labels])
+
+
+def test_an_absent_and_a_single_picture_class_are_named() -> None:
+    section = sections.scores(material(make_predictions({"a": 10, "b": 1, "c": 0})))
+    said = [each.en for each in section.missing]
+    assert said == [
+        "No test picture, so no recall: c.",
+        "One test picture only, which says next to nothing: b.",
+    ]
+    table = section.parts[0]
+    assert isinstance(table, Table)
+    assert "c,,,,,,,,0" in to_csv(table).splitlines()[-1].replace("0.0", "")
+
+
+def test_one_answer_for_everything_is_said() -> None:
+    predictions = make_predictions({"a": 5, "b": 5})
+    predictions.logits[:, 0] = 9
+    assert sections.scores(material(predictions)).words[0].en == "Every picture got the answer a."
+
+
+def test_curves_need_two_classes() -> None:
+    with pytest.raises(CannotComputeError, match="two classes"):
+        sections.curves(material(make_predictions({"a": 5, "b": 0})))
+
+
+def test_two_classes_have_one_curve_and_two_hundred_one_each() -> None:
+    two = sections.curves(material(make_predictions({"a": 20, "b": 20})))
+    assert isinstance(two.parts[2], Table)
+    assert len(two.parts[2].rows) == 1
+    many = make_predictions({f"c{number}": 3 for number in range(200)}, sharpness=4)
+    found = sections.curves(material(many))
+    assert isinstance(found.parts[2], Table)
+    assert len(found.parts[2].rows) == 200
+    assert sections.scores(material(many)).missing == []
+
+
+def test_headline_figures_are_nan_without_pictures() -> None:
+    none = make_predictions({"a": 0, "b": 0})
+    assert all(np.isnan(score.value) for _, score in sections.measure_headline(none))
+    some = {name.en: score for name, score in sections.measure_headline(make_predictions({"a": 30, "b": 30}))}
+    assert 0.7 < some["accuracy"].value < 1
+    assert some["AUC"].value > 0.8
+
+
+def test_calibration_without_validation_says_so() -> None:
+    section = confidence.calibration(material(make_predictions({"a": 20, "b": 20})))
+    assert "need validation pictures" in section.missing[0].en
+    assert [part.name for part in section.parts if isinstance(part, Table)] == ["reliability"]
+
+
+def test_galleries_put_the_surest_errors_first() -> None:
+    predictions = make_predictions({"a": 40, "b": 40}, sharpness=1)
+    section = galleries.pictures(material(predictions))
+    wrong = next(part for part in section.parts if isinstance(part, Sheet) and part.name == "wrong_predictions")
+    sure = [float(picture.caption.en.split()[-1]) for picture in wrong.pictures]
+    assert sure == sorted(sure, reverse=True)
+    assert all(picture.wrong for picture in wrong.pictures)
+    assert galleries.pictures(material(make_predictions({"a": 9, "b": 9}, sharpness=40))).missing[0].en == (
+        "There is no wrong answer to show."
+    )
+
+
+def test_charts_of_sections_draw() -> None:
+    for part in sections.scores(material(make_predictions({"a": 4, "b": 4}))).parts:
+        if hasattr(part, "draw"):
+            with using(Style()):
+                assert part.draw(Style()).axes
+
+
+def test_the_overlay_leaves_dark_places_and_paints_bright_ones() -> None:
+    pixels = np.full((1, 2, 3), 100, np.uint8)
+    painted = overlay(pixels, np.array([[0.0, 1.0]]))
+    assert painted[0, 0].tolist() == [100, 100, 100]
+    assert painted[0, 1, 0] > 200  # inferno ends in pale yellow
+
+
+def test_file_names_are_safe() -> None:
+    assert file_name("산수 화/..") == "산수_화_"
+    assert file_name("..") == "_"
+
+
+def test_scores_take_three_columns() -> None:
+    table = Table("t", Text(en="t", ko="t"), (Text(en="x", ko="x"),), [(Score(0.5, 0.25, 0.75, "wilson", 4),)])
+    assert to_csv(table) == "x,x low,x high\n0.5,0.25,0.75\n"
