@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from .pictures import PictureStore
 
 #: Two pictures with close hashes are the same only if the middles of their grey thumbnails also correlate this much.
-#: Perceptual hashes collide on line drawings, since most of the page is white, and on round fans, which share their mount.
+#: Perceptual hashes collide on line drawings, since most of the page is white, and on round fans with the same mount.
 LEAST_CORRELATION = 0.6
 
 _BLOCK = 2048

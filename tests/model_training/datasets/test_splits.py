@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageDraw, ImageEnhance
 
 from model_training.datasets.duplicates import Duplicates, find_duplicates
 from model_training.datasets.folders import Dataset, Entry, SplitName, read_folder
@@ -239,3 +239,25 @@ def test_real_artists() -> None:
         sides = [{dataset.entries[row].columns["artist"] for row in side} for side in splits.rows.values()]
         assert sum(len(side) for side in sides) == len(set.union(*sides))
         assert 0.1 < len(splits.rows["test"]) / len(rows) < 0.3
+
+
+def test_different_fans_on_the_same_mount_are_no_duplicates(tmp_path: Path) -> None:
+    """Even where hashes say nothing (64 bits of distance allowed), the middles of the pictures decide."""
+    for seed, label in enumerate("aabb"):
+        (tmp_path / "data" / label).mkdir(parents=True, exist_ok=True)
+        page = Image.new("RGB", (200, 200), (245, 240, 235))
+        mask = Image.new("L", (200, 200), 0)
+        ImageDraw.Draw(mask).ellipse((15, 15, 185, 185), fill=255)
+        page.paste(draw("china", seed // 2 + 3, 256).resize((200, 200)), mask=mask)
+        page.save(tmp_path / "data" / label / f"{seed}.jpg", quality=[95, 60][seed % 2])
+    for label in "ab":
+        for shade in range(3):
+            pixels = np.random.default_rng([ord(label), shade]).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / label / f"noise{shade}.png")
+    dataset = read_folder(tmp_path / "data")
+    store = open_store(dataset, PREPROCESSING, tmp_path / "cache", lambda done, total: None)
+    found = find_duplicates(store, np.arange(10), 64)
+    group = dict(zip([entry.path.name for entry in dataset.entries], found.group.tolist(), strict=True))
+    assert group["0.jpg"] == group["1.jpg"]
+    assert group["2.jpg"] == group["3.jpg"]
+    assert found.near == 2
