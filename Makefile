@@ -9,7 +9,8 @@ DEVICE ?= auto
 DATA ?=
 SET ?=
 STORE ?= torchserve/model_store
-BUNDLE ?= build/bundles/$(RECIPE)
+# a demonstration has the name of what it demonstrates
+BUNDLE ?= build/bundles/$(patsubst %_demo,%,$(RECIPE))
 
 run := .venv/bin/python
 requirements := $(wildcard requirements/*.txt)

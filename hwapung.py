@@ -79,9 +79,11 @@ def serving(store: Path, port: int = 0) -> Iterator[str]:
     settings = read_settings(port=0, metrics_port=0, management_port=0)
     with TorchServe(store, settings) as server:
         started = time.monotonic()
-        for name in server.models:
-            server.wait_until_ready(name)
-            console.print(f"TorchServe: {server.inference_url}/predictions/{name} ({time.monotonic() - started:.0f} s)")
+        with console.status("Loading the models …"):
+            for name in server.models:
+                server.wait_until_ready(name)
+                seconds = time.monotonic() - started
+                console.print(f"TorchServe: {server.inference_url}/predictions/{name} ({seconds:.0f} s)")
         with front_end(server.inference_url, list(server.models), port) as address:
             yield address
 
