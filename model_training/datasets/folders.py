@@ -25,7 +25,7 @@ SPLIT_FOLDERS: dict[str, SplitName] = {
 FEWEST_A_CLASS = 5  # so that a 60/20/20 split has one for validation and one for test
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One picture: its file, its class, and the split that the folder or the manifest gave it, if any.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import difflib
+import os
 import sys
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
@@ -56,6 +57,7 @@ def read_manifest(path: Path, label: str = "label") -> Dataset:
     UTF-8, UTF-16 and CP949 are told apart; commas, semicolons and tabs too.
     Raises `DatasetError` with the line's number for whatever does not hold.
     """
+    root = os.path.normpath(path.parent)
     entries: list[Entry] = []
     lines: dict[str, int] = {}  # path → the line that has it
     missing: list[tuple[int, str]] = []
@@ -72,15 +74,16 @@ def read_manifest(path: Path, label: str = "label") -> Dataset:
         for column in ("path", label):
             if not columns[column]:
                 raise DatasetError(f"{path}, line {line}: the {column} is empty.", "Fill it in or remove the line.")
-        file = _find_file(path, line, given)
+        file = _find_file(root, given)
         if file is None:
+            _refuse_other_machine(path, line, given)
             missing.append((line, given))
             continue
-        if (first := lines.setdefault(file.as_posix(), line)) != line:
+        if (first := lines.setdefault(file, line)) != line:
             raise DatasetError(
                 f"{path}, line {line}: {given} is in line {first} already.", "Remove one of the two lines."
             )
-        entries.append(Entry(file, name, _read_split(path, line, columns), columns, line))
+        entries.append(Entry(Path(file), name, _read_split(path, line, columns), columns, line))
     if missing:
         line, given = missing[0]
         more = f", nor are the files of {len(missing) - 1} more lines" if len(missing) > 1 else ""
@@ -89,7 +92,7 @@ def read_manifest(path: Path, label: str = "label") -> Dataset:
             f"Paths start at {path.parent}. Put the file there or remove the line.",
         )
     labels = tuple(sorted({entry.label for entry in entries}))
-    return Dataset(path.parent, sort_entries(entries), labels, is_procedural(path.parent), manifest=path)
+    return Dataset(Path(root), sort_entries(entries), labels, is_procedural(path.parent), manifest=path)
 
 
 def check_column(dataset: Dataset, column: str, setting: str) -> None:
@@ -145,7 +148,8 @@ def _read_header(path: Path, header: list[str], label: str) -> dict[str, int]:
     for column in ("path", label):
         if column not in names:
             known = [name for name in names if name]
-            set_label = "" if column == "path" else f" Name the class column with data.label={known[-1]}."
+            other = next((name for name in known if name != "path"), "column")
+            set_label = "" if column == "path" else f" Name the class column with data.label={other}."
             raise DatasetError(f"{path}: there is no column {column!r}.", suggest(column, known) + set_label)
     if twice := [name for name in names if name and names.count(name) > 1]:
         raise DatasetError(f"{path}: two columns are called {twice[0]!r}.", "Rename or remove one of them.")
@@ -161,18 +165,22 @@ def _tidy(cell: str) -> str:
     return sys.intern(unicodedata.normalize("NFC", cell.strip()))
 
 
-def _find_file(manifest: Path, line: int, given: str) -> Path | None:
+def _find_file(root: str, given: str) -> str | None:
+    """The file's path without `.` and `..`; in strings, since a `Path` for each try would take most of the time."""
     for name in (given, given.replace("\\", "/")):
         for form in (name, unicodedata.normalize("NFD", name)):
-            file = manifest.parent / Path(form)
-            if file.is_file():
+            file = os.path.normpath(os.path.join(root, form))  # noqa: PTH118
+            if os.path.isfile(file):  # noqa: PTH113
                 return file
+    return None
+
+
+def _refuse_other_machine(path: Path, line: int, given: str) -> None:
     if PureWindowsPath(given).drive:
         raise DatasetError(
-            f"{manifest}, line {line}: {given} is a path on another machine.",
+            f"{path}, line {line}: {given} is a path on another machine.",
             f"Write the path from the manifest's folder on: {PureWindowsPath(given).name}, for example.",
         )
-    return None
 
 
 def _read_split(path: Path, line: int, columns: Columns) -> SplitName | None:

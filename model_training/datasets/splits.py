@@ -104,12 +104,12 @@ def check_groups(
     kept = [label for label in dataset.labels if label not in few]
     if too_few == "error" or len(kept) < 2:
         label, count = next(iter(few.items()))
-        more = f", and so have {len(few) - 1} more classes" if len(few) > 1 else ""
+        more = f" The same goes for {', '.join(list(few)[1:])}." if len(few) > 1 else ""
         instead = f"pass data.too_few=drop or data.labels=[{', '.join(kept)}]" if len(kept) > 1 else "leave it out"
         raise DatasetError(
-            f"{dataset.source}: the class {label!r} has {count} of {column}, too few to be in training, validation and "
-            f"test{more}.",
-            f"Add pictures of another {column}, {instead}, or pass data.group=null to let the sides share a {column}.",
+            f"{dataset.source}: the class {label!r} has {count} of the {len(ORDER)} groups by {column!r} that training, "
+            f"validation and test need.{more}",
+            f"Add pictures of another {column!r}, {instead}, or pass data.group=null to divide without regard to it.",
         )
     return dataset.drop(few)
 

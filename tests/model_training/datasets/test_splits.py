@@ -207,7 +207,7 @@ def test_a_class_of_too_few_artists_is_named_or_dropped() -> None:
     rows = np.arange(31)
     group = read_groups(dataset, rows, "artist")
     with pytest.raises(
-        DatasetError, match=r"'b' has 2 of artist, too few.*data\.too_few=drop or data\.labels=\[a, c\]"
+        DatasetError, match=r"'b' has 2 of the 3 groups by 'artist'.*data\.too_few=drop or data\.labels=\[a, c\]"
     ):
         check_groups(dataset, rows, group, "artist", "error")
     kept = check_groups(dataset, rows, group, "artist", "drop")
@@ -218,7 +218,7 @@ def test_a_class_of_too_few_artists_is_named_or_dropped() -> None:
 def test_two_classes_cannot_spare_one() -> None:
     dataset = grouped([f"a{n}" for n in range(5)] + ["b"] * 5, ["a"] * 5 + ["b"] * 5)
     group = read_groups(dataset, np.arange(10), "artist")
-    with pytest.raises(DatasetError, match=r"'b' has 1 of artist.*data\.group=null"):
+    with pytest.raises(DatasetError, match=r"'b' has 1 of the 3 groups by 'artist'.*data\.group=null"):
         check_groups(dataset, np.arange(10), group, "artist", "drop")
 
 
