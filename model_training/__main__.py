@@ -78,7 +78,7 @@ def main() -> None:
         console.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
     except KeyboardInterrupt:
-        console.print("Interrupted. Run the same command to go on from the last whole epoch.")
+        console.print("Interrupted. Run the same command to go on: training from its last whole epoch, fetching from its last picture.")
         sys.exit(130)
 
 

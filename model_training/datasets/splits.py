@@ -107,8 +107,8 @@ def check_groups(
         more = f" The same goes for {', '.join(list(few)[1:])}." if len(few) > 1 else ""
         instead = f"pass data.too_few=drop or data.labels=[{', '.join(kept)}]" if len(kept) > 1 else "leave it out"
         raise DatasetError(
-            f"{dataset.source}: the class {label!r} has {count} of the {len(ORDER)} groups by {column!r} that training, "
-            f"validation and test need.{more}",
+            f"{dataset.source}: the class {label!r} has {count} of the {len(ORDER)} groups by {column!r} that "
+            f"training, validation and test need.{more}",
             f"Add pictures of another {column!r}, {instead}, or pass data.group=null to divide without regard to it.",
         )
     return dataset.drop(few)
