@@ -219,7 +219,7 @@ def _recipe(card: ModelCard) -> Recipe:
 
 
 def choose_device(device: str) -> str:
-    """`auto` takes CUDA where there is one. Raises `RecipeError` for CUDA where there is none, and for anything else."""
+    """`auto` takes CUDA where there is one. Raises `RecipeError` for CUDA where there is none, or anything else."""
     if device not in ("auto", "cpu", "cuda"):
         raise RecipeError(f"There is no device {device!r}.", "Use cpu, cuda or auto.")
     if device == "cuda" and not torch.cuda.is_available():

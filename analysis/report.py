@@ -16,6 +16,7 @@ from . import audit_sections, confidence, explanations, galleries, sections
 from .document import CannotComputeError, Document, Section, both, write_document
 from .figures import AXES, find_font
 from .material import Material
+from .model_card import write_model_card
 from .predictions import Evaluated, Predictions, choose_device, evaluate, evaluate_test, evaluate_unlike
 
 Make = Callable[[], Section]
@@ -35,7 +36,8 @@ class Sources:
 
 
 def make_report(sources: Sources, reports: Path, build: Path, device: str = "auto") -> tuple[Path, list[str]]:
-    """Write the report; the previous one stays until the new one is whole.
+    """Write the report and, beside it and into the bundle, the model card; the previous report stays until the new one
+    is whole.
 
     Returns its folder and the names of sections that failed for a reason which nobody foresaw; the report says so, too.
     """
@@ -81,7 +83,8 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         notices=_notices(found, sources, material, font),
         sections=made,
     )
-    return _write(document, reports / found.card.name / found.card.version, font), failed
+    write_model_card(found.card, sources.bundle)
+    return _write(document, found.card, reports, font), failed
 
 
 def _evaluate(bundle: Path, sources: Sources, build: Path, device: str) -> Evaluated:
@@ -193,12 +196,14 @@ def _notices(found: Evaluated, sources: Sources, material: Material, font: str |
     return notices
 
 
-def _write(document: Document, target: Path, font: str | None) -> Path:
+def _write(document: Document, card: ModelCard, reports: Path, font: str | None) -> Path:
+    target = reports / card.name / card.version
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         with follow("Writing the report"):
             write_document(document, stage, font)
+            write_model_card(card, stage)
         stage.chmod(0o755)
         previous = target.with_name(f".{target.name}-previous")
         shutil.rmtree(previous, ignore_errors=True)

@@ -19,8 +19,8 @@
     tip.hidden = false;
     const place = circle.getBoundingClientRect();
     const left = place.right + 10 + tip.offsetWidth > innerWidth ? place.left - 10 - tip.offsetWidth : place.right + 10;
-    tip.style.left = `${Math.max(4, Math.min(left, innerWidth - tip.offsetWidth - 4))}px`;
-    tip.style.top = `${Math.max(4, Math.min(place.top - 20, innerHeight - tip.offsetHeight - 4))}px`;
+    tip.style.left = `${scrollX + Math.max(4, Math.min(left, innerWidth - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${scrollY + Math.max(4, Math.min(place.top - 20, innerHeight - tip.offsetHeight - 4))}px`;
   };
   for (const map of document.querySelectorAll(".projection svg")) {
     map.addEventListener("pointerover", (event) => event.target.dataset.picture ? show(event.target) : hide());
@@ -42,5 +42,4 @@
       URL.revokeObjectURL(link.href);
     });
   }
-  addEventListener("scroll", hide, { passive: true });
 }

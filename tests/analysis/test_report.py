@@ -63,6 +63,10 @@ def test_it_lies_where_it_was_promised(written: Path) -> None:
     assert (written.stat().st_mode & 0o777) == 0o755
 
 
+def test_the_model_card_lies_beside_it_and_in_the_bundle(written: Path, bundle: Path) -> None:
+    assert (written / "MODEL_CARD.md").read_text("utf-8") == (bundle / "MODEL_CARD.md").read_text("utf-8")
+
+
 def test_every_chart_is_a_png_in_both_languages_and_every_table_a_csv(written: Path) -> None:
     for name in (
         "confusion_matrix",

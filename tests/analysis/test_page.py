@@ -1,0 +1,168 @@
+"""The report's page in a real browser, opened as a file, as wide as a telephone and as a desk."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from analysis import confidence, figures, sections
+from analysis.document import Chart, Document, LabelReview, Projection, Section, Sheet, both, write_document
+from analysis.figures import find_font
+from analysis.material import Material, describe_pictures
+
+from .made_up import make_predictions
+
+CHROMIUM = "/usr/bin/chromium"
+WIDTHS = {"telephone": 360, "desk": 1280}
+LABELS = {"먹, 그림": 30, "판화": 30}
+
+
+def make_document() -> Document:
+    predictions = make_predictions(LABELS, sharpness=1.5, side=32)
+    names = [both("ink", "수묵"), both("woodblock", "판화")]
+    material = Material(predictions, names)
+    points = predictions.features[:, :2].astype(float)
+    described = describe_pictures(predictions, names)
+
+    def draw(style: figures.Style) -> figures.Figure:
+        return figures.projection(points, predictions.targets, predictions.predicted, names, style)
+
+    chart = Chart("tsne", both("t-SNE", "t-SNE"), draw, both("A map.", "지도입니다."))
+    manifest = [
+        (place, predictions.labels[target])
+        for place, target in zip(predictions.places, predictions.targets, strict=True)
+    ]
+    review = LabelReview("label_review", both("Review", "검토"), described[:4], ["판화"] * 4, manifest)
+    pictures = Section(
+        "pictures", both("Pictures", "그림"), parts=[Sheet("grid", both("Some", "일부"), described[:12])]
+    )
+    maps = Section("maps", both("Maps", "지도"), parts=[Projection(chart, points, predictions.targets, described)])
+    labels = Section("labels", both("Labels", "라벨"), parts=[review], missing=[both("One thing.", "한 가지.")])
+    return Document(
+        name="made_up",
+        version="1.0",
+        title=both("Made-up pictures", "지어낸 그림"),
+        summary=both("Nothing is real.", "실제 그림이 아닙니다."),
+        facts=sections.measure_headline(predictions),
+        notices=[both("60 test pictures are few.", "평가 그림이 60장뿐입니다.")],
+        sections=[
+            sections.scores(material),
+            sections.curves(material),
+            confidence.calibration(material),
+            pictures,
+            maps,
+            labels,
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    write_document(make_document(), folder, find_font("그림"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(params=list(WIDTHS))
+def page(request: pytest.FixtureRequest, browser: Browser, folder: Path) -> Iterator[Page]:
+    context = browser.new_context(locale="en-US", viewport={"width": WIDTHS[request.param], "height": 800})
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda asked: faults.append(asked.url) if asked.url.startswith("http") else None)
+    page.goto((folder / "index.html").as_uri())
+    yield page
+    context.close()
+    assert faults == []
+
+
+def test_nothing_is_wider_than_the_screen(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") == page.evaluate("innerWidth")
+
+
+def test_the_language_can_be_switched(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1).locator("[lang=en]")).to_be_visible()
+    page.get_by_text("한국어").locator("visible=true").click()
+    expect(page.get_by_role("heading", level=1).locator("[lang=ko]")).to_be_visible()
+    expect(page.get_by_role("heading", level=1).locator("[lang=en]")).to_be_hidden()
+    assert page.evaluate("document.documentElement.lang") == "ko"
+    expect(page.locator("#confusion_matrix img[lang=ko]")).to_be_visible()
+    expect(page.locator("#confusion_matrix img[lang=en]")).to_be_hidden()
+
+
+def test_a_korean_reader_gets_korean(browser: Browser, folder: Path) -> None:
+    page = browser.new_page(locale="ko-KR")
+    page.goto((folder / "index.html").as_uri())
+    expect(page.get_by_role("heading", level=1).locator("[lang=ko]")).to_be_visible()
+    page.close()
+
+
+def test_pointing_at_a_point_shows_its_picture(page: Page) -> None:
+    page.locator("#tsne circle").nth(5).hover(force=True)  # whichever point lies on top there
+    tip = page.locator(".tip")
+    expect(tip).to_be_visible()
+    circle = page.locator("#tsne circle.shown")
+    expect(tip.locator("p")).to_have_text(str(circle.get_attribute("data-en")))
+    shown = tip.locator("img")
+    assert shown.get_attribute("src") == page.locator(f"#{circle.get_attribute('data-picture')}").get_attribute("src")
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 32
+    box, width = tip.bounding_box(), page.evaluate("innerWidth")
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    page.locator("#tsne svg").dispatch_event("pointerleave")
+    expect(tip).to_be_hidden()
+
+
+def test_ticked_labels_are_mended_in_the_manifest(page: Page, tmp_path: Path) -> None:
+    box = page.locator("#label_review input").nth(1)
+    box.check()
+    with page.expect_download() as download:
+        page.locator("#label_review button").click()
+    saved = tmp_path / "manifest.csv"
+    download.value.save_as(saved)
+    rows = list(csv.DictReader(saved.read_text("utf-8").splitlines()))
+    assert len(rows) == 60
+    changed = [row["path"] for row in rows if row["label"] != row["path"].split("/")[0]]
+    assert changed == ["먹, 그림/00001.png"]
+    assert rows[1]["label"] == "판화"
+
+
+def test_all_pictures_of_the_page_can_be_seen(page: Page) -> None:
+    broken = page.evaluate(
+        """Promise.all([...document.images].filter((image) => image.offsetParent && image.src).map((image) => {
+            image.loading = "eager";
+            return image.decode().then(() => 0, () => 1);
+        })).then((all) => all.filter(Boolean).length)"""
+    )
+    assert broken == 0
+    assert page.evaluate("document.images.length") > 30
+
+
+def test_print_shows_no_controls(page: Page) -> None:
+    page.emulate_media(media="print")
+    for selector in (".languages", "nav", ".review"):
+        expect(page.locator(selector)).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_points_lie_inside_the_map(folder: Path) -> None:
+    page = (folder / "index.html").read_text("utf-8")
+    places = np.array(re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', page), float)
+    assert len(places) == 60
+    assert places.min(axis=0).tolist() == [10, 10]
+    assert places.max(axis=0).tolist() == [630, 450]
