@@ -78,7 +78,7 @@ def main() -> None:
         console.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
     except KeyboardInterrupt:
-        console.print("Interrupted. Run the same command to go on: training from its last whole epoch, fetching from its last picture.")
+        console.print("Interrupted. Run the same command to go on from the last whole epoch or picture.")
         sys.exit(130)
 
 

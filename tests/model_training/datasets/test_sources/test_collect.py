@@ -86,9 +86,10 @@ def test_a_second_call_asks_for_what_is_missing(tmp_path: Path, step: Step) -> N
 def test_a_line_that_was_cut_off_is_mended(tmp_path: Path, step: Step) -> None:
     collect(shelf(2), tmp_path, None, step)
     manifest = tmp_path / "manifest.csv"
-    manifest.write_bytes(manifest.read_bytes()[:-20])
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole[:-20])
     collect(shelf(2), tmp_path, None, step)
-    assert [row["path"] for row in rows(tmp_path)] == ["ink/shelf-0.jpg", "ink/shelf-1.jpg"]
+    assert manifest.read_bytes() == whole
 
 
 def test_what_is_no_picture_is_passed_over(tmp_path: Path, step: Step) -> None:

@@ -47,9 +47,8 @@ def museum(service: Service) -> Service:
     for number in (36131, 45734, 50002):
         service.answers[f"/objects/{number}"] = met_work(service, number)
         service.answers[f"/CRDImages/as/web-large/{number}.jpg"] = jpeg(number)
-    service.answers["/objects/40001"] = met_work(
-        service, 40001, isPublicDomain=False, primaryImage="", primaryImageSmall=""
-    )
+    service.answers["/objects/40001"] = met_work(service, 40001, isPublicDomain=False)
+    service.answers["/CRDImages/as/web-large/40001.jpg"] = jpeg(40001)  # in reach, but not free
     return service
 
 
