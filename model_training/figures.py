@@ -32,8 +32,8 @@ def measure(
 def macro_f1_interval(confusion: np.ndarray, draws: int = 4000) -> tuple[float, float]:
     """The 95% posterior interval of macro-F1 (Goutte & Gaussier 2005, for more than two classes).
 
-    `confusion`: int (classes, classes), rows are true classes. A class's answers are multinomial, with a Dirichlet prior
-    that adds one imagined picture a class, spread evenly (Perks). A class without pictures counts as F1 0, as in
+    `confusion`: int (classes, classes), rows are true classes. A class's answers are multinomial, with a Dirichlet
+    prior that adds one imagined picture a class, spread evenly (Perks). A class without pictures counts as F1 0, as in
     scikit-learn.
     """
     generator = np.random.default_rng(0)
