@@ -241,16 +241,14 @@ def _some(predictions: Predictions) -> Predictions:
 
 
 def _phrase_shortcut(found: Shortcut, chance: float) -> Text:
-    best = max(found.model, found.probe, key=lambda score: score.value)
-    en, ko = found.name.en, found.name.ko
-    span = f"{best.value:.0%} ({best.low:.0%}–{best.high:.0%})"
-    if best.low > chance:
-        return both(
-            f"From {en}, the classes can be told: {span} right.", f"{ko} 남겨도 클래스를 알아맞힙니다: 정답률 {span}."
-        )
+    """Whether the classes can be told, which the fresh classifier answers, and whether the model itself still does."""
+    probe, model = (f"{each.value:.0%} ({each.low:.0%}–{each.high:.0%})" for each in (found.probe, found.model))
+    told = found.probe.low > chance
+    en = "the classes can be told" if told else "nothing shows that the classes can be told"
+    ko = "클래스를 구별할 수 있습니다" if told else "클래스를 구별할 수 있다는 증거가 없습니다"
     return both(
-        f"From {en}, nothing shows that the classes can be told: {span} right.",
-        f"{ko} 남기면 알아맞힌다는 증거가 없습니다: 정답률 {span}.",
+        f"From {found.name.en}, {en}: a classifier trained on that is right in {probe}, the model as it is in {model}.",
+        f"{found.name.ko}: {ko}. 여기에 맞춰 새로 학습한 분류기는 {probe}, 모델은 그대로 {model}를 맞힙니다.",
     )
 
 

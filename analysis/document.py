@@ -23,7 +23,7 @@ from .metrics import Score
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
-SHOWN_ROWS = 30
+SHOWN_ROWS = 12
 #: Larger tables lie beside the page only.
 _MOST_CSV_INSIDE = 200_000
 

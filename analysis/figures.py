@@ -105,7 +105,7 @@ def _has(path: str, letters: str) -> bool:
 
 
 def save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, format="png", dpi=130, facecolor=SHEET)
+    figure.savefig(path, format="png", dpi=180, facecolor=SHEET)
 
 
 def start(style: Style, width: float, height: float) -> Figure:
@@ -141,7 +141,7 @@ def using(style: Style) -> Any:
 def confusion_matrix(matrix: np.ndarray, names: Sequence[Text], style: Style) -> Figure:
     """Counts, shaded by their share of the true class. Beyond 20 classes without counts, beyond 40 without names."""
     classes = len(names)
-    side = float(np.clip(2.4 + 0.42 * classes, 4.2, 10))
+    side = float(np.clip(2.2 + 0.36 * classes, 3.4, 8))
     figure = start(style, side, side * 0.92)
     axes = figure.subplots()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -181,7 +181,7 @@ def precision_recall(curves: Sequence[Curve], style: Style) -> Figure:
 
 def _curves(curves: Sequence[Curve], style: Style, x: str, y: str, *, diagonal: bool) -> Figure:
     """All curves; of many only the lowest are named."""
-    figure = start(style, 6.2, 5.0)
+    figure = start(style, 4.8, 4.2)
     axes = figure.subplots()
     if diagonal:
         axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
@@ -200,14 +200,14 @@ def _curves(curves: Sequence[Curve], style: Style, x: str, y: str, *, diagonal: 
     if len(curves) > len(named):
         axes.plot([], [], color=LINE, label=f"{style.axis('other')}: {len(curves) - len(named)}")
     axes.set(xlabel=style.axis(x), ylabel=style.axis(y), xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.legend(loc="lower right" if diagonal else "lower left", fontsize=9)
+    axes.legend(loc="lower right" if diagonal else "lower left", fontsize=8)
     axes.grid(True)
     return figure
 
 
 def loss_accuracy(epochs: Sequence[dict[str, float]], style: Style) -> Figure:
     """`epochs`: the run's, as in the bundle's `metrics.json`."""
-    figure = start(style, 8.4, 3.4)
+    figure = start(style, 6.4, 2.8)
     losses, shares = figure.subplots(1, 2)
     numbers = [each["epoch"] for each in epochs]
     for axes, kind in ((losses, "loss"), (shares, "accuracy")):
@@ -225,7 +225,7 @@ def loss_accuracy(epochs: Sequence[dict[str, float]], style: Style) -> Figure:
 
 def reliability(before: Calibrated, after: Calibrated, style: Style) -> Figure:
     """Accuracy over confidence in 15 bins, with each bin's interval; a dot is as large as its share of pictures."""
-    figure = start(style, 8.4, 4.2)
+    figure = start(style, 6.4, 3.5)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, measured, name in zip(panels, (before, after), ("before", "after"), strict=True):
         total = sum(each.pictures for each in measured.bins)
@@ -251,7 +251,7 @@ def projection(
     points: np.ndarray, targets: np.ndarray, predicted: np.ndarray, names: Sequence[Text], style: Style
 ) -> Figure:
     """`points`: float (N, 2); a ring marks a wrong answer."""
-    figure = start(style, 6.6, 5.6)
+    figure = start(style, 5.0, 4.4)
     axes = figure.subplots()
     present = np.unique(targets)
     for number in present:
@@ -267,13 +267,13 @@ def projection(
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(fontsize=9, loc="best")
+        axes.legend(fontsize=8, loc="best")
     return figure
 
 
 def corruption_curves(curves: Sequence[tuple[Text, Sequence[Score]]], chance: float, style: Style) -> Figure:
     """Accuracy over strength, 0 being the picture as it is."""
-    figure = start(style, 6.6, 4.2)
+    figure = start(style, 5.2, 4.0)
     axes = figure.subplots()
     for number, (name, scores) in enumerate(curves):
         values = np.array([each.value for each in scores])
@@ -292,7 +292,7 @@ def corruption_curves(curves: Sequence[tuple[Text, Sequence[Score]]], chance: fl
     axes.axhline(chance, color=LINE, linestyle=":", label=style.axis("chance"))
     axes.set(xlabel=style.axis("strength"), ylabel=style.axis("accuracy"), ylim=(-0.02, 1.05))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize=9)
+    axes.legend(fontsize=8)
     axes.grid(True)
     return figure
 

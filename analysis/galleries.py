@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from . import figures, projections
@@ -42,8 +44,8 @@ def pictures(material: Material) -> Section:
     return section
 
 
-def maps(material: Material) -> Section:
-    """t-SNE and UMAP of what the last layer sees of the test pictures."""
+def maps(material: Material, cache: Path) -> Section:
+    """t-SNE and UMAP of what the last layer sees of the test pictures; the maps are kept in `cache`."""
     test = material.test
     if len(test) < projections.FEWEST:
         raise CannotComputeError(
@@ -68,7 +70,7 @@ def maps(material: Material) -> Section:
             )
         )
     for name, title, project in (("tsne", "t-SNE", projections.tsne), ("umap", "UMAP", projections.umap)):
-        points = project(np.asarray(some.features))
+        points = projections.keep(project, np.ascontiguousarray(some.features), cache)
 
         def draw(style: figures.Style, points: np.ndarray = points) -> figures.Figure:
             return figures.projection(points, some.targets, some.predicted, material.names, style)

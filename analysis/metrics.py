@@ -7,7 +7,7 @@ pictures are of one class.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -190,7 +190,7 @@ def macro_auc(probabilities: np.ndarray, targets: np.ndarray, group: np.ndarray,
     def measure(weights: np.ndarray) -> np.ndarray:
         return np.mean([_weighted_auc(probabilities[:, each], targets == each, weights) for each in present], axis=0)
 
-    return bootstrap(measure, group, draws)
+    return _widen(bootstrap(measure, group, draws), len(np.unique(group)))
 
 
 def _weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -220,7 +220,15 @@ def average_precision(scores: np.ndarray, positive: np.ndarray, group: np.ndarra
         with np.errstate(invalid="ignore", divide="ignore"):
             return (gained * np.where(everything > 0, true / everything, 0)).sum(axis=1) / true[:, -1]
 
-    return bootstrap(measure, group, draws)
+    return _widen(bootstrap(measure, group, draws), len(np.unique(group[positive])))
+
+
+def _widen(score: Score, units: int) -> Score:
+    """A faultless ranking is faultless however it is drawn again; as an interval then stands Wilson's, of as many
+    faultless answers as there are independent pictures to rank."""
+    if score.high - score.low > 1e-9:
+        return score
+    return replace(wilson(score.value * units, units, score.pictures), value=score.value)
 
 
 def bootstrap(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -39,6 +42,16 @@ def umap(features: np.ndarray) -> np.ndarray:
 
         map_of = UMAP(n_neighbors=min(15, len(features) - 1), random_state=0, n_jobs=1)
         return np.asarray(map_of.fit_transform(_reduce(features)), np.float64)
+
+
+def keep(project: Callable[[np.ndarray], np.ndarray], features: np.ndarray, cache: Path) -> np.ndarray:
+    """`project(features)`, taken from the cache folder where the same features were projected before."""
+    path = cache / f"{project.__name__}-{hashlib.sha256(features.tobytes()).hexdigest()[:16]}.npy"
+    if not path.exists():
+        temporary = path.with_name(f".{path.name}")
+        np.save(temporary, project(features))
+        temporary.replace(path)
+    return np.load(path)
 
 
 def _reduce(features: np.ndarray) -> np.ndarray:

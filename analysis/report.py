@@ -57,7 +57,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
             both("Where it looked", "어디를 보고 판단했나"),
             lambda: explanations.heatmaps(material, found.network, device),
         ),
-        (both("Maps of the pictures", "그림 지도"), lambda: galleries.maps(material)),
+        (both("Maps of the pictures", "그림 지도"), lambda: galleries.maps(material, found.cache)),
         (
             both("Pictures of another kind", "다른 종류의 그림"),
             lambda: confidence.unknown(material, [(name, _answered(each)) for name, each in unlike]),

@@ -82,7 +82,8 @@ def scores(material: Material) -> Section:
             ),
         )
     )
-    section.parts.append(_list_confusions(matrix, names))
+    if np.trace(matrix) < matrix.sum():
+        section.parts.append(_list_confusions(matrix, names))
     section.parts.append(_list_predictions(test, names))
     return section
 

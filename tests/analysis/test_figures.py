@@ -97,7 +97,7 @@ def test_any_number_of_classes_draws(classes: int, font: str, tmp_path: Path) ->
     names = [Text(en=f"class {n}", ko=f"클래스 {n}") for n in range(classes)]
     matrix = np.diag(np.full(classes, 3))
     drawn = draw(lambda style: figures.confusion_matrix(matrix, names, style), Style("ko", font), tmp_path / "m.png")
-    assert max(drawn.shape) < 1500
+    assert max(drawn.shape) < 1600
     curves = [Curve(name, np.array([0, 1]), np.array([0, 1]), SCORE) for name in names]
     figure = figures.roc_curve(curves, Style("en"))
     listed = figure.axes[0].get_legend()

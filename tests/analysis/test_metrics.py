@@ -136,6 +136,15 @@ def test_macro_auc_is_scikit_learns_with_ties() -> None:
     assert np.isnan(macro_auc(probabilities, np.zeros(200, int), alone(targets)).value)
 
 
+def test_a_faultless_ranking_is_not_certain() -> None:
+    positive = np.arange(50) < 20
+    score = average_precision(-np.arange(50.0), positive, alone(positive))
+    assert (score.value, score.low, score.high) == (1.0, pytest.approx(wilson(20, 20).low), 1.0)
+    probabilities = np.eye(3)[np.arange(60) % 3]
+    score = macro_auc(probabilities, np.arange(60) % 3, np.arange(60) // 6, draws=100)
+    assert (score.value, score.low) == (1.0, pytest.approx(wilson(10, 10).low))
+
+
 def test_the_bootstrap_covers_a_mean() -> None:
     generator = np.random.default_rng(5)
     covered = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from analysis.document import CannotComputeError, Projection
 from analysis.galleries import maps
 from analysis.material import Material
-from analysis.projections import FEWEST, sample, tsne, umap
+from analysis.projections import FEWEST, keep, sample, tsne, umap
 from model_training.runtime.card import Text
 
 from .made_up import make_predictions
@@ -44,11 +45,26 @@ def test_a_sample_is_sorted_and_the_same_again() -> None:
     assert (sample(5000, 100) == chosen).all()
 
 
-def test_a_section_has_both_maps_with_a_picture_for_each_point() -> None:
+def test_a_section_has_both_maps_with_a_picture_for_each_point(tmp_path: Path) -> None:
     predictions = make_predictions({"a": 8, "b": 8})
     names = [Text(en=label, ko=label) for label in predictions.labels]
-    section = maps(Material(predictions, names))
+    section = maps(Material(predictions, names), tmp_path)
     assert [part.chart.name for part in section.parts if isinstance(part, Projection)] == ["tsne", "umap"]
     assert all(len(part.pictures) == len(part.points) == 16 for part in section.parts if isinstance(part, Projection))
     with pytest.raises(CannotComputeError, match="there are 4"):
-        maps(Material(make_predictions({"a": 2, "b": 2}), names))
+        maps(Material(make_predictions({"a": 2, "b": 2}), names), tmp_path)
+
+
+def test_a_map_is_made_once(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def project(features: np.ndarray) -> np.ndarray:
+        calls.append(len(features))
+        return features[:, :2]
+
+    features = np.arange(12.0).reshape(4, 3)
+    assert (keep(project, features, tmp_path) == features[:, :2]).all()
+    assert (keep(project, features, tmp_path) == features[:, :2]).all()
+    assert (keep(project, features + 1, tmp_path) == features[:, :2] + 1).all()
+    assert calls == [4, 4]
+    assert len(list(tmp_path.iterdir())) == 2
