@@ -89,6 +89,7 @@ class Projection:
     chart: Chart
     points: np.ndarray
     targets: np.ndarray
+    names: Sequence[Text]
     pictures: Sequence[Picture]
 
 
@@ -235,7 +236,10 @@ class _Writer:
             )
         drawn = self._chart(part.chart)
         words, title = part.chart.words, part.chart.title
-        return {"kind": "projection", "title": title, "words": words, "points": points} | drawn
+        present = np.unique(part.targets).tolist()
+        # Beyond as many classes as there are colours a legend would mislead.
+        legend = [(CLASS_COLOURS[each], part.names[each]) for each in present if len(part.names) <= len(CLASS_COLOURS)]
+        return {"kind": "projection", "title": title, "words": words, "points": points, "legend": legend} | drawn
 
 
 def file_name(label: str) -> str:

@@ -75,5 +75,7 @@ def maps(material: Material, cache: Path) -> Section:
         def draw(style: figures.Style, points: np.ndarray = points) -> figures.Figure:
             return figures.projection(points, some.targets, some.predicted, material.names, style)
 
-        section.parts.append(Projection(Chart(name, both(title, title), draw, words), points, some.targets, described))
+        section.parts.append(
+            Projection(Chart(name, both(title, title), draw, words), points, some.targets, material.names, described)
+        )
     return section

@@ -22,7 +22,7 @@
     tip.style.left = `${scrollX + Math.max(4, Math.min(left, innerWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${scrollY + Math.max(4, Math.min(place.top - 20, innerHeight - tip.offsetHeight - 4))}px`;
   };
-  for (const map of document.querySelectorAll(".projection svg")) {
+  for (const map of document.querySelectorAll(".map")) {
     map.addEventListener("pointerover", (event) => event.target.dataset.picture ? show(event.target) : hide());
     map.addEventListener("pointerleave", hide);
     map.addEventListener("click", (event) => { if (event.target.dataset.picture) show(event.target); });

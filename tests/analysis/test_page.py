@@ -42,7 +42,9 @@ def make_document() -> Document:
     pictures = Section(
         "pictures", both("Pictures", "그림"), parts=[Sheet("grid", both("Some", "일부"), described[:12])]
     )
-    maps = Section("maps", both("Maps", "지도"), parts=[Projection(chart, points, predictions.targets, described)])
+    maps = Section(
+        "maps", both("Maps", "지도"), parts=[Projection(chart, points, predictions.targets, names, described)]
+    )
     labels = Section("labels", both("Labels", "라벨"), parts=[review], missing=[both("One thing.", "한 가지.")])
     return Document(
         name="made_up",
@@ -102,6 +104,7 @@ def test_the_language_can_be_switched(page: Page) -> None:
     assert page.evaluate("document.documentElement.lang") == "ko"
     expect(page.locator("#confusion_matrix img[lang=ko]")).to_be_visible()
     expect(page.locator("#confusion_matrix img[lang=en]")).to_be_hidden()
+    expect(page.locator("#tsne .legend [lang=ko]")).to_have_text(["수묵", "판화"])
 
 
 def test_a_korean_reader_gets_korean(browser: Browser, folder: Path) -> None:
@@ -112,10 +115,10 @@ def test_a_korean_reader_gets_korean(browser: Browser, folder: Path) -> None:
 
 
 def test_pointing_at_a_point_shows_its_picture(page: Page) -> None:
-    page.locator("#tsne circle").nth(5).hover(force=True)  # whichever point lies on top there
+    page.locator("#tsne .map circle").nth(5).hover(force=True)  # whichever point lies on top there
     tip = page.locator(".tip")
     expect(tip).to_be_visible()
-    circle = page.locator("#tsne circle.shown")
+    circle = page.locator("#tsne .map circle.shown")
     expect(tip.locator("p")).to_have_text(str(circle.get_attribute("data-en")))
     shown = tip.locator("img")
     assert shown.get_attribute("src") == page.locator(f"#{circle.get_attribute('data-picture')}").get_attribute("src")
@@ -124,7 +127,7 @@ def test_pointing_at_a_point_shows_its_picture(page: Page) -> None:
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width
-    page.locator("#tsne svg").dispatch_event("pointerleave")
+    page.locator("#tsne .map").dispatch_event("pointerleave")
     expect(tip).to_be_hidden()
 
 
@@ -162,7 +165,7 @@ def test_print_shows_no_controls(page: Page) -> None:
 
 def test_points_lie_inside_the_map(folder: Path) -> None:
     page = (folder / "index.html").read_text("utf-8")
-    places = np.array(re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', page), float)
+    places = np.array(re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)".* data-picture', page), float)
     assert len(places) == 60
     assert places.min(axis=0).tolist() == [10, 10]
     assert places.max(axis=0).tolist() == [630, 450]
