@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import ROOT
 
 OURS = {"model_training", "torchserve", "frontend", "analysis", "tests", "hwapung"}
