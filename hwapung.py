@@ -173,20 +173,14 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     try:
-        app(standalone_mode=False)
+        app()
     except HwapungError as error:
         console.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
-    except typer.Exit as ending:
-        sys.exit(ending.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        console.print("Ended.")
-        sys.exit(130)
-    except Exception as error:  # typer's own complaints about arguments
-        if not hasattr(error, "show"):
-            raise
-        error.show()
-        sys.exit(2)
+    except SystemExit as ending:
+        if ending.code == 130:  # what typer makes of Ctrl-C
+            console.print("Ended.")
+        raise
 
 
 if __name__ == "__main__":

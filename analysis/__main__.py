@@ -50,9 +50,10 @@ def main() -> None:
     except HwapungError as error:
         console.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
-    except KeyboardInterrupt:
-        console.print("Interrupted. Predictions that were whole are kept; the previous report is as it was.")
-        sys.exit(130)
+    except SystemExit as ending:
+        if ending.code == 130:  # what typer makes of Ctrl-C
+            console.print("Interrupted. Predictions that were whole are kept; the previous report is as it was.")
+        raise
 
 
 if __name__ == "__main__":

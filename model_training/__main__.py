@@ -77,9 +77,10 @@ def main() -> None:
     except HwapungError as error:
         console.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
-    except KeyboardInterrupt:
-        console.print("Interrupted. Run the same command to go on from the last whole epoch or picture.")
-        sys.exit(130)
+    except SystemExit as ending:
+        if ending.code == 130:  # what typer makes of Ctrl-C
+            console.print("Interrupted. Run the same command to go on from the last whole epoch or picture.")
+        raise
 
 
 if __name__ == "__main__":

@@ -33,6 +33,11 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
 
 
+def heed_ctrl_c() -> None:
+    """As in a terminal: what a script starts in the background is deaf to SIGINT, and its children are too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_path: Path) -> None:
     overrides = [*TINY, "network.pretrained=false"]
     command = [sys.executable, "hwapung.py", "demo", *overrides, "--data", str(procedural_folder)]
@@ -40,7 +45,7 @@ def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_pa
     with log.open("w") as out:
         process = subprocess.Popen(
             [*command, "--build", str(tmp_path / "build"), "--port", "0"],
-            cwd=ROOT, stdout=out, stderr=out, env=os.environ | {"COLUMNS": "200"},
+            cwd=ROOT, stdout=out, stderr=out, env=os.environ | {"COLUMNS": "200"}, preexec_fn=heed_ctrl_c,
         )  # fmt: skip
     try:
         deadline = time.monotonic() + 300
@@ -62,6 +67,19 @@ def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_pa
         assert len(started) >= 4  # TorchServe, its worker, gunicorn and its workers
     finally:
         process.send_signal(signal.SIGINT)
-        status = process.wait(60)
+        try:
+            status = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
     assert status == 130
+    assert log.read_text().rstrip().endswith("Ended.")
     assert not alive(started)
+
+
+def test_a_step_that_fails_ends_the_demo_with_its_status(tmp_path: Path) -> None:
+    command = [sys.executable, "hwapung.py", "demo", "training.epoch=3", "--build", str(tmp_path / "build")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Did you mean 'training.epochs'?" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
