@@ -23,7 +23,7 @@ from .runtime.card import Agreement, Example, FastForm, Label, ModelCard, Networ
 from .runtime.classifier import Classifier, softmax
 from .runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
 from .runtime.image import decode
-from .runtime.network import count_parameters, save_weights
+from .runtime.network import MEAN_IMAGE, count_parameters, save_mean_image, save_weights
 from .train import Trained
 
 EXAMPLES_A_CLASS = 3
@@ -51,6 +51,8 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
     with follow("Packing") as step:
         total = 5
         save_weights(trained.network, stage / "weights.safetensors")
+        if recipe.preprocessing.mean == "image":
+            save_mean_image(trained.network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
         export_openvino(trained.network, np.ascontiguousarray(prepared.pixels[test[:2]]), stage / "network.xml")
         fast_form = OpenVINOExecution(stage / "network.xml")
@@ -77,7 +79,11 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
             limits=recipe.limits,
             labels=tuple(Label(key=key, title=recipe.labels.get(key, Text(en=key, ko=key))) for key in keys),
             preprocessing=recipe.preprocessing,
-            network=Network(backbone=recipe.network.backbone, parameters=count_parameters(trained.network)),
+            network=Network(
+                backbone=recipe.network.backbone,
+                head=recipe.network.head,
+                parameters=count_parameters(trained.network),
+            ),
             calibration=calibration,
             thresholds=thresholds,
             figures=(

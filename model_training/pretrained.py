@@ -10,36 +10,41 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from .heads import freeze
 from .recipe import Recipe
 from .runtime.errors import WeightsError
-from .runtime.network import ClassificationNetwork
+from .runtime.network import ClassificationNetwork, head_name
 
 
 def make_network(recipe: Recipe, classes: int) -> ClassificationNetwork:
-    """The recipe's network with a fresh last layer of `classes` outputs.
+    """The recipe's network with a fresh head of `classes` outputs; what the recipe does not unfreeze is frozen.
 
-    The last layer is drawn from `training.seed`. Raises `WeightsError` where weights can't be had or do not fit.
+    The head is drawn from `training.seed`. Raises `WeightsError` where weights can't be had or do not fit.
     """
     torch.manual_seed(recipe.training.seed)
-    network = ClassificationNetwork(recipe.network.backbone, classes, recipe.preprocessing)
+    network = ClassificationNetwork(recipe.network.backbone, classes, recipe.preprocessing, recipe.network.head)
     # torch's own scale for a fresh layer: some of timm's networks start with one made for a thousand classes, under
     # which two classes begin with logits of ten and more, and the first steps wreck the pretrained features.
-    last_layer(network).reset_parameters()
+    for layer in head_layers(network):
+        layer.reset_parameters()
     if recipe.network.pretrained is True:
         _load(network, _download(recipe.network.backbone), f"the download of {recipe.network.backbone}")
     elif isinstance(recipe.network.pretrained, str):
         _load(network, _read(Path(recipe.network.pretrained)), recipe.network.pretrained)
+    freeze(network, recipe.network.unfreeze)
     return network
 
 
-def last_layer(network: ClassificationNetwork) -> nn.Linear:
-    backbone: Any = network.backbone
-    layer = backbone.get_classifier()
-    if not isinstance(layer, nn.Linear):
+def head_layers(network: ClassificationNetwork) -> list[nn.Linear]:
+    """The linear layers after the backbone: the last one, and a hidden one before it where the recipe has it."""
+    head = network.backbone.get_submodule(head_name(network.backbone))
+    layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
+    if not layers:
+        config: Any = network.backbone.default_cfg
         raise WeightsError(
-            f"The last layer of {backbone.default_cfg['architecture']} is no linear layer.", "Choose another backbone."
+            f"The last layer of {config['architecture']} is no linear layer.", "Choose another backbone."
         )
-    return layer
+    return layers
 
 
 def _download(backbone: str) -> dict[str, torch.Tensor]:
@@ -74,9 +79,8 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 def _load(network: ClassificationNetwork, state: dict[str, torch.Tensor], source: str) -> None:
     """Take everything but the last layer, which is made for other classes."""
     backbone: Any = network.backbone
-    last = backbone.default_cfg["classifier"]
-    prefixes = tuple(f"{name}." for name in ([last] if isinstance(last, str) else last))
-    kept = {name: value for name, value in state.items() if not name.startswith(prefixes)}
+    head = f"{head_name(backbone)}."
+    kept = {name: value for name, value in state.items() if not name.startswith(head)}
     try:
         missing, unexpected = backbone.load_state_dict(kept, strict=False)
     except RuntimeError as error:
@@ -84,7 +88,7 @@ def _load(network: ClassificationNetwork, state: dict[str, torch.Tensor], source
         raise WeightsError(
             f"{source}: the weights do not fit ({detail}).", "Set network.backbone to the network that they belong to."
         ) from None
-    wrong = [name for name in missing if not name.startswith(prefixes)] + list(unexpected)
+    wrong = [name for name in missing if not name.startswith(head)] + list(unexpected)
     if wrong:
         raise WeightsError(
             f"{source}: the weights do not fit ({len(wrong)} names differ, first {wrong[0]!r}).",

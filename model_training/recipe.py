@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .runtime.card import Preprocessing, Text
+from .runtime.card import Head, Preprocessing, Text
 from .runtime.errors import RecipeError
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -60,15 +60,38 @@ class Augmentation(Section):
 class Network(Section):
     backbone: str = Field("resnet18", description="a timm name")
     pretrained: bool | str = Field(True, description="true downloads, a path loads a file, false starts from scratch")
+    head: Head = Head()
+    unfreeze: int | Literal["all"] = Field(
+        "all", description="how many of the backbone's layers with parameters are trained, counted from the top"
+    )
+
+    @field_validator("unfreeze", mode="before")
+    @classmethod
+    def _is_a_depth(cls, value: object) -> object:
+        if value != "all" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise ValueError("a depth is a number of layers, 0 or more, or all")
+        return value
+
+
+#: How unequal classes are treated, see `model_training/balance.py` and `losses.py`.
+Balance = Literal[
+    "none", "down_sampling", "up_sampling", "balanced_sampler", "class_weights", "focal_loss", "logit_adjustment"
+]
 
 
 class Training(Section):
     loss: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    balance: Balance = Field("none", description="what is done about unequal classes")
+    balance_strength: float = Field(
+        1.0, ge=0, description="0 does nothing, 1 makes classes equal; focal loss: its gamma, of which 2 is usual"
+    )
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = Field(0.001, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to zero at the last step")
     epochs: int = Field(10, ge=1)
+    keep: Literal["accuracy", "macro_f1"] = Field("accuracy", description="the validation figure of the epoch to keep")
     batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
     seed: int = 0
 

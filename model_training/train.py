@@ -9,7 +9,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,8 +17,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .balance import draw_rows
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
+from .datasets.pictures import average
+from .losses import make_loss
 from .prepare import Prepared
 from .pretrained import make_network
 from .progress import follow
@@ -37,11 +40,21 @@ class Epoch:
     validation_loss: float
     validation_accuracy: float
     seconds: float
+    validation_macro_f1: float = 0.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean cross-entropy in nats, accuracy and macro-F1 (0…1; a class without pictures counts as 0)."""
+
+    loss: float
+    accuracy: float
+    macro_f1: float
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The network of the best epoch (highest validation accuracy, of equals the lowest validation loss)."""
+    """The network of the best epoch: highest in what `training.keep` names, of equals the lowest validation loss."""
 
     network: ClassificationNetwork
     epochs: list[Epoch]
@@ -87,23 +100,30 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
     folder = run_folder(recipe, prepared, runs)
     folder.mkdir(parents=True, exist_ok=True)
     plain = make_network(recipe, len(prepared.dataset.labels))
+    if recipe.preprocessing.mean == "image":
+        plain.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
     plain.to(memory_format=torch.channels_last)
     network, optimizer = fabric.setup(plain, make_optimizer(plain, settings))
     history = [Epoch(**each) for each in read_checkpoint(folder / "last.ckpt", plain, optimizer, fabric.device)]
-    steps = math.ceil(len(prepared.rows["train"]) / settings.batch_size)
+    targets_of_train = prepared.targets[prepared.rows["train"]]
+    class_counts = np.bincount(targets_of_train, minlength=len(prepared.dataset.labels))
+    measure_loss = make_loss(settings, class_counts)
     with follow("Training", quiet=not fabric.is_global_zero) as step:
         for epoch in range(len(history), settings.epochs):
             started = time.perf_counter()
             torch.manual_seed(_seed(settings.seed, epoch))
             network.train()
             totals = torch.zeros(3, dtype=torch.float64, device=fabric.device)
-            for number, rows in enumerate(shuffle(prepared.rows["train"], settings, epoch)):
+            drawn = draw_rows(prepared.rows["train"], targets_of_train, settings, _seed(settings.seed, epoch))
+            batches = shuffle(drawn, settings, epoch)
+            steps = len(batches)
+            for number, rows in enumerate(batches):
                 set_learning_rate(optimizer, settings, (epoch * steps + number) / (settings.epochs * steps))
                 rows = rows[fabric.global_rank :: fabric.world_size]
                 pixels, targets = _load(prepared, rows, fabric.device)
                 pixels = flip_some(pixels, rows, recipe.augmentation.horizontal_flip, _seed(settings.seed, epoch))
                 logits = network(pixels)
-                loss = functional.cross_entropy(logits, targets)
+                loss = measure_loss(logits, targets)
                 fabric.backward(loss)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
@@ -111,25 +131,26 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
                 note = f"epoch {epoch + 1}/{settings.epochs}, loss {loss.item():.3f}"
                 step.update(epoch * steps + number + 1, settings.epochs * steps, note)
             train_loss, train_accuracy = _average(fabric, totals)
-            validation_loss, validation_accuracy = evaluate(network, prepared, prepared.rows["validation"], fabric)
+            validation = evaluate(network, prepared, prepared.rows["validation"], fabric)
             history.append(
                 Epoch(
                     epoch + 1,
                     train_loss,
                     train_accuracy,
-                    validation_loss,
-                    validation_accuracy,
+                    validation.loss,
+                    validation.accuracy,
                     time.perf_counter() - started,
+                    validation.macro_f1,
                 )
             )
             if fabric.is_global_zero:
                 _save(folder, recipe, plain, optimizer, history, prepared)
             step.say(
-                f"epoch {epoch + 1}: train loss {train_loss:.4f}, accuracy {train_accuracy:.4f}; "
-                f"validation loss {validation_loss:.4f}, accuracy {validation_accuracy:.4f}"
+                f"epoch {epoch + 1}: train loss {train_loss:.4f}, accuracy {train_accuracy:.4f}; validation loss "
+                f"{validation.loss:.4f}, accuracy {validation.accuracy:.4f}, macro-F1 {validation.macro_f1:.4f}"
             )
             fabric.barrier()
-    best = choose_best(history)
+    best = choose_best(history, settings.keep)
     read_checkpoint(folder / "best.ckpt", plain, None, fabric.device)
     device = torch.cuda.get_device_name() if fabric.device.type == "cuda" else "cpu"
     return Trained(plain.cpu().eval(), history, best, folder, device)
@@ -167,19 +188,28 @@ def flip_some(pixels: Tensor, rows: np.ndarray, probability: float, seed: int) -
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, prepared: Prepared, rows: np.ndarray, fabric: Fabric) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy over `rows`, shared among the processes."""
+def evaluate(network: nn.Module, prepared: Prepared, rows: np.ndarray, fabric: Fabric) -> Evaluation:
+    """How the network does on `rows`, shared among the processes."""
     network.eval()
-    totals = torch.zeros(3, dtype=torch.float64, device=fabric.device)
+    classes = len(prepared.dataset.labels)
+    losses = torch.zeros((), dtype=torch.float64, device=fabric.device)
+    confusion = torch.zeros(classes * classes, dtype=torch.int64, device=fabric.device)
     mine = rows[fabric.global_rank :: fabric.world_size]
     for start in range(0, len(mine), 64):
         pixels, targets = _load(prepared, mine[start : start + 64], fabric.device)
-        totals += _count(network(pixels), targets)
-    return _average(fabric, totals)
+        logits = network(pixels).float()
+        losses += functional.cross_entropy(logits, targets, reduction="sum")
+        confusion += torch.bincount(targets * classes + logits.argmax(1), minlength=classes * classes)
+    losses = fabric.all_reduce(losses, reduce_op="sum")  # type: ignore[assignment]
+    confusion = fabric.all_reduce(confusion, reduce_op="sum")  # type: ignore[assignment]
+    matrix = confusion.view(classes, classes).double()  # rows are true classes
+    right = matrix.diagonal()
+    f1 = 2 * right / (matrix.sum(0) + matrix.sum(1)).clamp(min=1)
+    return Evaluation(losses.item() / len(rows), (right.sum() / matrix.sum()).item(), f1.mean().item())
 
 
-def choose_best(history: list[Epoch]) -> Epoch:
-    return min(history, key=lambda each: (-each.validation_accuracy, each.validation_loss))
+def choose_best(history: list[Epoch], keep: Literal["accuracy", "macro_f1"] = "accuracy") -> Epoch:
+    return min(history, key=lambda each: (-getattr(each, f"validation_{keep}"), each.validation_loss))
 
 
 def _load(prepared: Prepared, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -212,7 +242,7 @@ def _save(
     prepared: Prepared,
 ) -> None:
     epochs = [dataclasses.asdict(each) for each in history]
-    if choose_best(history) is history[-1]:
+    if choose_best(history, recipe.training.keep) is history[-1]:
         write_checkpoint(folder / "best.ckpt", network, optimizer, epochs)
     # Last, because it vouches for the rest: a kill before this line repeats the epoch.
     write_curves(history, folder / "loss_accuracy.png", recipe.title.en)

@@ -139,6 +139,15 @@ def _identity(dataset: Dataset, preprocessing: Preprocessing) -> Iterator[str]:
         yield f"{dataset.place(entry)}\0{status.st_size}\0{status.st_mtime_ns}\n"
 
 
+def average(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The mean picture of `rows`, float32 (height, width, 3) in 0…255; `pixels`: uint8 (N, height, width, 3)."""
+    total = np.zeros(pixels.shape[1:], np.int64)
+    in_order = np.sort(rows)  # as they lie on the disk
+    for start in range(0, len(rows), _CHUNK):
+        total += pixels[in_order[start : start + _CHUNK]].sum(0, dtype=np.int64)
+    return (total / len(rows)).astype(np.float32)
+
+
 def check_readable(dataset: Dataset, store: PictureStore, unreadable: str) -> np.ndarray:
     """Rows of the dataset's classes that can be used, int64.
 

@@ -40,17 +40,29 @@ class Label(Part):
 class Preprocessing(Part):
     """How an RGB picture becomes the network's input. `mean` and `std` are of values scaled to 0…1."""
 
-    fit: Literal["stretch"] = "stretch"
+    fit: Literal["stretch", "letterbox"] = Field(
+        "stretch", description="stretch both sides, or keep the proportions and pad with black"
+    )
     height: int = Field(ge=8, le=2048)
     width: int = Field(ge=8, le=2048)
-    mean: tuple[float, float, float]
+    mean: tuple[float, float, float] | Literal["image"] = Field(
+        description="of each channel; `image` subtracts the mean of the training pictures, pixel by pixel"
+    )
     std: tuple[float, float, float]
+
+
+class Head(Part):
+    """What stands between the backbone's pooled features and the logits."""
+
+    hidden: int | None = Field(None, ge=1, description="units of a dense layer with ReLU; none if unset")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of pooled features that a training step leaves out")
 
 
 class Network(Part):
     """A timm architecture by name, with its last layer sized to the labels."""
 
     backbone: str
+    head: Head = Head()
     parameters: int
 
 

@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import difflib
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import timm
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .card import ModelCard, Preprocessing
+from .card import Head, ModelCard, Preprocessing
 from .errors import BundleError, WeightsError
 from .preprocess import Normalise
 
+MEAN_IMAGE = "mean_image.npy"  # in the bundle, where `preprocessing.mean` is `image`
+
 
 class ClassificationNetwork(nn.Module):
-    """Normalisation and a timm backbone whose last layer has one output for each label."""
+    """Normalisation, a timm backbone and, in the place of its last layer, the head, with one output for each label."""
 
-    def __init__(self, backbone: str, classes: int, preprocessing: Preprocessing) -> None:
+    def __init__(self, backbone: str, classes: int, preprocessing: Preprocessing, head: Head | None = None) -> None:
         super().__init__()
+        head = head or Head()
         self.normalise = Normalise(preprocessing)
-        self.backbone = create_backbone(backbone, classes, (preprocessing.height, preprocessing.width))
+        self.backbone = create_backbone(
+            backbone, classes, (preprocessing.height, preprocessing.width), dropout=head.dropout
+        )
+        if head.hidden is not None:
+            put_hidden_layer(self.backbone, head.hidden)
+        #: Modules that answer as in evaluation also while the rest is trained.
+        self.frozen: tuple[nn.Module, ...] = ()
+
+    def train(self, mode: bool = True) -> ClassificationNetwork:
+        super().train(mode)
+        for module in self.frozen:
+            module.training = False
+        return self
 
     def forward(self, pixels: Tensor) -> Tensor:
         """`pixels`: uint8 (N, height, width, 3). Returns logits, float (N, classes)."""
         return self.backbone(self.normalise(pixels))
 
 
-def create_backbone(name: str, classes: int, size: tuple[int, int]) -> nn.Module:
-    """A randomly initialised timm network. Raises `WeightsError` for a name that timm does not know."""
-    arguments: dict[str, Any] = {"num_classes": classes}
+def create_backbone(name: str, classes: int, size: tuple[int, int], *, dropout: float = 0.0) -> nn.Module:
+    """A randomly initialised timm network; `dropout` is of its pooled features.
+
+    Raises `WeightsError` for a name that timm does not know.
+    """
+    arguments: dict[str, Any] = {"num_classes": classes, "drop_rate": dropout}
     if "vit" in name or "swin" in name or "deit" in name:
         arguments["img_size"] = size  # their position embeddings are made for one size
     try:
@@ -42,9 +62,35 @@ def create_backbone(name: str, classes: int, size: tuple[int, int]) -> nn.Module
         ) from None
 
 
+def head_name(backbone: nn.Module) -> str:
+    """What timm calls the backbone's last layer: `fc`, `classifier`, `head.fc`.
+
+    Raises `WeightsError` for a backbone with none or several.
+    """
+    config: Any = backbone.default_cfg
+    name = config["classifier"]
+    if not isinstance(name, str):
+        raise WeightsError(f"{config['architecture']} has no single last layer.", "Choose another backbone.")
+    return name
+
+
+def put_hidden_layer(backbone: nn.Module, hidden: int) -> None:
+    """Replace the last layer, linear, by two with ReLU between them: features → `hidden` → classes."""
+    name = head_name(backbone)
+    last: Any = backbone.get_submodule(name)
+    layers = [
+        ("hidden", nn.Linear(last.in_features, hidden)),
+        ("activation", nn.ReLU()),
+        ("output", nn.Linear(hidden, last.out_features)),
+    ]
+    backbone.set_submodule(name, nn.Sequential(OrderedDict(layers)))
+
+
 def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
     """The trained network in evaluation mode, float32 on the CPU. Raises `BundleError` where weights do not fit."""
-    network = ClassificationNetwork(card.network.backbone, len(card.labels), card.preprocessing)
+    network = ClassificationNetwork(card.network.backbone, len(card.labels), card.preprocessing, card.network.head)
+    if card.preprocessing.mean == "image":
+        _read_mean_image(network, bundle / MEAN_IMAGE)
     path = bundle / "weights.safetensors"
     try:
         network.backbone.load_state_dict(load_file(path))
@@ -56,6 +102,21 @@ def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
             f"{path}: the weights do not fit the card ({reason}).", "Make the bundle again: make train."
         ) from None
     return network.eval()
+
+
+def _read_mean_image(network: ClassificationNetwork, path: Path) -> None:
+    try:
+        network.normalise.centre_on(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        raise BundleError(
+            f"{path}: the mean image can't be read ({reason}).", "Make the bundle again: make train."
+        ) from None
+
+
+def save_mean_image(network: ClassificationNetwork, path: Path) -> None:
+    """Write what the network is centred on as float32 (height, width, 3), 0…255."""
+    np.save(path, network.normalise.mean_image(), allow_pickle=False)
 
 
 def save_weights(network: ClassificationNetwork, path: Path) -> None:

@@ -21,13 +21,32 @@ FIT_VERSION = 1
 def fit(picture: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """Bring an RGB picture to the network's size. Returns uint8 of shape (height, width, 3).
 
-    `stretch` resizes both sides regardless of the aspect ratio, by a bilinear filter widened for shrinking
-    (antialiased), so that a thin line fades instead of vanishing.
+    Resizing is by a bilinear filter widened for shrinking (antialiased), so that a thin line fades instead of
+    vanishing. `stretch` resizes both sides regardless of the aspect ratio; `letterbox` resizes until the longer side
+    fills the frame, and lays the picture in its middle on black.
     """
-    size = (preprocessing.width, preprocessing.height)
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.BILINEAR)
+    frame = (preprocessing.width, preprocessing.height)
+    left, top, width, height = content_box(picture.size, preprocessing)
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    if (width, height) != frame:
+        page = Image.new("RGB", frame)
+        page.paste(picture, (left, top))
+        picture = page
     return np.asarray(picture)
+
+
+def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int, int, int]:
+    """Where in the network's input the picture lies: left, top, width, height in pixels.
+
+    `size`: the picture's width and height. All but a letterbox's black margins is picture.
+    """
+    frame = (preprocessing.width, preprocessing.height)
+    if preprocessing.fit == "stretch":
+        return 0, 0, *frame
+    scale = min(frame[0] / size[0], frame[1] / size[1])
+    width, height = (max(1, min(side, round(length * scale))) for length, side in zip(size, frame, strict=True))
+    return (frame[0] - width) // 2, (frame[1] - height) // 2, width, height
 
 
 def read(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> np.ndarray:
@@ -36,18 +55,35 @@ def read(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> 
 
 
 class Normalise(nn.Module):
-    """Pixels → centred, scaled values, as the first layer of a network."""
+    """Pixels → centred, scaled values, as the first layer of a network.
+
+    Where `preprocessing.mean` is `image`, the mean is unknown (NaN, and so is every output) until `centre_on`.
+    """
 
     mean: Tensor
     scale: Tensor
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
-        mean = torch.tensor(preprocessing.mean) * 255
+        if preprocessing.mean == "image":
+            mean = torch.full((1, 3, preprocessing.height, preprocessing.width), torch.nan)
+        else:
+            mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1) * 255
         std = torch.tensor(preprocessing.std) * 255
         # Not in the state dict: the card says them, and weights stay exchangeable with the plain backbone's.
-        self.register_buffer("mean", mean.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("scale", (1 / std).view(1, 3, 1, 1), persistent=False)
+
+    def centre_on(self, mean_image: np.ndarray) -> None:
+        """`mean_image`: float32 (height, width, 3), 0…255. Raises `ValueError` for another shape or type."""
+        expected = (*self.mean.shape[2:], 3)
+        if mean_image.shape != expected or mean_image.dtype != np.float32:
+            raise ValueError(f"the mean image is {mean_image.dtype} {mean_image.shape}, not float32 {expected}")
+        self.mean.copy_(torch.from_numpy(mean_image).permute(2, 0, 1)[None])
+
+    def mean_image(self) -> np.ndarray:
+        """What `centre_on` was given."""
+        return self.mean[0].permute(1, 2, 0).float().cpu().contiguous().numpy()
 
     def forward(self, pixels: Tensor) -> Tensor:
         """`pixels`: uint8 (N, height, width, 3), 0…255. Returns float (N, 3, height, width)."""

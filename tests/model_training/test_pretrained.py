@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from model_training import pretrained
-from model_training.pretrained import last_layer, make_network
+from model_training.pretrained import head_layers, make_network
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.errors import WeightsError
 from model_training.runtime.network import ClassificationNetwork
@@ -41,7 +41,7 @@ def test_a_file_gives_all_but_the_last_layer(tmp_path: Path, suffix: str) -> Non
 def test_the_real_backbone_fits() -> None:
     weights = shared_folder("weights") / "mobilenetv2_100.safetensors"
     recipe = load_recipe("landscape", ["network.backbone=mobilenetv2_100", f"network.pretrained={weights}"])
-    assert last_layer(make_network(recipe, 2)).out_features == 2
+    assert head_layers(make_network(recipe, 2))[-1].out_features == 2
 
 
 def test_the_same_seed_draws_the_same_network() -> None:
@@ -51,7 +51,7 @@ def test_the_same_seed_draws_the_same_network() -> None:
 
 def test_a_fresh_last_layer_starts_near_chance() -> None:
     """Two classes must not begin with logits of ten: torch's scale is 1/sqrt(inputs)."""
-    layer = last_layer(make_network(load_recipe("landscape", ["network.backbone=mobilenetv2_100", *TINY[1:]]), 2))
+    (layer,) = head_layers(make_network(load_recipe("landscape", ["network.backbone=mobilenetv2_100", *TINY[1:]]), 2))
     assert layer.weight.abs().max() <= layer.in_features**-0.5
 
 

@@ -10,7 +10,7 @@ from torchvision import transforms
 
 from model_training.runtime.card import Preprocessing
 from model_training.runtime.errors import PictureError
-from model_training.runtime.preprocess import Normalise, fit, read
+from model_training.runtime.preprocess import Normalise, content_box, fit, read
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -79,6 +79,58 @@ def test_read_keeps_enough_of_a_large_jpeg_for_the_longer_side() -> None:
     for shape in ((8, 256), (256, 8)):
         whole = fit(Image.open(io.BytesIO(buffer.getvalue())).convert("RGB"), preprocessing(*shape)).astype(int)
         assert np.abs(read(buffer.getvalue(), preprocessing(*shape)) - whole).max() <= 8
+
+
+LETTERBOX = Preprocessing(fit="letterbox", height=32, width=48, mean=MEAN, std=STD)
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),  # width × height of the picture; left, top, width, height in a frame of 48×32
+    [
+        ((48, 32), (0, 0, 48, 32)),
+        ((480, 320), (0, 0, 48, 32)),
+        ((96, 32), (0, 8, 48, 16)),
+        ((32, 96), (18, 0, 11, 32)),
+        ((64, 64), (8, 0, 32, 32)),
+        ((4, 4), (8, 0, 32, 32)),  # a small picture fills the frame as well
+        ((1000, 1), (0, 15, 48, 1)),
+        ((1, 1000), (23, 0, 1, 32)),
+    ],
+)
+def test_a_letterbox_keeps_the_proportions(size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
+    assert content_box(size, LETTERBOX) == box
+    left, top, width, height = box
+    fitted = fit(Image.new("RGB", size, (200, 100, 50)), LETTERBOX)
+    assert fitted.shape == (32, 48, 3)
+    inside = np.zeros((32, 48), bool)
+    inside[top : top + height, left : left + width] = True
+    assert (fitted[inside] == (200, 100, 50)).all()
+    assert (fitted[~inside] == 0).all()
+
+
+def test_inside_a_letterbox_the_picture_is_resized_like_any_other() -> None:
+    picture = noise(90, 60)
+    small = preprocessing(32, 21)  # 60 · 32/90 = 21.3
+    np.testing.assert_array_equal(fit(picture, LETTERBOX)[:, 13:34], fit(picture, small))
+
+
+def test_a_stretched_picture_fills_the_frame() -> None:
+    assert content_box((7, 1000), preprocessing(32, 48)) == (0, 0, 48, 32)
+
+
+def test_centring_on_the_mean_image() -> None:
+    settings = Preprocessing(height=8, width=10, mean="image", std=(0.5, 0.25, 1.0))
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 8, 10, 3), dtype=np.uint8)
+    mean_image = pixels.mean(0).astype(np.float32)
+    layer = Normalise(settings)
+    assert layer(torch.from_numpy(pixels)).isnan().all()  # nothing answers before it is centred
+    layer.centre_on(mean_image)
+    expected = (pixels - mean_image) / 255 / np.array([0.5, 0.25, 1.0])
+    np.testing.assert_allclose(layer(torch.from_numpy(pixels)).numpy().transpose(0, 2, 3, 1), expected, atol=1e-5)
+    np.testing.assert_array_equal(layer.mean_image(), mean_image)
+    for wrong in (mean_image[:7], mean_image.astype(np.float64)):
+        with pytest.raises(ValueError, match="the mean image is"):
+            layer.centre_on(wrong)
 
 
 def test_normalise_is_what_torchvision_does() -> None:
