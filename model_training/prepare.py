@@ -87,6 +87,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         },
         exact_duplicates=duplicates.exact,
         near_duplicates=duplicates.near,
+        validation_within_groups=splits.borrowed,
         fingerprint=digest.hexdigest(),
     )
     return Prepared(
@@ -111,6 +112,9 @@ def describe(prepared: Prepared) -> str:
     ]
     if prepared.dataset.dropped:
         words.append(f"left out because too few: {', '.join(prepared.dataset.dropped)}")
+    if prepared.provenance.validation_within_groups:
+        borrowed = ", ".join(prepared.provenance.validation_within_groups)
+        words.append(f"too few groups to validate on one of their own, so on pictures of training's: {borrowed}")
     if prepared.set_aside:
         words.append(f"{prepared.set_aside} set aside because their duplicate or group is in a later split")
     if prepared.unreadable:

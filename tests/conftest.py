@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from hwapung import serving
 from model_training.bundle import make_bundle
@@ -14,6 +15,9 @@ from model_training.prepare import Prepared, prepare
 from model_training.recipe import Recipe, load_recipe
 from model_training.train import Trained, start_fabric, train
 from torchserve.archive import build_archive
+
+settings.register_profile("any machine", deadline=None)  # a busy machine is no fault
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -23,10 +23,15 @@ _TRIES = 10  # orders in which groups are dealt out; the one that comes nearest 
 @dataclass(frozen=True)
 class Splits:
     """Rows of the store by split, int64, and how many pictures were set aside because a duplicate of them, or a picture
-    of their group, is in a given split that comes first in `ORDER`."""
+    of their group, is in a given split that comes first in `ORDER`.
+
+    `borrowed`: classes with too few groups to validate on one of their own, whose validation pictures are of groups
+    that are also in training. Their test pictures are not.
+    """
 
     rows: dict[SplitName, np.ndarray]
     set_aside: int
+    borrowed: tuple[str, ...] = ()
 
 
 def split(
@@ -36,7 +41,8 @@ def split(
 
     Given train/val/test folders stay as they are, except that a picture whose duplicate is in test (or validation) is
     set aside from the others; a split that is missing is cut from train. Otherwise each class is divided by seed; with
-    a `column`, its groups are dealt out whole, so that every class comes as near to its shares as they allow.
+    a `column`, its groups are dealt out whole, so that every class comes as near to its shares as they allow; one
+    with too few groups for all three goes without a group in validation, and borrows pictures from its training groups.
     Raises `DatasetError` where a class is left without a picture in a split.
     """
     group = unite(duplicates.group, read_groups(dataset, rows, column)) if column else duplicates.group
@@ -47,10 +53,16 @@ def split(
     free = np.isin(assigned, ["", "train"])
     shares = {"test": settings.test, "validation": settings.validation}
     generator = np.random.default_rng(settings.seed)
+    borrowed: list[str] = []
     wanted = [(name, shares[name]) for name in missing]
     if missing and column:
         inside = np.nonzero(free)[0]
         assigned[inside] = _deal_out(labels[inside], group[inside], wanted, generator)
+        borrowed = [label for label in dataset.labels if not ((labels == label) & (assigned == "validation")).any()]
+        for label in borrowed:
+            inside = np.nonzero((labels == label) & (assigned == "train"))[0]
+            share = settings.validation / (1 - settings.test)
+            assigned[inside] = _divide(duplicates.group[inside], [("validation", share)], generator)
     elif missing:
         for label in dataset.labels:
             inside = np.nonzero((labels == label) & free)[0]
@@ -67,7 +79,7 @@ def split(
                     f"{dataset.source}: the class {label!r} has no picture left for {name}: {reason}.",
                     "Add different pictures to it or remove the class.",
                 )
-    return Splits(result, set_aside)
+    return Splits(result, set_aside, tuple(borrowed))
 
 
 def read_groups(dataset: Dataset, rows: np.ndarray, column: str) -> np.ndarray:
@@ -90,7 +102,7 @@ def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def check_groups(
     dataset: Dataset, rows: np.ndarray, group: np.ndarray, column: str, too_few: Literal["error", "drop"]
 ) -> Dataset:
-    """Refuse or drop the classes whose groups can't be on every side of a split that is still to be made.
+    """Refuse or drop the classes of a single group where the split is still to be made.
 
     Such a class would be missing from training or from the test, where its score would be zero whatever was learned.
     `group[i]` belongs to `rows[i]`. Raises `DatasetError`.
@@ -98,17 +110,17 @@ def check_groups(
     groups: dict[str, set[int]] = {}
     for row, number in zip(rows, group, strict=True):
         groups.setdefault(dataset.entries[row].label, set()).add(int(number))
-    few = {label: len(groups.get(label, ())) for label in dataset.labels if len(groups.get(label, ())) < len(ORDER)}
+    few = [label for label in dataset.labels if len(groups.get(label, ())) < 2]
     if not few:
         return dataset
     kept = [label for label in dataset.labels if label not in few]
     if too_few == "error" or len(kept) < 2:
-        label, count = next(iter(few.items()))
-        more = f" The same goes for {', '.join(list(few)[1:])}." if len(few) > 1 else ""
+        label = few[0]
+        more = f" The same goes for {', '.join(few[1:])}." if len(few) > 1 else ""
         instead = f"pass data.too_few=drop or data.labels=[{', '.join(kept)}]" if len(kept) > 1 else "leave it out"
         raise DatasetError(
-            f"{dataset.source}: the class {label!r} has {count} of the {len(ORDER)} groups by {column!r} that "
-            f"training, validation and test need.{more}",
+            f"{dataset.source}: the class {label!r} has a single group by {column!r}, which can't be in training and "
+            f"in the test.{more}",
             f"Add pictures of another {column!r}, {instead}, or pass data.group=null to divide without regard to it.",
         )
     return dataset.drop(few)
@@ -118,6 +130,8 @@ def _deal_out(
     labels: np.ndarray, group: np.ndarray, shares: list[tuple[str, float]], generator: np.random.Generator
 ) -> np.ndarray:
     """Assign whole groups so that each class comes near its shares in each split; the rest is train.
+
+    A class with fewer groups than there are splits does without validation.
 
     Groups are dealt in random order, each to the split that its classes miss most (by squared relative error, as in
     scikit-learn's StratifiedGroupKFold), the best of several orders is taken, and then a split that lacks a class gets
@@ -129,10 +143,13 @@ def _deal_out(
     _, number = np.unique(group, return_inverse=True)
     counts = coo_matrix((np.ones(len(labels)), (number, classes))).tocsr()
     total = np.asarray(counts.sum(0)).ravel()
+    wanted = np.ones((len(names), len(total)), bool)
+    if "validation" in names:
+        wanted[names.index("validation"), np.asarray((counts > 0).sum(0)).ravel() < len(names)] = False
     sparse = [(row.indices, row.data) for row in counts]
     best, least = np.zeros(len(sparse), np.int64), np.inf
     for _ in range(max(1, min(_TRIES, 100_000 // len(sparse)))):
-        missing = share[:, None] * total  # (splits, classes), pictures still wanted
+        missing = share[:, None] * total * wanted  # (splits, classes), pictures still wanted
         side = np.zeros(len(sparse), np.int64)
         for each in generator.permutation(len(sparse)):
             present, pictures = sparse[each]
@@ -141,26 +158,27 @@ def _deal_out(
         error = ((missing / total) ** 2).sum()
         if error < least:
             best, least = side, error
-    _fill_empty(best, counts.toarray(), len(names))
+    _fill_empty(best, counts.toarray(), wanted)
     return np.array(names, dtype="U10")[best][number]
 
 
-def _fill_empty(side: np.ndarray, counts: np.ndarray, sides: int) -> None:
-    """Move groups, in place, until every class is on every side or no move is left.
+def _fill_empty(side: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> None:
+    """Move groups, in place, until every class is on every side where it is wanted, or no move is left.
 
-    `counts`: (groups, classes). A group may only leave a side where each of its classes has another one; the class with
-    the fewest groups chooses first, its smallest group moves.
+    `counts`: (groups, classes); `wanted`: bool (sides, classes). A group may only leave a side where each of its
+    classes that is wanted there has another one; the class with the fewest groups chooses first, its smallest moves.
     """
     present = counts > 0
     for label in np.argsort(present.sum(0), kind="stable"):
         members = np.nonzero(present[:, label])[0]
         members = members[np.argsort(counts[members, label], kind="stable")]
-        for target in range(sides):
+        for target in np.nonzero(wanted[:, label])[0]:
             if (side[members] == target).any():
                 continue
             for candidate in members:
                 stays = (side == side[candidate]) & (np.arange(len(side)) != candidate)
-                if present[np.ix_(stays, present[candidate])].any(0).all():
+                missed = present[candidate] & wanted[side[candidate]]
+                if present[np.ix_(stays, missed)].any(0).all():
                     side[candidate] = target
                     break
 

@@ -126,6 +126,9 @@ class DataProvenance(Part):
     counts: dict[str, dict[str, int]] = Field(description="split → class → number of pictures")
     exact_duplicates: int
     near_duplicates: int
+    validation_within_groups: tuple[str, ...] = Field(
+        (), description="classes of two groups: validated on pictures of groups that are also in training"
+    )
     fingerprint: str = Field(description="SHA-256 over the pictures' paths, classes and hashes")
 
 
