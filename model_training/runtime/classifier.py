@@ -18,7 +18,7 @@ from .errors import BundleError, PictureError
 from .execution import choose_execution
 from .explain import Explainer, encode_heatmap
 from .network import load_network
-from .preprocess import read
+from .preprocess import Box, read_placed
 
 Answer = dict[str, object]
 
@@ -51,13 +51,15 @@ class Classifier:
         """
         started = time.perf_counter()
         wanted = explain if explain is not None else [False] * len(pictures)
-        results: list[Answer | PictureError | np.ndarray] = list(self.readers.map(self._try_read, pictures))
-        readable = [index for index, result in enumerate(results) if isinstance(result, np.ndarray)]
+        results: list[Answer | PictureError | tuple[np.ndarray, Box]] = list(self.readers.map(self._try_read, pictures))
+        readable = [index for index, result in enumerate(results) if isinstance(result, tuple)]
         if not readable:
             return results  # type: ignore[return-value]
-        pixels = np.stack([results[index] for index in readable])  # type: ignore[misc]
+        placed: list[tuple[np.ndarray, Box]] = [results[index] for index in readable]  # type: ignore[misc]
+        pixels = np.stack([each for each, _ in placed])
         probabilities = self.probabilities(pixels)
-        explanations = self._explain(pixels, probabilities, [wanted[index] for index in readable])
+        boxes = [box if wanted[index] else None for index, (_, box) in zip(readable, placed, strict=True)]
+        explanations = self._explain(pixels, probabilities, boxes)
         elapsed = round((time.perf_counter() - started) * 1000, 2)
         for row, index in enumerate(readable):
             results[index] = self._phrase(probabilities[row], elapsed) | explanations[row]
@@ -68,7 +70,7 @@ class Classifier:
         seconds."""
         preprocessing = self.card.preprocessing
         pixels = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
-        self._explain(pixels, self.probabilities(pixels), [True])
+        self._explain(pixels, self.probabilities(pixels), [(0, 0, preprocessing.width, preprocessing.height)])
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
@@ -95,21 +97,24 @@ class Classifier:
             )
         return listed
 
-    def _try_read(self, data: bytes | bytearray) -> np.ndarray | PictureError:
+    def _try_read(self, data: bytes | bytearray) -> tuple[np.ndarray, Box] | PictureError:
         try:
-            return read(data, self.card.preprocessing)
+            return read_placed(data, self.card.preprocessing)
         except PictureError as error:
             return error
 
-    def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, wanted: Sequence[bool]) -> list[Answer]:
-        rows = [row for row, want in enumerate(wanted) if want]
-        explanations: list[Answer] = [{} for _ in wanted]
-        if rows:
+    def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[Box | None]) -> list[Answer]:
+        """`boxes`: where each picture lies in its pixels, None where no heatmap is wanted. A map is of the picture,
+        without the margins that a letterbox adds."""
+        wanted = {row: box for row, box in enumerate(boxes) if box}
+        explanations: list[Answer] = [{} for _ in boxes]
+        if wanted:
+            rows = list(wanted)
             classes = probabilities[rows].argmax(1)
             for row, index, heatmap in zip(rows, classes, self.explainer.heatmaps(pixels[rows], classes), strict=True):
-                explanations[row] = {
-                    "explanation": {"class": self.card.labels[index].key} | encode_heatmap(heatmap),
-                }
+                left, top, width, height = wanted[row]
+                over = heatmap[top : top + height, left : left + width]
+                explanations[row] = {"explanation": {"class": self.card.labels[index].key} | encode_heatmap(over)}
         return explanations
 
     def _phrase(self, probabilities: np.ndarray, elapsed_ms: float) -> Answer:

@@ -18,6 +18,9 @@ from .image import decode
 FIT_VERSION = 1
 
 
+Box = tuple[int, int, int, int]  # left, top, width, height in pixels
+
+
 def fit(picture: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """Bring an RGB picture to the network's size. Returns uint8 of shape (height, width, 3).
 
@@ -36,10 +39,10 @@ def fit(picture: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     return np.asarray(picture)
 
 
-def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int, int, int]:
-    """Where in the network's input the picture lies: left, top, width, height in pixels.
+def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> Box:
+    """Where in the network's input the picture lies: all but the black margins of a letterbox.
 
-    `size`: the picture's width and height. All but a letterbox's black margins is picture.
+    `size`: the picture's width and height.
     """
     frame = (preprocessing.width, preprocessing.height)
     if preprocessing.fit == "stretch":
@@ -51,7 +54,13 @@ def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[in
 
 def read(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> np.ndarray:
     """`decode` and `fit`: what training and serving both do to a file. Returns uint8 (height, width, 3)."""
-    return fit(decode(data, at_least=max(preprocessing.height, preprocessing.width)), preprocessing)
+    return read_placed(data, preprocessing)[0]
+
+
+def read_placed(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> tuple[np.ndarray, Box]:
+    """`read`, and where in the pixels the picture lies."""
+    picture = decode(data, at_least=max(preprocessing.height, preprocessing.width))
+    return fit(picture, preprocessing), content_box(picture.size, preprocessing)
 
 
 class Normalise(nn.Module):
