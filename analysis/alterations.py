@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
+from model_training.corruptions import blur, crop, each_picture, encode_jpeg, noise, screenshot, shrink
 from model_training.runtime.card import Text
 
 Alteration = Callable[[np.ndarray], np.ndarray]
@@ -41,7 +41,7 @@ def greyscale(pixels: np.ndarray) -> np.ndarray:
 
 def colour_patches(pixels: np.ndarray) -> np.ndarray:
     """Eight by eight patches of mean colour: no line and no brush is left."""
-    return _each(
+    return each_picture(
         pixels,
         lambda picture: picture.resize((PATCHES, PATCHES), Image.Resampling.BOX).resize(
             picture.size, Image.Resampling.NEAREST
@@ -49,38 +49,9 @@ def colour_patches(pixels: np.ndarray) -> np.ndarray:
     )
 
 
-def encode_jpeg(quality: int) -> Alteration:
-    """Through JPEG of one quality, which levels what different encoders left."""
-
-    def alter(picture: Image.Image) -> Image.Image:
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality)
-        return Image.open(buffer).convert("RGB")
-
-    return lambda pixels: _each(pixels, alter)
-
-
-def blur(radius: float) -> Alteration:
-    return lambda pixels: _each(pixels, lambda picture: picture.filter(ImageFilter.GaussianBlur(radius)))
-
-
-def noise(deviation: float) -> Alteration:
-    """Gaussian, in grey levels, the same for the same picture."""
-
-    def alter(pixels: np.ndarray) -> np.ndarray:
-        added = np.random.default_rng(0).normal(0, deviation, pixels.shape[1:])
-        return np.clip(pixels + added, 0, 255).astype(np.uint8)
-
-    return alter
-
-
 def fade(contrast: float) -> Alteration:
     """Towards mid-grey; 1 leaves the picture as it is."""
     return lambda pixels: (128 + (pixels.astype(np.float32) - 128) * contrast).round().astype(np.uint8)
-
-
-def _each(pixels: np.ndarray, alter: Callable[[Image.Image], Image.Image]) -> np.ndarray:
-    return np.stack([np.asarray(alter(Image.fromarray(picture))) for picture in pixels])
 
 
 SHORTCUTS: tuple[tuple[Text, Alteration], ...] = (
@@ -98,6 +69,18 @@ CORRUPTIONS: tuple[tuple[Text, tuple[Alteration, ...]], ...] = (
     (
         Text(en="JPEG (quality 40, 15, 5)", ko="JPEG(품질 40, 15, 5)"),
         (encode_jpeg(40), encode_jpeg(15), encode_jpeg(5)),
+    ),
+    (
+        Text(en="shrinking (to 0.75, 0.5, 0.25)", ko="축소(0.75, 0.5, 0.25배)"),
+        (shrink(0.75), shrink(0.5), shrink(0.25)),
+    ),
+    (
+        Text(en="cropping (to 0.9, 0.75, 0.5)", ko="잘라 내기(0.9, 0.75, 0.5배)"),
+        (crop(0.9), crop(0.75), crop(0.5)),
+    ),
+    (
+        Text(en="screenshot (0.9, 0.7, 0.5; JPEG 85, 65, 45)", ko="화면 캡처(0.9, 0.7, 0.5배, JPEG 85, 65, 45)"),
+        (screenshot(0.9, 85), screenshot(0.7, 65), screenshot(0.5, 45)),
     ),
     (
         Text(en="fading (contrast 0.6, 0.35, 0.15)", ko="빛바램(대비 0.6, 0.35, 0.15)"),

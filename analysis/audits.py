@@ -117,7 +117,8 @@ def slices(test: Predictions, most_values: int = 50) -> dict[str, list[tuple[str
         distinct = np.unique(values)
         if 2 <= len(distinct) <= most_values:
             scores = [
-                (str(each), grouped_share(right[values == each], test.group[values == each])) for each in distinct
+                (str(each) or "—", grouped_share(right[values == each], test.group[values == each]))
+                for each in distinct
             ]
             found[name] = sorted(scores, key=lambda pair: pair[1].value)
     return found

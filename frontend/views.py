@@ -28,12 +28,22 @@ class Row:
 
 
 @dataclass(frozen=True)
+class VerdictView:
+    """What the page says about answers of one verdict; `instead_of_class`: its title stands where the class does."""
+
+    title: str
+    text: str
+    instead_of_class: bool = False
+
+
+@dataclass(frozen=True)
 class AnswerView:
     """An answer as the page shows it. `heatmap` is a data URI of a transparent picture, or None."""
 
     title: str
     confidence: float
     verdict: str
+    words: VerdictView | None
     milliseconds: float
     rows: tuple[Row, ...]
     heatmap: str | None
@@ -53,6 +63,7 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
         title=title_of(model, answer["class"]),
         confidence=answer["confidence"],
         verdict=answer["verdict"],
+        words=words_of(model, answer["verdict"]),
         milliseconds=answer["processing_time_ms"],
         rows=tuple(sorted(rows, key=lambda row: -row.probability)),
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
@@ -60,6 +71,15 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
         precomputed=true_label is not None,
         true_title=title_of(model, true_label) if true_label is not None else None,
     )
+
+
+def words_of(model: Model, verdict: str) -> VerdictView | None:
+    """The card's words for a verdict, else the page's own; None for a verdict that neither knows."""
+    told = model.card.get("verdicts", {}).get(verdict)
+    if told is not None:
+        return VerdictView(text(told["title"]), text(told["text"]), told["instead_of_class"])
+    own = wording.VERDICTS.get(verdict)
+    return VerdictView(str(own[0]), str(own[1])) if own else None
 
 
 def wants_fragment() -> bool:

@@ -18,8 +18,20 @@ from .calibration import choose_thresholds, fit_temperature
 from .figures import measure, measure_classes
 from .prepare import Prepared
 from .progress import follow
-from .recipe import Recipe
-from .runtime.card import Agreement, Example, FastForm, Label, ModelCard, Network, Provenance, Text, write_card
+from .recipe import Recipe, Verdicts
+from .runtime.card import (
+    Agreement,
+    Example,
+    FastForm,
+    Label,
+    ModelCard,
+    Network,
+    Provenance,
+    Text,
+    Verdict,
+    VerdictWords,
+    write_card,
+)
 from .runtime.classifier import Classifier, softmax
 from .runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
 from .runtime.image import decode
@@ -64,7 +76,10 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
         ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_PICTURES]
         calibration = fit_temperature(logits["validation"], prepared.targets[validation])
         thresholds = choose_thresholds(
-            softmax(logits["validation"], calibration.temperature), prepared.targets[validation]
+            softmax(logits["validation"], calibration.temperature),
+            prepared.targets[validation],
+            recipe.verdicts.error,
+            recipe.verdicts.certainty,
         )
         keys = prepared.dataset.labels
         predicted = logits["test"].argmax(1)
@@ -86,6 +101,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
             ),
             calibration=calibration,
             thresholds=thresholds,
+            verdicts=phrase_verdicts(recipe.verdicts),
             figures=(
                 *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
                 *measure(predicted, prepared.targets[test], "test", len(keys)),
@@ -102,6 +118,16 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
         _answer_examples(stage, examples)
         write_card(card.model_copy(update={"files": _hash_files(stage)}), stage / "card.json")
         step.update(5, total, "done")
+
+
+def phrase_verdicts(verdicts: Verdicts) -> dict[Verdict, VerdictWords]:
+    """The recipe's words with its error rate in the place of `{error}`: `2%`."""
+    rate = f"{verdicts.error * 100:g}%"
+
+    def fill(text: Text) -> Text:
+        return Text(en=text.en.replace("{error}", rate), ko=text.ko.replace("{error}", rate))
+
+    return {verdict: words.model_copy(update={"text": fill(words.text)}) for verdict, words in verdicts.words.items()}
 
 
 def run(execution: Execution, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:

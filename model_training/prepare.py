@@ -44,7 +44,7 @@ def read_dataset(recipe: Recipe, place: Path) -> Dataset:
     """
     data = recipe.data
     manifest = find_manifest(place)
-    listed = read_manifest(manifest, data.label) if manifest else list_folder(place)
+    listed = read_manifest(manifest, data.label) if manifest else list_folder(place, data.attributes)
     dataset = check_classes(choose_labels(listed, data, recipe.labels), data.too_few)
     if data.group and not _is_divided(dataset):
         rows = np.array([row for row, entry in enumerate(dataset.entries) if entry.label], np.int64)
@@ -70,7 +70,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
             dataset = check_groups(dataset, usable, group, column, recipe.data.too_few)
         inside = np.array([bool(dataset.entries[row].label) for row in usable])
         usable, duplicates = usable[inside], replace(duplicates, group=duplicates.group[inside])
-    splits = split(dataset, usable, duplicates, recipe.data.split, column)
+    splits = split(dataset, usable, duplicates, recipe.data.split, column, recipe.data.stratify)
     index = {label: number for number, label in enumerate(dataset.labels)}
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .runtime.card import Head, Preprocessing, Text
+from .runtime.card import Head, Preprocessing, Text, Verdict, VerdictWords
 from .runtime.errors import RecipeError
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -46,6 +46,12 @@ class Data(Section):
     group: str | None = Field(
         None, description="the manifest's column whose pictures stay on one side of the split: series, artist"
     )
+    attributes: tuple[str, ...] = Field(
+        (), description="names for the levels of folders inside a class folder: colour, view"
+    )
+    stratify: tuple[str, ...] = Field(
+        (), description="columns or attributes whose combinations with the class each split gets in equal shares"
+    )
     too_few: Literal["error", "drop"] = Field(
         "error", description="what to do about a class with too few pictures or groups to be in every split"
     )
@@ -55,6 +61,10 @@ class Augmentation(Section):
     """Applied to training pictures only."""
 
     horizontal_flip: float = Field(0.5, ge=0, le=1, description="probability")
+    shift: float = Field(0.0, ge=0, lt=0.5, description="largest share of each side by which a picture moves")
+    corruption: float = Field(
+        0.0, ge=0, le=1, description="probability of JPEG, shrinking, blur, noise, cropping or a screenshot"
+    )
 
 
 class Network(Section):
@@ -96,6 +106,19 @@ class Training(Section):
     seed: int = 0
 
 
+class Verdicts(Section):
+    """When an answer is sure, and what a page says then. `words` may hold `{error}`, the error rate aimed at."""
+
+    error: float = Field(0.02, gt=0, lt=0.5, description="share of the sure answers that may be wrong")
+    certainty: float | None = Field(
+        None,
+        gt=0.5,
+        lt=1,
+        description="how certain the validation pictures must make that rate; unset, their own error rate decides",
+    )
+    words: dict[Verdict, VerdictWords] = Field(default_factory=dict, description="verdict → title and sentence")
+
+
 class Recipe(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str = Field("1.0", pattern=r"^[0-9][0-9A-Za-z.\-]*$")
@@ -110,6 +133,7 @@ class Recipe(Section):
     augmentation: Augmentation = Augmentation()
     network: Network = Network()
     training: Training = Training()
+    verdicts: Verdicts = Verdicts()
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:

@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .augment import augment
 from .balance import draw_rows
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
@@ -120,7 +121,10 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
             for number, rows in enumerate(batches):
                 set_learning_rate(optimizer, settings, (epoch * steps + number) / (settings.epochs * steps))
                 rows = rows[fabric.global_rank :: fabric.world_size]
-                pixels, targets = _load(prepared, rows, fabric.device)
+                pixels, targets = _load(prepared, rows, torch.device("cpu"))
+                augmented = augment(pixels.numpy(), rows, recipe.augmentation, _seed(settings.seed, epoch))
+                pixels = torch.from_numpy(augmented).to(fabric.device, non_blocking=True)
+                targets = targets.to(fabric.device)
                 pixels = flip_some(pixels, rows, recipe.augmentation.horizontal_flip, _seed(settings.seed, epoch))
                 logits = network(pixels)
                 loss = measure_loss(logits, targets)

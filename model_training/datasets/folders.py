@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -29,8 +30,8 @@ FEWEST_A_CLASS = 5  # so that a 60/20/20 split has one for validation and one fo
 class Entry:
     """One picture: its file, its class, and the split that the folder or the manifest gave it, if any.
 
-    `label` is empty where the class is not among the dataset's. `columns` are those of a manifest; `line` is where it
-    says so, 0 where a folder does.
+    `label` is empty where the class is not among the dataset's. `columns` are those of a manifest, or the attributes
+    that folders inside a class folder name; `line` is where a manifest says so, 0 where a folder does.
     """
 
     path: Path
@@ -81,11 +82,13 @@ def read_folder(root: Path) -> Dataset:
     return check_classes(list_folder(root))
 
 
-def list_folder(root: Path) -> Dataset:
+def list_folder(root: Path, attributes: Sequence[str] = ()) -> Dataset:
     """List the pictures of a dataset.
 
     A class is named by its folder in Unicode NFC (a Hangul name unpacked on a Mac is the same class); folders inside a
-    class folder belong to it; hidden files and files of other kinds are passed over.
+    class folder belong to it; hidden files and files of other kinds are passed over. `attributes` name the levels of
+    folders inside a class folder: with `(colour, view)`, `AI/Green/overhead/1.jpg` has the columns colour Green and
+    view overhead. A level that a picture does not have is an empty cell, deeper ones are passed over.
     Raises `DatasetError` for a missing folder or a class folder without pictures.
     """
     if not root.is_dir():
@@ -99,10 +102,10 @@ def list_folder(root: Path) -> Dataset:
     if splits and "train" in splits.values():
         for folder, split in splits.items():
             for class_folder in _subfolders(folder):
-                _collect(class_folder, split, entries, empty)
+                _collect(class_folder, split, attributes, entries, empty)
     else:
         for class_folder in folders:
-            _collect(class_folder, None, entries, empty)
+            _collect(class_folder, None, attributes, entries, empty)
     if empty:
         raise DatasetError(
             f"{empty[0]}: the class has no picture.", "Put pictures (JPEG, PNG, WebP, …) into the folder or remove it."
@@ -125,16 +128,23 @@ def _subfolders(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
 
 
-def _collect(folder: Path, split: SplitName | None, entries: list[Entry], empty: list[Path]) -> None:
+def _collect(
+    folder: Path, split: SplitName | None, attributes: Sequence[str], entries: list[Entry], empty: list[Path]
+) -> None:
     label = unicodedata.normalize("NFC", folder.name)
     before = len(entries)
     entries.extend(
-        Entry(path, label, split)
+        Entry(path, label, split, _name_levels(path.relative_to(folder).parts[:-1], attributes))
         for path in folder.rglob("*")
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
     if len(entries) == before:
         empty.append(folder)
+
+
+def _name_levels(levels: Sequence[str], attributes: Sequence[str]) -> dict[str, str]:
+    names = [unicodedata.normalize("NFC", level) for level in levels]
+    return dict(zip_longest(attributes, names[: len(attributes)], fillvalue=""))
 
 
 def check_classes(dataset: Dataset, too_few: Literal["error", "drop"] = "error") -> Dataset:

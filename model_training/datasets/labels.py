@@ -17,9 +17,13 @@ def choose_labels(dataset: Dataset, data: Data, titles: Collection[str]) -> Data
     Classes come in the order of `data.labels`, else of the recipe's `titles`, then by name.
     Raises `DatasetError` for an unknown name, and for a manifest's label that `titles` lacks though it has others.
     """
-    for setting, column in (("data.label", data.label if data.label != "label" else None), ("data.group", data.group)):
+    asked = [("data.label", data.label if data.label != "label" else None), ("data.group", data.group)]
+    # A folder has the attributes that the recipe names; a manifest need not have them, only what else is asked for.
+    asked += [("data.stratify", column) for column in data.stratify if column not in data.attributes]
+    for setting, column in asked:
         if column is not None:
             check_column(dataset, column, setting)
+    dataset = _spell_as_titled(dataset, titles)
     new_name = _invert(dataset, data)
     entries = tuple(
         replace(entry, label=new_name[entry.label]) if entry.label in new_name else entry for entry in dataset.entries
@@ -57,6 +61,20 @@ def _invert(dataset: Dataset, data: Data) -> dict[str, str]:
                 )
             new_name[old] = new
     return new_name
+
+
+def _spell_as_titled(dataset: Dataset, titles: Collection[str]) -> Dataset:
+    """The folder `AI` is the recipe's class `ai`, unless there is a folder `ai` besides."""
+    spelling = {title.casefold(): title for title in titles}
+    renamed = {
+        label: spelling[label.casefold()]
+        for label in dataset.labels
+        if label not in titles and spelling.get(label.casefold(), label) not in dataset.labels
+    }
+    if not renamed:
+        return dataset
+    entries = tuple(replace(entry, label=renamed.get(entry.label, entry.label)) for entry in dataset.entries)
+    return replace(dataset, entries=entries, labels=tuple(sorted({renamed.get(each, each) for each in dataset.labels})))
 
 
 def _check_titles(dataset: Dataset, found: set[str], titles: Collection[str]) -> None:

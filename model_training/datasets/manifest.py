@@ -97,15 +97,15 @@ def read_manifest(path: Path, label: str = "label") -> Dataset:
 
 def check_column(dataset: Dataset, column: str, setting: str) -> None:
     """Raise `DatasetError` where the dataset has no such column; `setting` is the recipe's key that asks for it."""
-    if dataset.manifest is None:
+    known = list(dataset.entries[0].columns) if dataset.entries else []
+    if dataset.manifest is None and not known:
         raise DatasetError(
             f"{dataset.root}: {setting} asks for the column {column!r}, but there is no {NAME}.",
             f"Put a {NAME} with the columns path, label and {column} into the folder, or leave {setting} out.",
         )
-    known = list(dataset.entries[0].columns) if dataset.entries else []
     if column not in known:
         raise DatasetError(
-            f"{dataset.manifest}: there is no column {column!r}.", f"{suggest(column, known)} Pass {setting}=column."
+            f"{dataset.source}: there is no column {column!r}.", f"{suggest(column, known)} Pass {setting}=column."
         )
 
 

@@ -133,7 +133,8 @@ def _key(dataset: Dataset, preprocessing: Preprocessing) -> str:
 
 def _identity(dataset: Dataset, preprocessing: Preprocessing) -> Iterator[str]:
     size = f"{preprocessing.height}×{preprocessing.width}"
-    yield f"decoder {DECODER_VERSION} fit {FIT_VERSION} {preprocessing.fit} {size}\n"
+    encoding = "" if preprocessing.jpeg_quality is None else f" jpeg {preprocessing.jpeg_quality}"
+    yield f"decoder {DECODER_VERSION} fit {FIT_VERSION} {preprocessing.fit} {size}{encoding}\n"
     for entry in dataset.entries:
         status = entry.path.stat()
         yield f"{dataset.place(entry)}\0{status.st_size}\0{status.st_mtime_ns}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,19 +36,26 @@ class Splits:
 
 
 def split(
-    dataset: Dataset, rows: np.ndarray, duplicates: Duplicates, settings: Split, column: str | None = None
+    dataset: Dataset,
+    rows: np.ndarray,
+    duplicates: Duplicates,
+    settings: Split,
+    column: str | None = None,
+    stratify: Sequence[str] = (),
 ) -> Splits:
     """Divide `rows`; `duplicates.group[i]` belongs to `rows[i]`.
 
     Given train/val/test folders stay as they are, except that a picture whose duplicate is in test (or validation) is
     set aside from the others; a split that is missing is cut from train. Otherwise each class is divided by seed; with
     a `column`, its groups are dealt out whole, so that every class comes as near to its shares as they allow; one
-    with too few groups for all three goes without a group in validation, and borrows pictures from its training groups.
+    with too few groups for all three goes without a group in validation, and borrows pictures from its training groups. The
+    same holds for each combination of a class with what the columns `stratify` say.
     Raises `DatasetError` where a class is left without a picture in a split.
     """
     group = unite(duplicates.group, read_groups(dataset, rows, column)) if column else duplicates.group
     labels = np.array([dataset.entries[row].label for row in rows])
     given = np.array([dataset.entries[row].split or "" for row in rows], dtype="U10")
+    strata = read_strata(dataset, rows, stratify)
     assigned, set_aside = _keep_first(given, group) if given.any() else (given.copy(), 0)
     missing = [name for name in ("test", "validation") if name not in assigned]
     free = np.isin(assigned, ["", "train"])
@@ -57,16 +65,16 @@ def split(
     wanted = [(name, shares[name]) for name in missing]
     if missing and column:
         inside = np.nonzero(free)[0]
-        assigned[inside] = _deal_out(labels[inside], group[inside], wanted, generator)
+        assigned[inside] = _deal_out(labels[inside], strata[inside], group[inside], wanted, generator)
         borrowed = [label for label in dataset.labels if not ((labels == label) & (assigned == "validation")).any()]
         for label in borrowed:
             inside = np.nonzero((labels == label) & (assigned == "train"))[0]
             share = settings.validation / (1 - settings.test)
-            assigned[inside] = _divide(duplicates.group[inside], [("validation", share)], generator)
+            assigned[inside] = _divide(duplicates.group[inside], strata[inside], [("validation", share)], generator)
     elif missing:
         for label in dataset.labels:
             inside = np.nonzero((labels == label) & free)[0]
-            assigned[inside] = _divide(group[inside], wanted, generator)
+            assigned[inside] = _divide(group[inside], strata[inside], wanted, generator)
         if not given.any():
             assigned = _unite(assigned, group)
     result = {name: rows[assigned == name] for name in ORDER}
@@ -87,6 +95,14 @@ def read_groups(dataset: Dataset, rows: np.ndarray, column: str) -> np.ndarray:
     numbers: dict[str | int, int] = {}
     words = (dataset.entries[row].columns[column] or int(row) for row in rows)
     return np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int64)
+
+
+def read_strata(dataset: Dataset, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+    """Int64 (N,), the same number for pictures of one class with the same words in all of the columns."""
+    entries = [dataset.entries[row] for row in rows]
+    words = [(entry.label, *(entry.columns.get(column, "") for column in columns)) for entry in entries]
+    numbers = {word: number for number, word in enumerate(sorted(set(words)))}
+    return np.array([numbers[word] for word in words], np.int64)
 
 
 def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -127,29 +143,34 @@ def check_groups(
 
 
 def _deal_out(
-    labels: np.ndarray, group: np.ndarray, shares: list[tuple[str, float]], generator: np.random.Generator
+    labels: np.ndarray,
+    strata: np.ndarray,
+    group: np.ndarray,
+    shares: list[tuple[str, float]],
+    generator: np.random.Generator,
 ) -> np.ndarray:
-    """Assign whole groups so that each class comes near its shares in each split; the rest is train.
+    """Assign whole groups so that each stratum comes near its shares in each split; the rest is train.
 
     A class with fewer groups than there are splits does without validation.
 
-    Groups are dealt in random order, each to the split that its classes miss most (by squared relative error, as in
+    Groups are dealt in random order, each to the split that its strata miss most (by squared relative error, as in
     scikit-learn's StratifiedGroupKFold), the best of several orders is taken, and then a split that lacks a class gets
     a group of it from a split that has two.
     """
     names = [*(name for name, _ in shares), "train"]
     share = np.array([*(part for _, part in shares), 1 - sum(part for _, part in shares)])
-    _, classes = np.unique(labels, return_inverse=True)
     _, number = np.unique(group, return_inverse=True)
-    counts = coo_matrix((np.ones(len(labels)), (number, classes))).tocsr()
+    counts, by_class = _count(number, strata).tocsr(), _count(number, labels).tocsr()
     total = np.asarray(counts.sum(0)).ravel()
-    wanted = np.ones((len(names), len(total)), bool)
+    wanted = np.ones((len(names), by_class.shape[1]), bool)
     if "validation" in names:
-        wanted[names.index("validation"), np.asarray((counts > 0).sum(0)).ravel() < len(names)] = False
+        wanted[names.index("validation"), np.asarray((by_class > 0).sum(0)).ravel() < len(names)] = False
+    _, first = np.unique(strata, return_index=True)
+    class_of = np.unique(labels, return_inverse=True)[1][first]  # of each stratum
     sparse = [(row.indices, row.data) for row in counts]
     best, least = np.zeros(len(sparse), np.int64), np.inf
     for _ in range(max(1, min(_TRIES, 100_000 // len(sparse)))):
-        missing = share[:, None] * total * wanted  # (splits, classes), pictures still wanted
+        missing = share[:, None] * total * wanted[:, class_of]  # (splits, classes), pictures still wanted
         side = np.zeros(len(sparse), np.int64)
         for each in generator.permutation(len(sparse)):
             present, pictures = sparse[each]
@@ -158,8 +179,13 @@ def _deal_out(
         error = ((missing / total) ** 2).sum()
         if error < least:
             best, least = side, error
-    _fill_empty(best, counts.toarray(), wanted)
+    _fill_empty(best, by_class.toarray(), wanted)
     return np.array(names, dtype="U10")[best][number]
+
+
+def _count(group: np.ndarray, kinds: np.ndarray) -> coo_matrix:
+    """Pictures by group and kind, (groups, kinds)."""
+    return coo_matrix((np.ones(len(group)), (group, np.unique(kinds, return_inverse=True)[1])))
 
 
 def _fill_empty(side: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> None:
@@ -194,10 +220,24 @@ def _keep_first(given: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
     return assigned, int(aside.sum())
 
 
-def _divide(group: np.ndarray, shares: list[tuple[str, float]], generator: np.random.Generator) -> np.ndarray:
-    """Shuffle the groups of one class and fill each wanted split to its share; the rest is train."""
+def _divide(
+    group: np.ndarray, strata: np.ndarray, shares: list[tuple[str, float]], generator: np.random.Generator
+) -> np.ndarray:
+    """Shuffle the groups of one class and fill each wanted split to its share; the rest is train.
+
+    The groups of a stratum (that of a group's first picture) are spread evenly over the order, as in systematic
+    sampling, so that each share of the order has its share of every stratum, but for one picture.
+    """
     assigned = np.full(len(group), "train", dtype="U10")
-    order = generator.permutation(np.unique(group))
+    names, first = np.unique(group, return_index=True)
+    shuffled = generator.permutation(len(names))
+    order, kind = names[shuffled], strata[first][shuffled]
+    if len(np.unique(kind)) > 1:
+        place = np.empty(len(order))
+        for each in np.unique(kind):
+            inside = np.nonzero(kind == each)[0]
+            place[inside] = (np.arange(len(inside)) + generator.random()) / len(inside)
+        order = order[np.argsort(place, kind="stable")]
     sizes = np.array([(group == each).sum() for each in order])
     position = 0
     for name, share in shares:

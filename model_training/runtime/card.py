@@ -49,6 +49,9 @@ class Preprocessing(Part):
         description="of each channel; `image` subtracts the mean of the training pictures, pixel by pixel"
     )
     std: tuple[float, float, float]
+    jpeg_quality: int | None = Field(
+        None, ge=1, le=100, description="after fitting, every picture goes through JPEG of this quality"
+    )
 
 
 class Head(Part):
@@ -78,6 +81,22 @@ class Thresholds(Part):
 
     sure: float = Field(ge=0, le=1)
     precision_above: float | None = Field(default=None, description="accuracy of sure answers on validation")
+    share_above: float | None = Field(default=None, description="share of the validation answers that are sure")
+    error: float | None = Field(default=None, description="share of wrong answers among sure ones that was aimed at")
+    certainty: float | None = Field(
+        default=None, description="how certain the validation pictures make that the error is not larger"
+    )
+
+
+class VerdictWords(Part):
+    """What a page says about answers of one verdict."""
+
+    title: Text
+    text: Text
+    instead_of_class: bool = Field(False, description="whether the title stands where the class otherwise does")
+
+
+Verdict = Literal["sure", "unsure", "unknown"]
 
 
 class Figure(Part):
@@ -164,6 +183,9 @@ class ModelCard(Part):
     network: Network
     calibration: Calibration
     thresholds: Thresholds
+    verdicts: dict[Verdict, VerdictWords] = Field(
+        default_factory=dict, description="the page's words; its own where a verdict is missing"
+    )
     figures: tuple[Figure, ...]
     per_class: tuple[ClassFigures, ...]
     fast_form: FastForm | None

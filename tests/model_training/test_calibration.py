@@ -59,3 +59,34 @@ def test_a_lucky_toss_is_not_sure() -> None:
     confidence = np.array([0.99, 0.9, 0.55])
     found = choose_thresholds(np.stack([confidence, 1 - confidence], axis=1), np.zeros(3, int))
     assert found.sure == 0.7
+
+
+def test_a_certain_error_rate_needs_enough_answers() -> None:
+    def choose(count: int, wrong: int) -> float:
+        confidence = np.full(count, 0.9)
+        targets = (np.arange(count) < wrong).astype(int)
+        return choose_thresholds(np.stack([confidence, 1 - confidence], axis=1), targets, 0.02, 0.9).sure
+
+    # 0.98^n ≤ 0.1 from n = 114 on; with one fault from n = 194 on (0.98^n + n·0.02·0.98^(n−1) ≤ 0.1).
+    assert [choose(*case) for case in ((113, 0), (114, 0), (193, 1), (194, 1))] == [1.0, 0.9, 1.0, 0.9]
+
+
+def test_the_stated_error_holds_for_pictures_to_come() -> None:
+    """Over 300 draws of 600 validation pictures the true error above the threshold exceeds 2% in one of ten at most,
+    where the empirical rate alone lets about half of the draws exceed it."""
+    generator = np.random.default_rng(0)
+    exceeded = {0.9: 0, None: 0}
+    for _ in range(300):
+        confidence = generator.beta(6, 1, 600) / 2 + 0.5
+        wrong = generator.random(600) > confidence
+        probabilities = np.stack([confidence, 1 - confidence], axis=1)
+        for certainty in exceeded:
+            sure = choose_thresholds(probabilities, wrong.astype(int), 0.02, certainty).sure
+            # The error above t is the mean of 1 − confidence there.
+            x = 2 * max(sure, 0.5) - 1
+            above = np.linspace(x, 1, 400)
+            weights = above**5
+            true_error = float((weights * (1 - above) / 2).sum() / weights.sum()) if sure < 1 else 0.0
+            exceeded[certainty] += true_error > 0.02
+    assert exceeded[0.9] <= 0.13 * 300
+    assert exceeded[None] > 0.25 * 300

@@ -85,3 +85,12 @@ def test_a_recipe_of_ones_own_by_path(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"extends": "landscape", "name": "mine", "training": {"epochs": 2}}))
     recipe = load_recipe(str(path))
     assert (recipe.name, recipe.training.epochs, recipe.training.batch_size) == ("mine", 2, 32)
+
+
+def test_ai_vs_real_comes_in_three_sizes() -> None:
+    plain, vit, small = (load_recipe(name) for name in ("ai_vs_real", "ai_vs_real_vit", "ai_vs_real_small"))
+    assert (plain.network.backbone, plain.training.epochs) == ("resnet50.tv_in1k", 25)
+    assert vit.network.backbone.startswith("vit_base_patch16")
+    assert small.preprocessing.jpeg_quality == plain.preprocessing.jpeg_quality == 90
+    assert {each.verdicts.error for each in (plain, vit, small)} == {0.02}
+    assert plain.verdicts.words["unsure"].instead_of_class

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model_training.datasets.folders import read_folder
+from model_training.datasets.folders import list_folder, read_folder
 from model_training.runtime.errors import DatasetError
 
 
@@ -76,3 +76,15 @@ def test_a_folder_that_cannot_be_used_is_named_in_one_line(tmp_path: Path, count
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="there is no such folder"):
         read_folder(tmp_path / "nowhere")
+
+
+def test_folders_inside_a_class_are_its_attributes(tmp_path: Path) -> None:
+    dataset = list_folder(fill(tmp_path, {"AI/Green/overhead": 1, "AI/Red": 1, "Real": 1}), ("colour", "view"))
+    facts = {dataset.place(entry): (entry.label, dict(entry.columns)) for entry in dataset.entries}
+    assert facts == {
+        "AI/Green/overhead/0.jpg": ("AI", {"colour": "Green", "view": "overhead"}),
+        "AI/Red/0.jpg": ("AI", {"colour": "Red", "view": ""}),
+        "Real/0.jpg": ("Real", {"colour": "", "view": ""}),
+    }
+    deeper = list_folder(tmp_path, ("colour",))
+    assert dict(deeper.entries[0].columns) == {"colour": "Green"}

@@ -97,3 +97,10 @@ def test_a_choice_of_classes_is_prepared_from_one_cache(tmp_path: Path) -> None:
     both = load_recipe("landscape", [*settings, "data.labels=[china, japan]"])
     prepare(both, tmp_path, tmp_path / "cache")
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_folder_may_spell_a_class_in_other_letters() -> None:
+    chosen = choose_labels(make_dataset("AI", "Real", "AI"), Data(), ("ai", "real"))
+    assert chosen.labels == ("ai", "real")
+    assert labels_of(chosen) == ["ai", "real", "ai"]
+    assert choose_labels(make_dataset("AI", "ai"), Data(), ("ai", "real")).labels == ("ai", "AI")

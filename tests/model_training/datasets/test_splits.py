@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -284,3 +285,35 @@ def test_different_fans_on_the_same_mount_are_no_duplicates(tmp_path: Path) -> N
     assert group["0.jpg"] == group["1.jpg"]
     assert group["2.jpg"] == group["3.jpg"]
     assert found.near == 2
+
+
+def with_column(labels: list[str], name: str, words: list[str]) -> Dataset:
+    dataset = make_dataset(labels)
+    entries = tuple(replace(each, columns={name: word}) for each, word in zip(dataset.entries, words, strict=True))
+    return replace(dataset, entries=entries)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_combination_has_its_share_of_each_split(seed: int) -> None:
+    words = ["red"] * 50 + ["green"] * 10 + ["blue"] * 5 + ["red"] * 10 + [""] * 25
+    dataset = with_column(["a"] * 65 + ["b"] * 35, "colour", words)
+    splits = split(dataset, np.arange(100), apart(100), Split(seed=seed), stratify=("colour",))
+    strata = list(zip("a" * 65 + "b" * 35, words, strict=True))
+    for name, share in (("test", 0.2), ("validation", 0.2), ("train", 0.6)):
+        counted = Counter(strata[row] for row in splits.rows[name])
+        for stratum, size in Counter(strata).items():
+            assert abs(counted[stratum] - share * size) < 1.01, (name, stratum)
+
+
+def test_groups_are_dealt_out_by_combination() -> None:
+    labels = ["a"] * 60 + ["b"] * 60
+    words = (["red"] * 30 + ["green"] * 30) * 2
+    dataset = with_column(labels, "colour", words)
+    pairs = Duplicates(np.arange(120) // 2, 0, 0)
+    by_pair = replace(dataset, entries=tuple(
+        replace(each, columns={**each.columns, "pair": str(row // 2)}) for row, each in enumerate(dataset.entries)
+    ))  # fmt: skip
+    splits = split(by_pair, np.arange(120), pairs, Split(), "pair", ("colour",))
+    counted = Counter((labels[row], words[row]) for row in splits.rows["test"])
+    assert set(counted.values()) == {6}
+    assert {row // 2 for row in splits.rows["test"]}.isdisjoint(row // 2 for row in splits.rows["train"])
