@@ -137,6 +137,7 @@ class ModelServerStub:
         self.reply: Callable[[BaseHTTPRequestHandler, bytes], Reply | None] | Reply | None = None
         self.describes = True
         self.procedural = True
+        self.verdicts: dict[str, Any] = {}
         self.seen: list[tuple[str, str | None, bytes]] = []
         self.connections = 0
         stub = self
@@ -173,7 +174,8 @@ class ModelServerStub:
     def decide(self, request: BaseHTTPRequestHandler, body: bytes) -> Reply | None:
         described = request.headers.get("describe")
         if described and self.describes:
-            content = {"card": card(procedural=self.procedural)} if described == "True" else {"examples": examples()}
+            told = card(procedural=self.procedural) | {"verdicts": self.verdicts}
+            content = {"card": told} if described == "True" else {"examples": examples()}
             return 200, json.dumps(content).encode()
         if not described:
             self.seen.append((request.path, request.headers.get("Content-Type"), body))

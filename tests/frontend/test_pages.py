@@ -261,6 +261,30 @@ def test_a_probability_is_never_shown_as_certain(client: FlaskClient, probabilit
         assert likelihood(probability) == shown
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["Inconclusive", "Closest to “China” 60.0%", "The traces are too weak."]),
+        ("ko", ["판단하기 어렵습니다", "‘중국’에 가장 가깝습니다 60.0%", "근거가 약합니다."]),
+    ],
+)
+def test_the_cards_words_follow_the_verdict(
+    client: FlaskClient, model_server: ModelServerStub, language: str, words: list[str]
+) -> None:
+    model_server.verdicts = {
+        "unsure": {
+            "title": {"en": "Inconclusive", "ko": "판단하기 어렵습니다"},
+            "text": {"en": "The traces are too weak.", "ko": "근거가 약합니다."},
+            "instead_of_class": True,
+        }
+    }
+    model_server.reply = (200, json.dumps(answer(china=0.6)).encode())
+    page = Page(send(client, fragment=True, language=language))
+    assert all(word in page.text for word in words)
+    model_server.reply = (200, json.dumps(answer(china=0.95)).encode())
+    assert {"en": "The model is sure", "ko": "확신"}[language] in Page(send(client, language=language)).text
+
+
 def test_text_from_a_model_is_escaped(client: FlaskClient, model_server: ModelServerStub) -> None:
     content = answer()
     content["class"] = "<script>alert(1)</script>"
