@@ -48,8 +48,8 @@ def split(
     Given train/val/test folders stay as they are, except that a picture whose duplicate is in test (or validation) is
     set aside from the others; a split that is missing is cut from train. Otherwise each class is divided by seed; with
     a `column`, its groups are dealt out whole, so that every class comes as near to its shares as they allow; one
-    with too few groups for all three goes without a group in validation, and borrows pictures from its training groups. The
-    same holds for each combination of a class with what the columns `stratify` say.
+    with too few groups for all three goes without a group in validation, and borrows pictures from its training groups.
+    The same holds for each combination of a class with what the columns `stratify` say.
     Raises `DatasetError` where a class is left without a picture in a split.
     """
     group = unite(duplicates.group, read_groups(dataset, rows, column)) if column else duplicates.group
