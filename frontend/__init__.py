@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import api, failures, health, languages, limits, metrics, pages, security, views
+from . import api, failures, health, languages, limits, metrics, pages, pwa, security, sketch_pages, views
 from .catalogue import Catalogue
+from .gallery import Gallery
 from .model_server import ModelServer
 from .settings import Settings, read_settings
+from .unsplash import Unsplash
 
 #: Room in a form for what is around the picture: part headers, boundaries.
 FORM_OVERHEAD = 2**16
@@ -30,6 +32,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions |= {"settings": settings, "model_server": server, "catalogue": Catalogue(settings, server)}
     app.extensions["readiness"] = health.Readiness(settings, server)
 
+    app.extensions["gallery"] = Gallery(settings.gallery)
+    app.extensions["unsplash"] = Unsplash(
+        settings.unsplash_access_key.get_secret_value(), settings.unsplash_url, settings.unsplash_application
+    )
+
     security.init_app(app, settings)
     failures.init_app(app)
     metrics.init_app(app)
@@ -37,6 +44,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     views.init_app(app)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(sketch_pages.blueprint)
+    app.register_blueprint(pwa.blueprint)
     app.register_blueprint(health.blueprint)
     limits.init_app(app, settings)
     return app

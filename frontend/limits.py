@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flask.typing import RouteCallable
 
 #: Views that make the model work. They share one count.
-LIMITED = ("api.predict", "api.explain", "pages.ask")
+LIMITED = ("api.predict", "api.explain", "pages.ask", "sketch.recognise_api", "sketch.clean_paper")
 
 
 def _refuse(limit: RequestLimit) -> Response:

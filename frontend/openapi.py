@@ -68,6 +68,81 @@ EXPLAINED_ANSWER: Json = {
     ]
 }
 
+REFERENCE: Json = {
+    "type": "object",
+    "required": ["source", "thumbnail", "picture"],
+    "properties": {
+        "source": {"enum": ["gallery", "unsplash"]},
+        "title": STRING,
+        "author": STRING,
+        "author_url": STRING,
+        "licence": STRING,
+        "origin": STRING,
+        "page_url": {"type": "string", "description": "the picture's page, to be linked"},
+        "thumbnail": {"type": "string", "description": "URL; a path on this host, or Unsplash's own address"},
+        "picture": STRING,
+        "similarity": {"type": "number", "description": "cosine to the drawing (gallery)"},
+        "download_location": {"type": "string", "description": "to be reported when the picture is used (Unsplash)"},
+    },
+}
+
+SOURCES: Json = {
+    "type": "object",
+    "description": "source → whether it answered",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["state"],
+        "properties": {
+            "state": {"type": "string", "description": "ready, else a code"},
+            "message": STRING,
+            "remedy": STRING,
+        },
+    },
+}
+
+DRAWING: Json = {
+    "type": "object",
+    "required": ["objects", "verdict", "width", "height", "processing_time_ms", "model", "version", "sources"],
+    "properties": {
+        "objects": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["box", "score", "class", "title", "confidence", "probabilities", "references"],
+                "properties": {
+                    "box": {
+                        "type": ["array", "null"],
+                        "items": {"type": "number"},
+                        "description": "x0, y0, x1, y1 in pixels of the upright picture; null: the whole page",
+                    },
+                    "score": {"type": ["number", "null"], "description": "the detector's"},
+                    "class": STRING,
+                    "title": TEXT,
+                    "confidence": PROBABILITY,
+                    "probabilities": {"type": "object", "additionalProperties": PROBABILITY},
+                    "references": {"type": "array", "items": REFERENCE},
+                },
+            },
+        },
+        "verdict": {"enum": ["recognised", "no_drawing"]},
+        "width": {"type": "integer"},
+        "height": {"type": "integer"},
+        "processing_time_ms": {"type": "number", "minimum": 0},
+        "model": STRING,
+        "version": STRING,
+        "sources": SOURCES,
+    },
+}
+
+PHOTOGRAPHS: Json = {
+    "type": "object",
+    "required": ["references", "sources"],
+    "properties": {
+        "references": {"type": "object", "additionalProperties": {"type": "array", "items": REFERENCE}},
+        "sources": SOURCES,
+    },
+}
+
 MODELS: Json = {
     "type": "object",
     "required": ["models"],
@@ -97,10 +172,25 @@ MODELS: Json = {
     },
 }
 
+NAME: Json = {"$ref": "#/components/parameters/name"}
+PAPER: Json = {
+    "name": "paper",
+    "in": "query",
+    "description": "clean a photograph of paper first",
+    "schema": {"type": "boolean", "default": False},
+}
+LABELS: Json = {
+    "name": "label",
+    "in": "query",
+    "description": "key of a class; may be repeated",
+    "schema": {"type": "array", "items": STRING, "maxItems": 20},
+}
+USE: Json = {"type": "object", "required": ["download_location"], "properties": {"download_location": STRING}}
+
 #: status → codes
 ERRORS = {
     "400": "empty_body, broken_upload, not_a_picture, broken_picture",
-    "404": "unknown_model",
+    "404": "unknown_model, wrong_task",
     "413": "picture_too_large",
     "415": "unsupported_body",
     "429": "too_many_requests",
@@ -168,6 +258,30 @@ def describe_api(settings: Settings) -> Json:
             "/models/{name}/explain": {
                 "post": _question("Classify a picture and add a heatmap", "explain", "ExplainedAnswer", limit)
             },
+            "/models/{name}/recognise": {
+                "post": _question("Find the objects of a drawing, with references", "recognise", "Drawing", limit)
+                | {"parameters": [NAME, PAPER]}
+            },
+            "/models/{name}/references": {
+                "get": {
+                    "summary": "Photographs for classes of a sketch model",
+                    "operationId": "references",
+                    "parameters": [NAME, LABELS],
+                    "responses": {"200": _json("References by class", "Photographs"), **_errors("404", *unavailable)},
+                }
+            },
+            "/models/{name}/references/used": {
+                "post": {
+                    "summary": "Report that a photograph is used",
+                    "operationId": "report_use",
+                    "parameters": [NAME],
+                    "requestBody": {"required": True, "content": {"application/json": {"schema": USE}}},
+                    "responses": {
+                        "202": _json("Whether it was passed on", "Use"),
+                        **_errors("400", "404", "413", "415", *unavailable),
+                    },
+                }
+            },
         },
         "components": {
             "parameters": {
@@ -177,6 +291,9 @@ def describe_api(settings: Settings) -> Json:
                 "Answer": ANSWER,
                 "ExplainedAnswer": EXPLAINED_ANSWER,
                 "Models": MODELS,
+                "Drawing": DRAWING,
+                "Photographs": PHOTOGRAPHS,
+                "Use": {"type": "object", "required": ["reported"], "properties": {"reported": {"type": "boolean"}}},
                 "Card": {"type": "object", "required": ["schema_version", "name", "version", "labels"]},
                 "Error": ERROR,
             },

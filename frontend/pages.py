@@ -16,6 +16,8 @@ from .failures import finish
 from .languages import remember_language
 from .model_server import ModelServer
 from .settings import Settings
+from .sketch import is_sketch
+from .sketch_pages import ask_sketch, show_sketch, show_sketch_example
 from .uploads import read_picture
 from .views import AnswerView, view_answer, wants_fragment
 
@@ -61,6 +63,8 @@ def show_model(name: str) -> str | Response:
         model = _catalogue().model(name)
     except ModelServerError as error:
         return _render(name, None, error=error)
+    if is_sketch(model):
+        return show_sketch(model)
     return _render(name, model)
 
 
@@ -77,6 +81,8 @@ def ask(name: str) -> str | Response:
         kept = request.form.get(KEPT)
         picture = base64.b64decode(kept) if kept else read_picture(request, settings.max_upload_bytes)
         model = catalogue.model(name)
+        if is_sketch(model):
+            return ask_sketch(model, picture)
         reply = server.explain(name, picture)
         content = json.loads(reply.body)
         if reply.status != 200:
@@ -93,6 +99,8 @@ def show_example(name: str, example: str) -> str | Response:
     found = model.example(example)
     if found is None:
         raise errors.not_found(request.path)
+    if is_sketch(model):
+        return show_sketch_example(model, found.picture)
     shown = Shown(f"/models/{name}/examples/{example}/picture")
     return _render(name, model, answer=view_answer(found.answer, model, true_label=found.label), shown=shown)
 

@@ -5,10 +5,11 @@ The table in frontend/README.md documents every one of them; a test keeps the tw
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import limits
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Language = Literal["en", "ko"]
@@ -21,7 +22,7 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Everything that can be set, with its default. Times are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="HWAPUNG_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HWAPUNG_", frozen=True, populate_by_name=True)
 
     model_server_url: str = Field("http://127.0.0.1:8080", pattern=r"^https?://[^/]+$")
     models: Annotated[tuple[str, ...], NoDecode] = Field(("landscape",), min_length=1)
@@ -38,6 +39,12 @@ class Settings(BaseSettings):
     rate_limit_storage: str = "memory://"
     trusted_proxies: int = Field(0, ge=0)
 
+    gallery: Path | None = None
+    unsplash_access_key: SecretStr = Field(SecretStr(""), validation_alias="UNSPLASH_ACCESS_KEY")
+    unsplash_application: str = Field("hwapung", pattern=r"^[\w-]+$")
+    unsplash_url: str = Field("https://api.unsplash.com", pattern=r"^https?://[^/]+$")
+    unsplash_pictures: str = Field("https://images.unsplash.com https://plus.unsplash.com", pattern=r"^[^;,]+$")
+
     bind: str = "127.0.0.1:8000"
     workers: int = Field(2, ge=1)
     threads: int = Field(16, ge=1)
@@ -51,6 +58,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("gallery", mode="before")
+    @classmethod
+    def _is_set(cls, folder: object) -> object:
+        return folder or None
 
     @field_validator("rate_limit")
     @classmethod
@@ -77,5 +89,5 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        variable = "HWAPUNG_" + str(first["loc"][0]).upper()
+        variable = "HWAPUNG_" + str(first["loc"][0]).upper().removeprefix("HWAPUNG_")
         raise SettingsError(f"{variable}: {first['msg']} (it is {first['input']!r}).") from None

@@ -16,6 +16,7 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "broken_picture": (_("This picture is damaged."), _("Save it again or choose another one.")),
     "picture_too_large": (_("This picture is too large."), _("Save it smaller and try again.")),
     "unknown_model": (_("There is no such model."), _("Choose one from the first page.")),
+    "wrong_task": (_("This model does not read drawings."), _("Choose one from the first page.")),
     "not_found": (_("There is no such page."), _("Start again from the first page.")),
     "wrong_method": (_("This can't be done here."), _("Start again from the first page.")),
     "unsupported_body": (_("We can't read what was sent."), _("Choose a picture and try again.")),
@@ -42,6 +43,13 @@ VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
         _("Its confidence is below the threshold. Take this as a guess and look at the other classes too."),
     ),
     "unknown": (_("The model does not know this"), _("The picture is unlike those that the model was trained on.")),
+}
+
+#: What is wrong with the gallery, for whoever runs the server; that none is set is no fault.
+GALLERY_FAULTS: dict[str, LazyString] = {
+    "missing": _("The gallery has no index yet."),
+    "broken": _("The gallery's index can't be read; it has to be made again."),
+    "other_model": _("The gallery was indexed with another model and has to be indexed again."),
 }
 
 FIGURES: dict[str, LazyString] = {

@@ -138,6 +138,8 @@ class ModelServerStub:
         self.describes = True
         self.procedural = True
         self.verdicts: dict[str, Any] = {}
+        #: model → (card, examples), for those that are not the classifier `landscape`
+        self.models: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
         self.seen: list[tuple[str, str | None, bytes]] = []
         self.connections = 0
         stub = self
@@ -174,8 +176,9 @@ class ModelServerStub:
     def decide(self, request: BaseHTTPRequestHandler, body: bytes) -> Reply | None:
         described = request.headers.get("describe")
         if described and self.describes:
-            told = card(procedural=self.procedural) | {"verdicts": self.verdicts}
-            content = {"card": told} if described == "True" else {"examples": examples()}
+            told, shown = self.models.get(request.path.rpartition("/")[2], (None, None))
+            told = told or card(procedural=self.procedural) | {"verdicts": self.verdicts}
+            content = {"card": told} if described == "True" else {"examples": shown or examples()}
             return 200, json.dumps(content).encode()
         if not described:
             self.seen.append((request.path, request.headers.get("Content-Type"), body))

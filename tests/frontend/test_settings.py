@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from frontend.settings import Settings, SettingsError, read_settings
 
@@ -15,11 +16,17 @@ README = Path(__file__).parents[2] / "frontend" / "README.md"
 
 def documented() -> dict[str, str]:
     """Variable → default as the table in the README gives it."""
-    return dict(re.findall(r"^\| `(HWAPUNG_\w+)` \| (`[^`]*`|empty) \|", README.read_text("utf-8"), re.MULTILINE))
+    return dict(
+        re.findall(
+            r"^\| `(HWAPUNG_\w+|UNSPLASH_ACCESS_KEY)` \| (`[^`]*`|empty) \|", README.read_text("utf-8"), re.MULTILINE
+        )
+    )
 
 
 def written(default: object) -> str:
-    if default == "":
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if default in ("", None):
         return "empty"
     if isinstance(default, bool):
         return f"`{json.dumps(default)}`"
@@ -29,7 +36,10 @@ def written(default: object) -> str:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    expected = {f"HWAPUNG_{name.upper()}": written(field.default) for name, field in Settings.model_fields.items()}
+    expected = {
+        str(field.validation_alias or f"HWAPUNG_{name.upper()}"): written(field.default)
+        for name, field in Settings.model_fields.items()
+    }
     assert documented() == expected
 
 

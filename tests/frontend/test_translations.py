@@ -59,7 +59,7 @@ def test_the_compiled_file_is_up_to_date() -> None:
 def test_every_error_code_has_words() -> None:
     codes = (
         "empty_body broken_upload not_a_picture broken_picture picture_too_large unknown_model not_found wrong_method "
-        "unsupported_body too_many_requests model_failed model_starting model_busy model_down model_too_slow "
-        "offline internal_error"
+        "wrong_task unsupported_body too_many_requests model_failed model_starting model_busy model_down "
+        "model_too_slow offline internal_error"
     )
     assert set(wording.ERRORS) == set(codes.split())

@@ -1,0 +1,72 @@
+"""What makes the pages an application that can be installed: manifest, service worker, the page shown offline.
+
+The manifest follows https://www.w3.org/TR/appmanifest/; one for the site, and one for each sketch model, whose page is
+then what opens.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, render_template, request, url_for
+from flask_babel import gettext as _
+
+from .languages import language, remember_language
+from .sketch import sketch_model
+
+blueprint = Blueprint("pwa", __name__)
+blueprint.after_request(remember_language)
+
+PAPER = "#f3ecdd"
+#: file → (size, purpose)
+ICONS = {
+    "icon-192.png": ("192x192", "any"),
+    "icon-512.png": ("512x512", "any"),
+    "icon-maskable-512.png": ("512x512", "maskable"),
+}
+
+
+@blueprint.get("/app.webmanifest")
+def manifest() -> Response:
+    """The site as an application."""
+    return _manifest(_("Hwapung"), _("Tells a painting by its manner and shows where in the picture it saw it."), "/")
+
+
+@blueprint.get("/models/<name>/app.webmanifest")
+def sketch_manifest(name: str) -> Response:
+    """The drawing page as an application."""
+    card = sketch_model(name).card
+    return _manifest(card["title"][language()], card["summary"][language()], f"/models/{name}")
+
+
+def _manifest(title: str, description: str, start: str) -> Response:
+    content = {
+        "id": start,
+        "name": title,
+        "short_name": _("Hwapung"),
+        "description": description,
+        "lang": language(),
+        "dir": "ltr",
+        "start_url": start,
+        "scope": "/",
+        "display": "standalone",
+        "background_color": PAPER,
+        "theme_color": PAPER,
+        "icons": [
+            {"src": url_for("static", filename=f"icons/{file}"), "sizes": size, "type": "image/png", "purpose": purpose}
+            for file, (size, purpose) in ICONS.items()
+        ],
+    }
+    return Response(current_app.json.dumps(content), content_type="application/manifest+json")
+
+
+@blueprint.get("/service-worker.js")
+def service_worker() -> Response:
+    """From the root, because a service worker rules over the folder that it lies in."""
+    response = current_app.send_static_file("service-worker.js")
+    response.cache_control.no_cache = True
+    return response
+
+
+@blueprint.get("/offline")
+def offline() -> str:
+    """Kept by the service worker and shown where a page can't be had."""
+    return render_template("offline.html", address=request.path)
