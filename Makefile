@@ -9,6 +9,8 @@ DEVICE ?= auto
 DATA ?=
 SET ?=
 STORE ?= torchserve/model_store
+REPEATS ?= 5
+CLASSES ?= 4
 # a demonstration has the name of what it demonstrates
 BUNDLE ?= build/bundles/$(patsubst %_demo,%,$(RECIPE))
 
@@ -17,7 +19,7 @@ requirements := $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
 landscapes := ../shared/data/landscape
 
-.PHONY: help setup demo train archive analyse serve up down draw test test-unit test-serving test-browser test-compose browser \
+.PHONY: help setup demo train archive analyse serve up down compare-balance compare-splits pairs draw test test-unit test-serving test-browser test-compose browser \
         lint format figures bench-serving clean
 
 help:  ## this list
@@ -59,6 +61,15 @@ analyse: .venv/analysis  ## a report on RECIPE's bundle in analysis/reports; DAT
 
 serve: .venv/app  ## TorchServe with every archive of the store, and the front end before it
 	@exec $(run) hwapung.py serve --store $(STORE)
+
+compare-balance: .venv/app  ## ways to treat unequal classes on DATA, by class (REPEATS=5)
+	@$(run) -m model_training compare-balance $(RECIPE) --data "$(DATA)" --device $(DEVICE) --repeats $(REPEATS) $(SET)
+
+compare-splits: .venv/app  ## split by SET="data.group=column" against at random: the leak in points
+	@$(run) -m model_training compare-splits $(RECIPE) --data "$(DATA)" --device $(DEVICE) --repeats $(REPEATS) $(SET)
+
+pairs: .venv/app  ## the classes that are mixed up most, two by two (CLASSES=4)
+	@$(run) -m model_training pairs $(RECIPE) --data "$(DATA)" --device $(DEVICE) --classes $(CLASSES) $(SET)
 
 draw: .venv/app  ## draw a procedural dataset into DATA
 	@$(run) -m model_training draw "$(or $(DATA),build/data/procedural)"

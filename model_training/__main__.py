@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
+from .compare_commands import compare_balance, compare_splits, pairs
 from .datasets.sources.commands import fetch
 from .progress import console, follow
 from .runtime.errors import DatasetError, HwapungError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(fetch, name="fetch")
+for command in (compare_balance, compare_splits, pairs):
+    app.command()(command)
 
 
 @app.command()
