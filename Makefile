@@ -19,7 +19,8 @@ requirements := $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
 landscapes := ../shared/data/landscape
 
-.PHONY: help setup demo train archive analyse serve up down compare-balance compare-splits pairs draw test test-unit test-serving test-browser test-compose browser \
+.PHONY: help setup demo train archive analyse serve up down compare-balance compare-splits pairs draw test test-unit \
+        test-serving test-browser test-compose browser \
         lint format figures bench-serving clean
 
 help:  ## this list
