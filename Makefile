@@ -88,7 +88,7 @@ browser:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null; fi
 
 test: .venv/dev .venv/analysis browser lint  ## lint and every test but the containers'
-	$(run) -m pytest tests --ignore tests/compose
+	$(run) -m pytest tests --ignore tests/compose --numprocesses 2 --dist loadfile
 
 test-unit: .venv/dev .venv/analysis  ## the tests that start no server
 	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/test_house.py

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
 from hwapung import serving
 from model_training.bundle import make_bundle
@@ -21,6 +22,16 @@ settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 
 #: Small enough to train in seconds, real enough to be a convolutional network with batch norm.
 TINY = [
@@ -83,3 +94,12 @@ def live_site(tiny_store: Path) -> Iterator[str]:
     """The address of the real front end before the real TorchServe."""
     with serving(tiny_store) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all rooms: Playwright's synchronous interface can be open only once in a process."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()

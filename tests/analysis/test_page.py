@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from analysis import confidence, figures, sections
 from analysis.document import Chart, Document, LabelReview, Projection, Section, Sheet, both, write_document
@@ -18,7 +18,6 @@ from analysis.material import Material, describe_pictures
 
 from .made_up import make_predictions
 
-CHROMIUM = "/usr/bin/chromium"
 WIDTHS = {"telephone": 360, "desk": 1280}
 LABELS = {"먹, 그림": 30, "판화": 30}
 
@@ -69,14 +68,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     write_document(make_document(), folder, find_font("그림"))
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=list(WIDTHS))

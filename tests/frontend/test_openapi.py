@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 import schemathesis
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from frontend import create_app
@@ -42,7 +42,9 @@ def test_every_answer_is_documented(model_server: ModelServerStub, method: str, 
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
 
     @given(case=schema[path][method].as_strategy())
-    @settings(max_examples=20, deadline=None, derandomize=True, database=None)
+    @settings(
+        max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    )
     def check(case: schemathesis.Case) -> None:
         # Bytes of a media type fit the document and need not be a picture.
         case.call_and_validate(excluded_checks=[positive_data_acceptance])
