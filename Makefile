@@ -18,10 +18,11 @@ run := .venv/bin/python
 requirements := $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
 landscapes := ../shared/data/landscape
+ai_vs_real := ../shared/data/ai_vs_real
 
-.PHONY: help setup demo train archive analyse serve up down compare-balance compare-splits pairs draw test test-unit \
+.PHONY: help setup demo train audit archive analyse serve up down compare-balance compare-splits pairs draw test test-unit \
         test-serving test-browser test-compose browser \
-        lint format figures bench-serving clean
+        lint format figures figures-ai-vs-real bench-serving clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ demo: .venv/app  ## train, archive, serve and classify; DATA=folder for your own
 
 train: .venv/app  ## train RECIPE on DATA, leave its bundle in build/bundles
 	@$(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
+
+audit: .venv/app  ## what the files of DATA give away of their class, without a look at the pixels
+	@$(run) -m model_training audit "$(DATA)" --recipe $(RECIPE) $(SET)
 
 archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar
 	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE)
@@ -116,6 +120,9 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 # --- figures and benchmarks ------------------------------------------------------------------------------------------
 figures: .venv/dev  ## the accuracy figures that the README quotes
 	$(run) -m tests.benchmarks.landscape_accuracy --data $(or $(DATA),$(landscapes)) --weights $(weights) $(SET)
+
+figures-ai-vs-real: .venv/dev .venv/analysis  ## accuracy, calibration and sure answers of ai_vs_real_small on real data
+	$(run) -m tests.benchmarks.ai_vs_real_figures --data $(or $(DATA),$(ai_vs_real)) --weights $(weights) $(SET)
 
 bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
 	$(run) -m tests.benchmarks.serving $(SET)

@@ -31,8 +31,9 @@ def train(
 ) -> None:
     """Train a recipe on a folder of pictures and leave its bundle in BUILD/bundles."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
+    from .audit import audit_files, phrase_audit
     from .bundle import make_bundle
-    from .prepare import describe, prepare
+    from .prepare import describe, prepare, with_audit
     from .recipe import load_recipe
     from .train import start_fabric
     from .train import train as run_training
@@ -49,12 +50,60 @@ def train(
         prepared = prepare(chosen, data, build / "cache", quiet=not first)
     if first:
         console.print(describe(prepared))
+        audited = audit_files(prepared.dataset)
+        prepared = with_audit(prepared, audited)
+        if audited is not None:
+            said = phrase_audit(audited)
+            console.print(said.en, style="yellow" if audited.warns else None, markup=False)
     trained = run_training(chosen, prepared, build / "runs", fabric)
     if first:
         bundle = make_bundle(chosen, prepared, trained, build / "bundles")
         console.print(f"Best epoch {trained.best.epoch}: validation accuracy {trained.best.validation_accuracy:.4f}.")
         console.print(f"Run: {trained.folder}")
         console.print(f"Bundle: {bundle}")
+
+
+@app.command(name="leave-one-out")
+def leave_one_out(
+    recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example training.epochs=3")] = None,
+    data: Annotated[Path, typer.Option(help="folder of pictures, or a manifest")] = Path("data"),
+    column: Annotated[str, typer.Option(help="the column or attribute that names the source")] = "source",
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
+    build: Annotated[Path, typer.Option(help="where runs, caches and the table go")] = Path("build"),
+) -> None:
+    """Train without one source at a time, and say how well the network does on what it never saw."""
+    from .generalisation import describe_sources, leave_each_out, write_table
+    from .prepare import prepare
+    from .recipe import load_recipe
+    from .train import start_fabric
+
+    chosen = load_recipe(recipe, overrides or [])
+    prepared = prepare(chosen, data, build / "cache")
+    found, passed_over = leave_each_out(chosen, prepared, column, build / "runs", start_fabric(device))
+    path = write_table(found, build / "leave_one_out" / chosen.name / f"{column}.csv")
+    console.print(describe_sources(found, column))
+    for source, reason in passed_over.items():
+        console.print(f"{source}: passed over, {reason}", markup=False)
+    console.print(f"Table: {path}", markup=False)
+
+
+@app.command()
+def audit(
+    data: Annotated[Path, typer.Argument(help="folder of pictures, or a manifest")],
+    recipe: Annotated[str, typer.Option(help="whose classes are meant")] = "ai_vs_real",
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example data.label=artist")] = None,
+) -> None:
+    """Say how well the classes can be told by the files alone: format, size, JPEG tables, EXIF, colour profile."""
+    from .audit import audit_files, phrase_audit
+    from .prepare import read_dataset
+    from .recipe import load_recipe
+
+    found = audit_files(read_dataset(load_recipe(recipe, overrides or []), data))
+    if found is None:
+        raise DatasetError(f"{data}: no class has five files to judge by.", "Add pictures of each class.")
+    said = phrase_audit(found)
+    console.print(said.en, said.ko, sep="\n", style="yellow" if found.warns else None, markup=False)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from .datasets.pictures import check_readable, open_store
 from .datasets.splits import check_groups, read_groups, split, unite
 from .progress import follow
 from .recipe import Recipe
-from .runtime.card import DataProvenance, Text
+from .runtime.card import DataProvenance, FileAudit, Text
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Prepared:
     """A dataset ready for training.
 
     `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
-    the class is not among them; `rows`: split → rows of both.
+    the class is not among them; `rows`: split → rows of both; `copies`: int64 (N,), the same number for pictures that
+    must stay together (copies of one picture, or a group), −1 for a picture that is not used.
     """
 
     dataset: Dataset
@@ -35,6 +36,7 @@ class Prepared:
     provenance: DataProvenance
     unreadable: int
     set_aside: int
+    copies: np.ndarray
 
 
 def read_dataset(recipe: Recipe, place: Path) -> Dataset:
@@ -98,7 +100,19 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         provenance=provenance,
         unreadable=len(store.errors),
         set_aside=splits.set_aside,
+        copies=_number_copies(len(dataset.entries), usable, duplicates.group),
     )
+
+
+def _number_copies(total: int, rows: np.ndarray, group: np.ndarray) -> np.ndarray:
+    copies = np.full(total, -1, np.int64)
+    copies[rows] = group
+    return copies
+
+
+def with_audit(prepared: Prepared, audit: FileAudit | None) -> Prepared:
+    """The same, with what the files give away on record."""
+    return replace(prepared, provenance=prepared.provenance.model_copy(update={"file_audit": audit}))
 
 
 def describe(prepared: Prepared) -> str:

@@ -137,6 +137,30 @@ class FastForm(Part):
     agreement: Agreement
 
 
+class GivenAway(Part):
+    """A fact of the files that tells the classes apart by itself."""
+
+    fact: str = Field(description="a name of model_training/audit.py: format, width, jpeg_tables, …")
+    accuracy: float = Field(description="balanced, of a classifier that saw nothing else")
+    of_content: bool = Field(description="whether what a picture shows decides it, too: the size of a file")
+
+
+class FileAudit(Part):
+    """How well the classes can be told by the files' facts alone, without a pixel: balanced accuracies, out of fold."""
+
+    files: int
+    chance: float
+    accuracy: float
+    low: float
+    high: float
+    given_away: tuple[GivenAway, ...] = Field(description="the most telling first")
+
+    @property
+    def warns(self) -> bool:
+        """Whether a network may learn the files instead of the pictures."""
+        return bool(self.given_away) or self.low > self.chance + 0.05
+
+
 class DataProvenance(Part):
     """What the model was trained on."""
 
@@ -148,6 +172,7 @@ class DataProvenance(Part):
     validation_within_groups: tuple[str, ...] = Field(
         (), description="classes of two groups: validated on pictures of groups that are also in training"
     )
+    file_audit: FileAudit | None = Field(None, description="unset where no audit could be made")
     fingerprint: str = Field(description="SHA-256 over the pictures' paths, classes and hashes")
 
 

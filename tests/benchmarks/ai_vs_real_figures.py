@@ -1,0 +1,110 @@
+"""`make figures-ai-vs-real`: accuracy, calibration and sure answers of `ai_vs_real_small` on real data, several splits.
+
+    python -m tests.benchmarks.ai_vs_real_figures --data FOLDER --weights FILE [--splits 3] [key=value …]
+
+Each split draws training, validation and test pictures anew; temperature and threshold are of its validation pictures.
+Stopped, the same command goes on from the last whole epoch. Writes `build/bench/ai_vs_real.json` and exits 1 where a
+target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import binomtest
+
+from analysis.calibration import expected_calibration_error
+from model_training.bundle import run
+from model_training.calibration import choose_thresholds, fit_temperature
+from model_training.prepare import prepare
+from model_training.recipe import load_recipe
+from model_training.runtime.classifier import softmax
+from model_training.runtime.execution import TorchExecution
+from model_training.train import start_fabric, train
+
+TARGETS: dict[str, tuple[str, float]] = {
+    "test_accuracy": (">=", 0.93),
+    "expected_calibration_error": ("<=", 0.03),
+    "error_of_sure_answers": ("<=", 0.02),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("overrides", nargs="*")
+    arguments = parser.parse_args()
+    build = Path("build")
+    fabric = start_fabric("cpu")
+    answers: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    accuracies: dict[str, float] = {}
+    for seed in range(arguments.splits):
+        own = [f"network.pretrained={arguments.weights}", f"data.split.seed={seed}", f"training.seed={seed}"]
+        recipe = load_recipe("ai_vs_real_small", [*own, *arguments.overrides])
+        prepared = prepare(recipe, arguments.data, build / "cache")
+        execution = TorchExecution(train(recipe, prepared, build / "runs", fabric).network, "cpu")
+        validation, test = (prepared.rows[name] for name in ("validation", "test"))
+        logits = run(execution, prepared.pixels, validation)
+        temperature = fit_temperature(logits, prepared.targets[validation]).temperature
+        thresholds = choose_thresholds(
+            softmax(logits, temperature), prepared.targets[validation], recipe.verdicts.error, recipe.verdicts.certainty
+        )
+        probabilities = softmax(run(execution, prepared.pixels, test), temperature)
+        answers.append((probabilities, prepared.targets[test], probabilities.max(1) >= thresholds.sure))
+        accuracies[f"test_accuracy_split_{seed}"] = float((probabilities.argmax(1) == prepared.targets[test]).mean())
+        print(describe(f"split {seed}", measure(answers[-1:])), flush=True)
+    figures = measure(answers)
+    print(describe(f"all {arguments.splits} splits", figures))
+    result = {
+        "machine": "any: accuracy, not speed",
+        "figures": figures | accuracies,
+        "targets": {name: list(target) for name, target in TARGETS.items()},
+    }
+    folder = build / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ai_vs_real.json").write_text(json.dumps(result, indent=2) + "\n")
+    missed = [
+        f"{name} {figures[name]:.4f}, wanted {sign} {target}"
+        for name, (sign, target) in TARGETS.items()
+        if not (figures[name] >= target if sign == ">=" else figures[name] <= target)
+    ]
+    if missed:
+        sys.exit("missed: " + "; ".join(missed))
+
+
+def measure(answers: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """Of (probabilities, targets, sure) of each split. The accuracy's interval is Wilson's for the pictures of one
+    split: those of several overlap, and count no more than once."""
+    probabilities, targets, sure = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+    right = probabilities.argmax(1) == targets
+    one = len(targets) // len(answers)
+    interval = binomtest(round(float(right.mean()) * one), one).proportion_ci(0.95, method="wilson")
+    return {
+        "test_accuracy": float(right.mean()),
+        "test_accuracy_low": float(interval.low),
+        "test_accuracy_high": float(interval.high),
+        "expected_calibration_error": expected_calibration_error(probabilities, targets),
+        "error_of_sure_answers": float((~right[sure]).mean()) if sure.any() else 1.0,
+        "share_inconclusive": float((~sure).mean()),
+        "test_answers": float(len(targets)),
+    }
+
+
+def describe(name: str, figures: dict[str, float]) -> str:
+    return (
+        f"{name}: test accuracy {figures['test_accuracy']:.4f} "
+        f"({figures['test_accuracy_low']:.4f}–{figures['test_accuracy_high']:.4f}), "
+        f"calibration error {figures['expected_calibration_error']:.4f}, "
+        f"error of sure answers {figures['error_of_sure_answers']:.4f}, "
+        f"inconclusive {figures['share_inconclusive']:.3f}, {figures['test_answers']:.0f} answers"
+    )
+
+
+if __name__ == "__main__":
+    main()
