@@ -52,7 +52,7 @@ def leave_each_out(
     Returns the worst first, and the sources without which a class would have no picture left, with the reason.
     Raises `DatasetError` where there is no such column, or no source can be left out.
     """
-    check_column(prepared.dataset, column, "the source")
+    check_column(prepared.dataset, column, "--column")
     source = np.array([entry.columns[column] if entry.label else "" for entry in prepared.dataset.entries])
     found: list[HeldOut] = []
     passed_over: dict[str, str] = {}
