@@ -10,6 +10,7 @@ from .gallery import Gallery
 from .model_server import ModelServer
 from .settings import Settings, read_settings
 from .unsplash import Unsplash
+from .video import views as video
 
 #: Room in a form for what is around the picture: part headers, boundaries.
 FORM_OVERHEAD = 2**16
@@ -47,5 +48,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(sketch_pages.blueprint)
     app.register_blueprint(pwa.blueprint)
     app.register_blueprint(health.blueprint)
+    video.init_app(app, settings)
     limits.init_app(app, settings)
     return app

@@ -35,7 +35,7 @@ class ModelServerError(FrontEndError):
 
 
 #: After so many seconds a request that failed with this status may be sent again.
-RETRY_AFTER = {429: 10, 502: 5, 503: 5, 504: 10}
+RETRY_AFTER = {429: 10, 502: 5, 503: 5, 504: 10, 507: 60}
 
 
 def internal_error() -> FrontEndError:
@@ -96,6 +96,70 @@ def unsupported_body(media_type: str) -> RequestError:
 
 def too_many_requests(limit: str) -> RequestError:
     return RequestError(429, "too_many_requests", f"More requests than {limit}.", "Wait a little and try again.")
+
+
+def empty_video() -> RequestError:
+    return RequestError(400, "empty_video", "The body is empty.", "Send the bytes of a video.")
+
+
+def not_a_video() -> RequestError:
+    message = "This is not a video that can be read."
+    return RequestError(400, "not_a_video", message, "Send an MP4, MOV, WebM, Matroska, AVI, MPEG or Ogg file.")
+
+
+def still_picture() -> RequestError:
+    return RequestError(400, "still_picture", "This is a still picture.", "Send it to the model's /predict instead.")
+
+
+def no_video_stream() -> RequestError:
+    return RequestError(400, "no_video_stream", "The file has sound but no video.", "Send one with moving pictures.")
+
+
+def broken_video(reason: str) -> RequestError:
+    return RequestError(400, "broken_video", f"The video is damaged: {reason}.", "Save or upload it again.")
+
+
+def wrong_parameter(name: str, wanted: str) -> RequestError:
+    return RequestError(400, "wrong_parameter", f"{name} can't be used.", f"Give {wanted}.")
+
+
+def no_video_model(name: str) -> RequestError:
+    message = f"The model {name} does not look at videos."
+    return RequestError(404, "no_video_model", message, "Ask a model that classifies pictures.")
+
+
+def video_too_large(limit: int) -> RequestError:
+    message = f"The video has more than {limit / 2**20:g} MiB."
+    return RequestError(413, "video_too_large", message, "Cut it or save it smaller, and send it again.")
+
+
+def video_too_long(limit: float) -> RequestError:
+    message = f"The video is longer than {limit / 60:g} minutes."
+    return RequestError(413, "video_too_long", message, "Cut out the part in question and send that.")
+
+
+def frame_too_large(width: int, height: int, limit: int) -> RequestError:
+    message = f"A frame has {width}×{height} pixels, more than {limit / 10**6:.1f} million."
+    return RequestError(413, "frame_too_large", message, "Save it with smaller frames, such as 1920×1080.")
+
+
+def unknown_codec(codec: str) -> RequestError:
+    message = f"The video is coded as {codec}, which is not read here."
+    return RequestError(415, "unknown_codec", message, "Convert it to H.264, H.265, VP9 or AV1.")
+
+
+def too_many_videos(count: int) -> FrontEndError:
+    message = f"{count} videos are being looked at, and no more at once."
+    return FrontEndError(503, "too_many_videos", message, "Try again in a minute.")
+
+
+def no_room() -> FrontEndError:
+    return FrontEndError(507, "no_room", "There is no room for the video.", "Try again later, or send a smaller one.")
+
+
+def truncated_video(seconds: float) -> RequestError:
+    message = f"The file breaks off after {seconds:.1f} s."
+    return RequestError(400, "truncated_video", message, "Upload the whole file again.")
 
 
 def model_failed(name: str) -> ModelServerError:

@@ -14,8 +14,8 @@ from typing import Any
 # prometheus_client looks for this variable when it is first imported, and the front end imports it: so it comes first.
 # The files change with every request; shared memory, where there is some, spares the disk.
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-metrics_directory = tempfile.mkdtemp(prefix="hwapung-metrics-", dir=SHARED_MEMORY)
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_directory
+common_directory = tempfile.mkdtemp(prefix="hwapung-", dir=SHARED_MEMORY)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["HWAPUNG_COMMON_DIRECTORY"] = common_directory
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
@@ -25,7 +25,7 @@ from frontend.settings import SettingsError, read_settings  # noqa: E402
 try:
     settings = read_settings()
 except SettingsError as error:
-    shutil.rmtree(metrics_directory)
+    shutil.rmtree(common_directory)
     sys.exit(str(error))
 
 chdir = str(Path(__file__).parents[1])
@@ -49,4 +49,4 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    shutil.rmtree(metrics_directory, ignore_errors=True)
+    shutil.rmtree(common_directory, ignore_errors=True)

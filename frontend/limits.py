@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from flask.typing import RouteCallable
 
 #: Views that make the model work. They share one count.
-LIMITED = ("api.predict", "api.explain", "pages.ask", "sketch.recognise_api", "sketch.clean_paper")
+LIMITED = (
+    "api.predict",
+    "api.explain",
+    "pages.ask",
+    "sketch.recognise_api",
+    "sketch.clean_paper",
+    "video.classify",
+    "video.ask",
+)
 
 
 def _refuse(limit: RequestLimit) -> Response:

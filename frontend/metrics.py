@@ -18,6 +18,8 @@ MODEL_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
 )
 
+VIDEO_FRAMES = Counter("hwapung_video_frames", "Frames of videos that were decoded")
+
 
 def count_request(response: Response) -> Response:
     REQUESTS.labels(request.endpoint or "none", request.method, response.status_code).inc()

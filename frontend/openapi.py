@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from .settings import Settings
+from .video.analysis import RATES
+from .video.sampling import Sampling
 
 Json = dict[str, Any]
 
@@ -199,6 +201,27 @@ ERRORS = {
     "504": "model_too_slow",
 }
 
+#: The same for a video, before its stream begins.
+VIDEO_ERRORS = {
+    "400": "empty_video, broken_upload, not_a_video, still_picture, no_video_stream, broken_video, wrong_parameter",
+    "404": "unknown_model, no_video_model",
+    "413": "video_too_large, video_too_long, frame_too_large",
+    "415": "unsupported_body, unknown_codec",
+    "429": "too_many_requests",
+    "502": "model_failed",
+    "503": "too_many_videos, model_starting, model_busy, model_down",
+    "504": "model_too_slow",
+    "507": "no_room",
+}
+
+EVENTS = """Server-sent events; lines that begin with a colon are signs of life. The data of each is JSON.
+`video`: seconds, width, height, codec, sampling, interval (seconds between frames), model, version.
+`frame`: index, time (seconds); class, confidence, probabilities, verdict, or error; if wanted, preview: a base64 JPEG.
+`waiting`: error; the model server is away and the frame is sent again.
+`result`: class, confidence (mean over time), interval (95%, or null), verdict, probabilities (class → mean, interval,
+share_of_time), frames, failed, model, version, complete; where that is false, error says why.
+`error`: instead of a result where no frame was answered."""
+
 
 def _json(description: str, schema: str) -> Json:
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
@@ -222,6 +245,34 @@ def _question(summary: str, operation: str, schema: str, limit: int) -> Json:
             "content": {"image/*": raw, "application/octet-stream": raw, "multipart/form-data": form},
         },
         "responses": {"200": _json("The answer", schema), **_errors(*ERRORS)},
+    }
+
+
+def _video(settings: Settings) -> Json:
+    raw: Json = {"schema": BINARY}
+    form: Json = {"schema": {"type": "object", "required": ["data"], "properties": {"data": BINARY}}}
+    parameters = {
+        "rate": {"type": "number", "minimum": RATES[0], "maximum": RATES[1], "default": settings.video_rate},
+        "sampling": {"enum": list(get_args(Sampling)), "default": "even"},
+        "previews": {"type": "boolean", "default": False},
+    }
+    return {
+        "summary": "Classify a video frame by frame, and as a whole",
+        "operationId": "video",
+        "parameters": [
+            {"$ref": "#/components/parameters/name"},
+            *({"name": name, "in": "query", "schema": schema} for name, schema in parameters.items()),
+        ],
+        "requestBody": {
+            "required": True,
+            "description": f"An MP4, MOV, WebM, Matroska, AVI, MPEG or Ogg of at most {settings.video_max_bytes} bytes "
+            f"and {settings.video_max_seconds:g} seconds.",
+            "content": {"video/*": raw, "application/octet-stream": raw, "multipart/form-data": form},
+        },
+        "responses": {
+            "200": {"description": EVENTS, "content": {"text/event-stream": {"schema": STRING}}},
+            **{status: _json(codes, "Error") for status, codes in VIDEO_ERRORS.items()},
+        },
     }
 
 
@@ -282,6 +333,7 @@ def describe_api(settings: Settings) -> Json:
                     },
                 }
             },
+            "/models/{name}/video": {"post": _video(settings)},
         },
         "components": {
             "parameters": {

@@ -24,13 +24,19 @@ class Watchdog:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._started: dict[socket.socket, float] = {}
+        self._granted: dict[socket.socket, float] = {}
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def add(self, connection: socket.socket) -> None:
         self._started[connection] = time.monotonic()
 
+    def grant(self, connection: socket.socket, seconds: float) -> None:
+        """Let the request that is under way on a connection take as long as this."""
+        self._granted[connection] = seconds
+
     def remove(self, connection: socket.socket) -> None:
         self._started.pop(connection, None)
+        self._granted.pop(connection, None)
 
     def _watch(self) -> None:
         while True:
@@ -38,21 +44,32 @@ class Watchdog:
             now = time.monotonic()
             for connection, started in list(self._started.items()):
                 age = now - started
-                if age > self._seconds:
+                seconds = self._granted.get(connection, self._seconds)
+                if age > seconds:
                     with suppress(OSError):  # the client has gone already
-                        connection.shutdown(socket.SHUT_RDWR if age > 2 * self._seconds else socket.SHUT_RD)
+                        connection.shutdown(socket.SHUT_RDWR if age > 2 * seconds else socket.SHUT_RD)
+
+
+def grant_time(environ: dict[str, Any], seconds: float) -> None:
+    """Let a request take longer than others. Under another server than ours there is no limit to lift."""
+    watchdog = PatientWorker.watchdog
+    if watchdog and "gunicorn.socket" in environ:
+        watchdog.grant(environ["gunicorn.socket"], seconds)
 
 
 class PatientWorker(ThreadWorker):
     """gunicorn's threaded worker with a limit on how long a client may take."""
 
     upload_timeout = 120.0
+    #: The one of this process, which has one worker.
+    watchdog: Watchdog | None = None
 
     def init_process(self) -> None:
-        self.watchdog = Watchdog(self.upload_timeout)
+        PatientWorker.watchdog = Watchdog(self.upload_timeout)
         super().init_process()
 
     def handle(self, conn: TConn) -> Any:
+        assert self.watchdog
         self.watchdog.add(conn.sock)
         try:
             return super().handle(conn)

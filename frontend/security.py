@@ -17,6 +17,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data: blob:{pictures}",
+        "media-src blob:",
         "connect-src 'self'",
         "manifest-src 'self'",
         "form-action 'self'",

@@ -35,6 +35,16 @@ class Settings(BaseSettings):
     catalogue_seconds: float = Field(60, ge=0)
     readiness_seconds: float = Field(5, ge=0)
 
+    video_rate: float = Field(2.0, ge=0.02, le=30)
+    video_max_bytes: int = Field(512 * 2**20, ge=1024)
+    video_max_seconds: float = Field(1800, gt=0)
+    video_max_pixels: int = Field(4096 * 2304, ge=64)
+    video_max_frames: int = Field(3600, ge=1)
+    video_places: int = Field(2, ge=1)
+    video_requests: int = Field(16, ge=1)
+    video_retry_seconds: float = Field(30, ge=0)
+    video_timeout: float = Field(1800, gt=0)
+
     rate_limit: str = Field("", description="limits' notation, for example 60/minute; empty: no limit")
     rate_limit_storage: str = "memory://"
     trusted_proxies: int = Field(0, ge=0)

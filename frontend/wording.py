@@ -29,6 +29,26 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     ),
     "model_down": (_("The model can't be reached right now."), _("Try again in a minute.")),
     "model_too_slow": (_("The model took too long to answer."), _("Try again.")),
+    "empty_video": (_("No video was chosen."), _("Choose a video and try again.")),
+    "not_a_video": (
+        _("This file is not a video that we can read."),
+        _("Choose an MP4, MOV, WebM, Matroska, AVI, MPEG or Ogg."),
+    ),
+    "still_picture": (_("This is a still picture."), _("Ask about it on the model's page for pictures.")),
+    "no_video_stream": (_("This file has sound but no pictures."), _("Choose a video.")),
+    "broken_video": (_("This video is damaged."), _("Save it again or choose another one.")),
+    "truncated_video": (_("The file ends in the middle of the video."), _("Upload the whole file again.")),
+    "wrong_parameter": (_("This can't be done here."), _("Start again from the first page.")),
+    "no_video_model": (_("This model does not look at videos."), _("Choose another one from the first page.")),
+    "video_too_large": (_("This video's file is too large."), _("Cut it or save it smaller, and try again.")),
+    "video_too_long": (_("This video is too long."), _("Cut out the part in question and try again.")),
+    "frame_too_large": (_("The frames of this video are too large."), _("Save it smaller, such as 1920×1080.")),
+    "unknown_codec": (
+        _("This video is coded in a way that we can't read."),
+        _("Convert it to H.264, H.265, VP9 or AV1."),
+    ),
+    "too_many_videos": (_("Other videos are being looked at right now."), _("Try again in a minute.")),
+    "no_room": (_("There is no room for the video right now."), _("Try again later, or choose a smaller one.")),
     "offline": (
         _("This page can't reach its server."),
         _("Check your connection and try again."),
@@ -50,6 +70,19 @@ GALLERY_FAULTS: dict[str, LazyString] = {
     "missing": _("The gallery has no index yet."),
     "broken": _("The gallery's index can't be read; it has to be made again."),
     "other_model": _("The gallery was indexed with another model and has to be indexed again."),
+}
+
+#: The same for the answer of a whole video.
+VIDEO_VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
+    "sure": (_("The model is sure"), _("Even the lower end of the interval is above the model's threshold.")),
+    "unsure": (
+        _("The model is not sure"),
+        _("The interval reaches below the model's threshold. Look at the timeline before you conclude anything."),
+    ),
+    "unknown": (
+        _("The model does not know this"),
+        _("Most of the frames are unlike the pictures that the model was trained on."),
+    ),
 }
 
 FIGURES: dict[str, LazyString] = {

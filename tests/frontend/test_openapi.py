@@ -24,6 +24,7 @@ OPERATIONS = [
     ("POST", "/models/{name}/recognise"),
     ("GET", "/models/{name}/references"),
     ("POST", "/models/{name}/references/used"),
+    ("POST", "/models/{name}/video"),
 ]
 
 

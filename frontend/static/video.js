@@ -1,0 +1,340 @@
+// Video in, a growing timeline out. Every word on the page comes from the server's templates.
+
+const root = document.querySelector("[data-projector]");
+if (root) prepare(root);
+
+function prepare(root) {
+  const find = (name) => root.querySelector(`[data-${name}]`);
+  const form = root.querySelector("form");
+  const [easel, film, still, heat] = ["easel", "film", "still", "heat"].map(find);
+  const [part, timeline, bars, playhead] = ["timeline-part", "timeline", "bars", "playhead"].map(find);
+  const [progress, bar, progressText, waiting] = ["progress", "bar", "progress-text", "waiting-note"].map(find);
+  const [moment, caption, explained, slider, opacity] = ["moment", "caption", "explained", "slider", "opacity"].map(find);
+  const [result, status, cancelButton, explainButton] = ["result", "status", "cancel", "explain"].map(find);
+  const classes = JSON.parse(root.dataset.classes);
+  const UPDATE_MS = 200; // reading what has come so far costs as much as all of it, so not at every piece
+
+  let file = null;
+  let request = null; // the upload and its stream of events
+  let question = null; // about a single frame
+  let seconds = 0;
+  let interval = 1;
+  let frames = [];
+  let chosen = -1;
+  let began = 0;
+  let ended = false;
+
+  // ---- a video comes in
+
+  find("file").addEventListener("change", (event) => {
+    take(event.target.files[0]);
+    event.target.value = ""; // choosing the same file again must count as a choice
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    easel.classList.add("inviting");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) easel.classList.remove("inviting");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    easel.classList.remove("inviting");
+    take(event.dataTransfer.files[0]);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    take(file);
+  });
+
+  function take(candidate) {
+    if (!candidate) return;
+    file = candidate;
+    clear();
+    if (film.src) URL.revokeObjectURL(film.src);
+    film.src = URL.createObjectURL(file);
+    film.hidden = false;
+    easel.classList.add("filled");
+    if (file.size > Number(form.dataset.maxBytes)) return present(fault("video_too_large"));
+    send();
+  }
+
+  function clear() {
+    request?.abort();
+    question?.abort();
+    frames = [];
+    chosen = -1;
+    seconds = 0;
+    ended = false;
+    bars.querySelectorAll("rect").forEach((one) => one.remove());
+    result.replaceChildren();
+    explained.replaceChildren();
+    waiting.replaceChildren();
+    part.hidden = moment.hidden = still.hidden = true;
+    cool();
+  }
+
+  film.addEventListener("loadedmetadata", () => {
+    if (film.videoWidth) setRatio(film.videoWidth, film.videoHeight);
+  });
+  film.addEventListener("error", () => {
+    if (!film.src) return;
+    film.hidden = true; // a codec that this browser does not play: the frames that were looked at are shown
+    if (chosen >= 0) showStill();
+  });
+  film.addEventListener("timeupdate", follow);
+  film.addEventListener("play", cool);
+
+  function setRatio(width, height) {
+    film.parentElement.style.setProperty("--ratio", width / height);
+  }
+
+  // ---- it goes out, and the events come in
+
+  function send() {
+    const own = (request = new XMLHttpRequest()); // fetch can't say how far an upload is
+    let read = 0;
+    let timer = null;
+    own.open("POST", `${form.action}?${find("wish").value}&previews=true`);
+    own.setRequestHeader("X-Fragment", "events");
+    own.setRequestHeader("Content-Type", "application/octet-stream");
+    own.upload.addEventListener("progress", (event) => {
+      if (own === request) tellProgress(event.loaded / file.size, fill(root.dataset.sending, { percent: Math.floor((100 * event.loaded) / file.size) }));
+    });
+    own.upload.addEventListener("load", () => {
+      if (own === request) tellProgress(null, root.dataset.opening);
+    });
+    own.addEventListener("progress", () => {
+      timer ??= setTimeout(readEvents, UPDATE_MS);
+    });
+    own.addEventListener("load", () => {
+      if (own !== request) return;
+      if (own.status !== 200) return stop(own.responseText);
+      readEvents();
+      if (!ended) stop(fault("offline"));
+    });
+    own.addEventListener("error", () => {
+      if (own !== request) return;
+      if (own.status === 200) readEvents();
+      if (!ended) stop(fault("offline"));
+    });
+    busy(true);
+    tellProgress(0, fill(root.dataset.sending, { percent: 0 }));
+    own.send(file);
+
+    function readEvents() {
+      clearTimeout(timer);
+      timer = null;
+      if (own !== request || own.status !== 200) return;
+      const text = own.responseText;
+      for (let end = text.indexOf("\n\n", read); end >= 0; end = text.indexOf("\n\n", read)) {
+        const block = text.slice(read, end);
+        read = end + 2;
+        const [, kind, data] = block.match(/^event: (\w+)\ndata: (.*)$/) ?? [];
+        if (kind) receive(kind, JSON.parse(data));
+      }
+    }
+  }
+
+  function receive(kind, data) {
+    if (kind === "video") begin(data);
+    else if (kind === "frame") add(data);
+    else if (kind === "waiting") waiting.innerHTML = data.html;
+    else {
+      ended = true;
+      stop(data.html);
+    }
+  }
+
+  function begin(data) {
+    ({ seconds, interval } = data);
+    setRatio(data.width, data.height);
+    began = performance.now();
+    part.hidden = false;
+    timeline.setAttribute("aria-valuemax", seconds);
+    find("end").textContent = clock(seconds);
+  }
+
+  function add(data) {
+    const before = frames.at(-1);
+    const box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    const height = "error" in data ? 4 : 100 * data.confidence;
+    const hue = "error" in data ? "none" : Math.min(classes.indexOf(data.class), 6);
+    box.setAttribute("class", `hue-${hue}${data.verdict === "sure" ? "" : " pale"}`);
+    place(box, { x: scale(data.time), y: 100 - height, height, width: scale(Math.min(interval, seconds - data.time)) });
+    // A frame stands for the time until the next one.
+    if (before) place(before.box, { width: scale(data.time - before.time) });
+    bars.prepend(box);
+    const preview = data.preview && `data:image/jpeg;base64,${data.preview}`;
+    frames.push({ ...data, preview, box });
+    waiting.replaceChildren();
+    const done = data.time / seconds;
+    const spent = (performance.now() - began) / 1000;
+    const left = done > 0.02 ? fill(root.dataset.left, { seconds: Math.ceil((spent * (1 - done)) / done) }) : "";
+    const count = fill(root.dataset.counting, { time: clock(data.time), whole: clock(seconds), frames: frames.length });
+    tellProgress(done, left ? `${count}; ${left}` : count);
+    if (chosen < 0) choose(0, false);
+  }
+
+  function scale(time) {
+    return (1000 * time) / (seconds || 1);
+  }
+
+  function place(element, attributes) {
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, Math.max(0, value).toFixed(2));
+  }
+
+  function tellProgress(share, words) {
+    progress.hidden = false;
+    if (share === null) bar.removeAttribute("value");
+    else bar.value = share;
+    progressText.textContent = words;
+  }
+
+  function busy(is) {
+    cancelButton.hidden = !is;
+    result.setAttribute("aria-busy", String(is));
+    if (is) status.textContent = root.dataset.opening;
+  }
+
+  function stop(content) {
+    request = null;
+    busy(false);
+    progress.hidden = true;
+    present(content);
+  }
+
+  function present(content) {
+    result.innerHTML = content;
+    status.textContent = result.querySelector("[data-announcement]")?.dataset.announcement ?? "";
+  }
+
+  cancelButton.addEventListener("click", () => {
+    const own = request;
+    request = null; // what still comes of it is nobody's
+    own?.abort();
+    busy(false);
+    waiting.replaceChildren();
+    bar.value = frames.length ? frames.at(-1).time / seconds : 0;
+    progressText.textContent = status.textContent = root.dataset.cancelled;
+  });
+
+  // ---- the timeline
+
+  timeline.addEventListener("click", (event) => {
+    const box = timeline.getBoundingClientRect();
+    choose(frameAt((seconds * (event.clientX - box.left)) / box.width));
+  });
+
+  timeline.addEventListener("keydown", (event) => {
+    const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
+    const goal = { Home: 0, End: frames.length - 1 }[event.key] ?? (event.key in steps ? chosen + steps[event.key] : null);
+    if (goal === null) return;
+    event.preventDefault();
+    choose(Math.min(Math.max(goal, 0), frames.length - 1));
+  });
+
+  function frameAt(time) {
+    const after = frames.findIndex((frame) => frame.time > time);
+    return after < 0 ? frames.length - 1 : Math.max(after - 1, 0);
+  }
+
+  function choose(index, seek = true) {
+    const frame = frames[index];
+    if (!frame) return;
+    if (index !== chosen) {
+      question?.abort();
+      explained.replaceChildren();
+      cool();
+    }
+    chosen = index;
+    moment.hidden = false;
+    const time = clock(frame.time, 1);
+    const words = "error" in frame ? fill(root.dataset.failed, { time }) : `${fill(root.dataset.caption, { time, title: frame.title, percent: frame.percent })} · ${root.dataset[frame.verdict] ?? ""}`;
+    caption.textContent = words;
+    timeline.setAttribute("aria-valuenow", frame.time);
+    timeline.setAttribute("aria-valuetext", words);
+    playhead.style.insetInlineStart = `${(100 * frame.time) / (seconds || 1)}%`;
+    if (film.hidden) showStill();
+    else if (seek) {
+      film.pause();
+      film.currentTime = frame.time + 0.005; // within the frame, whatever the rounding
+    }
+  }
+
+  function follow() {
+    if (film.paused || !frames.length) return;
+    const index = frameAt(film.currentTime);
+    if (index !== chosen) choose(index, false);
+  }
+
+  function showStill() {
+    still.src = frames[chosen].preview;
+    still.hidden = false;
+  }
+
+  // ---- where the model looked in one frame: the picture that came with its answer is asked about again
+
+  explainButton.addEventListener("click", async () => {
+    const frame = frames[chosen];
+    if (!frame?.preview) return;
+    question?.abort();
+    const own = (question = new AbortController());
+    explained.setAttribute("aria-busy", "true");
+    if (!film.hidden) {
+      film.pause();
+      film.currentTime = frame.time + 0.005;
+    }
+    let content;
+    try {
+      const body = new FormData();
+      body.append("file", toBlob(frame.preview), "frame.jpg");
+      const response = await fetch(root.dataset.pictureAddress, { method: "POST", body, headers: { "X-Fragment": "answer" }, signal: own.signal });
+      content = await response.text();
+    } catch {
+      if (own.signal.aborted) return;
+      content = fault("offline");
+    }
+    explained.setAttribute("aria-busy", "false");
+    explained.innerHTML = content;
+    const map = explained.querySelector("[data-heatmap]");
+    if (map) warm(map.src);
+  });
+
+  function toBlob(source) {
+    const bytes = Uint8Array.from(atob(source.split(",")[1]), (letter) => letter.charCodeAt(0));
+    return new Blob([bytes], { type: "image/jpeg" });
+  }
+
+  function warm(source) {
+    heat.src = source;
+    heat.hidden = slider.hidden = false;
+    setOpacity();
+  }
+
+  function cool() {
+    heat.hidden = slider.hidden = true;
+  }
+
+  function setOpacity() {
+    heat.style.opacity = opacity.value / 100;
+  }
+
+  opacity.addEventListener("input", setOpacity);
+
+  // ---- words
+
+  function fault(code) {
+    return document.querySelector(`template[data-fault="${code}"]`).innerHTML;
+  }
+
+  function fill(words, values) {
+    return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  }
+
+  function clock(time, digits = 0) {
+    const whole = Math.floor(time / 60);
+    const rest = (time - 60 * whole).toFixed(digits);
+    return `${whole}:${rest.padStart(digits ? digits + 3 : 2, "0")}`;
+  }
+}

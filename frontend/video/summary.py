@@ -1,0 +1,67 @@
+"""The answers for a video's frames → one answer for the video."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .aggregate import Mean, durations, mean_over_time
+
+
+class Answer(NamedTuple):
+    """What the model said of the frame shown at `time` seconds: an answer, or `{"error": …}`."""
+
+    time: float
+    content: dict[str, Any]
+
+
+def summarise(answers: list[Answer], seconds: float, card: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the mean probabilities over time with 95% intervals, and what follows from them; None without any answer.
+
+    The class is the one of the highest mean. The verdict is `unknown` where the model did not know most of the film,
+    `sure` where the lower end of the interval reaches the confidence from which the model calls a picture sure, else
+    `unsure`; without an interval (a few frames), `sure` takes that every frame was.
+    """
+    known = [answer for answer in answers if "error" not in answer.content]
+    if not known:
+        return None
+    keys = list(known[0].content["probabilities"])
+    values = np.array([[answer.content["probabilities"].get(key, 0.0) for key in keys] for answer in known])
+    weights = durations(np.array([answer.time for answer in known]), seconds)
+    share_of_time = weights / weights.sum()
+    mean = mean_over_time(values, weights)
+    main = int(mean.value.argmax())
+    verdicts = [answer.content["verdict"] for answer in known]
+    classes = [answer.content["class"] for answer in known]
+    unknown = np.array([one == "unknown" for one in verdicts])
+    if share_of_time[unknown].sum() > 0.5:
+        verdict = "unknown"
+    elif mean.low is None:
+        verdict = "sure" if set(verdicts) == {"sure"} and len(set(classes)) == 1 else "unsure"
+    else:
+        verdict = "sure" if mean.low[main] >= card["thresholds"]["sure"] else "unsure"
+    return {
+        "class": keys[main],
+        "confidence": float(mean.value[main]),
+        "interval": _interval(mean, main),
+        "verdict": verdict,
+        "probabilities": {
+            key: {
+                "mean": float(mean.value[row]),
+                "interval": _interval(mean, row),
+                "share_of_time": float(share_of_time[[one == key for one in classes]].sum()),
+            }
+            for row, key in enumerate(keys)
+        },
+        "frames": len(known),
+        "failed": len(answers) - len(known),
+        "model": card["name"],
+        "version": card["version"],
+    }
+
+
+def _interval(mean: Mean, row: int) -> list[float] | None:
+    if mean.low is None or mean.high is None:
+        return None
+    return [round(float(mean.low[row]), 6), round(float(mean.high[row]), 6)]

@@ -1,0 +1,149 @@
+"""`POST /api/v1/models/<name>/video`, and the same for the page: the answer is a stream of server-sent events."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from flask import Blueprint, Flask, Response, current_app, render_template, request, stream_with_context
+
+from .. import errors
+from ..catalogue import Catalogue, Model
+from ..errors import FrontEndError, ModelServerError
+from ..failures import finish
+from ..languages import remember_language
+from ..metrics import ERRORS
+from ..patience import grant_time
+from ..settings import Settings
+from ..views import likelihood, title_of
+from .analysis import RATES, Analysis, Event, Wish
+from .places import Places
+from .sampling import Sampling
+from .upload import receive_video
+
+blueprint = Blueprint("video", __name__)
+blueprint.after_request(remember_language)
+
+
+def _model(name: str) -> Model:
+    catalogue: Catalogue = current_app.extensions["catalogue"]
+    model = catalogue.model(name)
+    if model.card["task"] != "classification":
+        raise errors.no_video_model(name)
+    return model
+
+
+@blueprint.post("/api/v1/models/<name>/video")
+def classify(name: str) -> Response:
+    """Events as JSON."""
+    return _stream(_model(name), lambda event: event.data)
+
+
+@blueprint.get("/models/<name>/video")
+def show(name: str) -> Response:
+    settings: Settings = current_app.extensions["settings"]
+    error: FrontEndError | None = None
+    model: Model | None = None
+    try:
+        model = _model(name)
+    except ModelServerError as fault:
+        error = fault
+    page = render_template("video.html", name=name, model=model, error=error, settings=settings)
+    response = Response(page, error.status if error else 200)
+    return finish(response, error) if error else response
+
+
+@blueprint.post("/models/<name>/video")
+def ask(name: str) -> Response:
+    """The same events for the page: with their words in the visitor's language."""
+    model = _model(name)
+
+    def put_into_words(event: Event) -> dict[str, Any]:
+        match event.kind:
+            case "frame" if "error" not in event.data:
+                words = {"title": title_of(model, event.data["class"]), "percent": likelihood(event.data["confidence"])}
+                return event.data | words
+            case "result":
+                return event.data | {"html": render_template("_video_result.html", result=event.data, model=model)}
+            case "waiting" | "error":
+                return event.data | {"html": render_template("_video_fault.html", code=event.data["error"]["code"])}
+        return event.data
+
+    return _stream(model, put_into_words)
+
+
+def _stream(model: Model, tell: Callable[[Event], dict[str, Any]]) -> Response:
+    """Receive the video, begin, and answer with the events. All that can be said against it is said before."""
+    settings: Settings = current_app.extensions["settings"]
+    places: Places = current_app.extensions["video_places"]
+    wish = _read_wish(settings)
+    place = places.take()
+    if place is None:
+        raise errors.too_many_videos(settings.video_places)
+    try:
+        grant_time(request.environ, settings.video_timeout)
+        file = receive_video(request, settings.video_max_bytes)
+        try:
+            analysis = Analysis(file, model, current_app.extensions["model_server"], settings, wish)
+        except BaseException:
+            file.close()
+            raise
+    except BaseException:
+        place.close()
+        raise
+
+    def write() -> Iterator[bytes]:
+        for event in analysis.events():
+            if event.kind == "error" or ("error" in event.data and event.kind == "result"):
+                ERRORS.labels(event.data["error"]["code"]).inc()
+            yield encode(event.kind, tell(event))
+
+    response = Response(stream_with_context(write()), content_type="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would keep events back
+    response.call_on_close(place.close)
+    response.call_on_close(analysis.close)
+    return response
+
+
+def encode(kind: str, data: dict[str, Any]) -> bytes:
+    """A server-sent event; a sign of life is a comment."""
+    if not kind:
+        return b":\n\n"
+    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+def _read_wish(settings: Settings) -> Wish:
+    rate = request.args.get("rate", settings.video_rate, type=_to_rate)
+    sampling: Any = request.args.get("sampling", "even")
+    if sampling not in get_args(Sampling):
+        raise errors.wrong_parameter("sampling", "even or scene")
+    previews = request.args.get("previews", "false")
+    if previews not in ("true", "false"):
+        raise errors.wrong_parameter("previews", "true or false")
+    return Wish(rate, sampling, previews == "true")
+
+
+def _to_rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not RATES[0] <= rate <= RATES[1]:
+        raise errors.wrong_parameter("rate", f"frames a second, from {RATES[0]} to {RATES[1]:g}")
+    return rate
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Under gunicorn the folder of the places is common to the worker processes (gunicorn.conf.py)."""
+    common = os.environ.get("HWAPUNG_COMMON_DIRECTORY")
+    if common is None:
+        folder = tempfile.TemporaryDirectory(prefix="hwapung-")
+        app.extensions["video_folder"] = folder  # removed with the application
+        common = folder.name
+    app.extensions["video_places"] = Places(Path(common), settings.video_places)
+    app.register_blueprint(blueprint)

@@ -1,0 +1,77 @@
+"""Small films, made when they are wanted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import av
+import numpy as np
+
+Picture = Callable[[float], np.ndarray]
+
+
+def plain(time: float, size: tuple[int, int] = (64, 48)) -> np.ndarray:
+    """Red above blue, and grey at the left that grows lighter by 40 a second."""
+    width, height = size
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[: height // 2, :, 0] = 230
+    picture[height // 2 :, :, 2] = 230
+    picture[:, : width // 4] = min(255, int(40 * time))
+    return picture
+
+
+def make_film(
+    kind: str = "mp4",
+    codec: str = "libx264",
+    *,
+    seconds: float = 3,
+    rate: int = 10,
+    size: tuple[int, int] = (64, 48),
+    pixels: str = "yuv420p",
+    rotation: int = 0,
+    times: Sequence[float] | None = None,
+    picture: Picture | None = None,
+    options: dict[str, str] | None = None,
+    drawn_as: str = "rgb24",
+) -> bytes:
+    """The bytes of a film. `times`: when each frame is shown, in seconds; else `rate` a second."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.width, stream.height = size
+        stream.pix_fmt = pixels
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if rotation:
+            stream.set_display_rotation(rotation)
+        container.start_encoding()
+        for time in times if times is not None else [number / rate for number in range(round(seconds * rate))]:
+            drawn = picture(time) if picture else plain(time, size)
+            frame = av.VideoFrame.from_ndarray(drawn, drawn_as).reformat(format=pixels)
+            frame.time_base = Fraction(1, 1000)
+            frame.pts = round(1000 * time)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def make_song(*, cover: bool = False) -> bytes:
+    """Sound; with a cover, which is a video stream to FFmpeg."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        sound = container.add_stream("aac", rate=44100)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
+        silence.sample_rate = 44100
+        picture = None
+        if cover:
+            picture = container.add_stream("mjpeg", rate=1)
+            picture.width, picture.height, picture.pix_fmt = 64, 48, "yuvj420p"
+            picture.disposition = av.stream.Disposition.attached_pic
+        container.mux(sound.encode(silence))
+        container.mux(sound.encode(None))
+        if picture:
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(plain(0), "rgb24").reformat(format="yuvj420p")))
+            container.mux(picture.encode(None))
+    return buffer.getvalue()

@@ -1,0 +1,87 @@
+"""The pictures that the model is sent: upright, of the right colours, and as the model's own transform has them."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from frontend.video.frames import NetworkSize, draw_picture, draw_preview, upright_size
+from frontend.video.reader import Limits, read_frames
+from model_training.datasets.procedural import draw
+from model_training.runtime.card import Preprocessing
+from model_training.runtime.preprocess import read
+
+from .films import make_film
+
+STRETCH = NetworkSize(32, 24, "stretch")
+
+
+def first_frame(film: bytes) -> av.VideoFrame:
+    frames = read_frames(io.BytesIO(film), Limits(60, 10**7), "DEFAULT", threading.Event())
+    return next(frames).frame
+
+
+def pixels(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(("rotation", "top"), [(0, "red"), (180, "blue"), (90, "left red"), (-90, "right red")])
+def test_a_turned_film_is_turned_back(rotation: int, top: str) -> None:
+    frame = first_frame(make_film(rotation=rotation))
+    size = (48, 64) if rotation % 180 else (64, 48)
+    assert upright_size(frame) == size
+    preview = pixels(draw_preview(frame, STRETCH))
+    assert preview.shape == (size[1], size[0], 3)
+    high, low = preview[size[1] // 8, size[0] // 2], preview[-size[1] // 8, size[0] // 2]
+    left, right = preview[size[1] // 2, size[0] // 8], preview[size[1] // 2, -size[0] // 8]
+    first, second = {"red": (high, low), "blue": (low, high), "left red": (left, right), "right red": (right, left)}[
+        top
+    ]
+    assert first[0] > 180 > 80 > first[2]
+    assert second[2] > 180 > 80 > second[0]
+
+
+@pytest.mark.parametrize("pixel_format", ["yuva420p", "bgra"])
+def test_what_is_transparent_is_white(pixel_format: str) -> None:
+    def paint(time: float) -> np.ndarray:
+        picture = np.full((48, 64, 4), 200, np.uint8)
+        picture[:, :32, 3] = 0
+        picture[:, 32:, 3] = 255
+        picture[:, 32:, 1:3] = 20
+        return picture
+
+    frame = first_frame(make_film("matroska", "ffv1", pixels=pixel_format, picture=paint, drawn_as="rgba", seconds=0.2))
+    picture = pixels(draw_picture(frame, STRETCH))
+    assert picture[12, 8].tolist() == pytest.approx([255, 255, 255], abs=3)
+    assert picture[12, 24].tolist() == pytest.approx([200, 20, 20], abs=8)
+
+
+def test_grey_with_alpha_is_laid_on_white_too() -> None:
+    def paint(time: float) -> np.ndarray:
+        picture = np.full((48, 64, 4), 60, np.uint8)
+        picture[:, :32, 3], picture[:, 32:, 3] = 0, 255
+        return picture
+
+    frame = first_frame(make_film("mov", "png", pixels="ya8", picture=paint, drawn_as="rgba", seconds=0.2))
+    picture = pixels(draw_picture(frame, STRETCH))
+    assert picture[12, 8].tolist() == [255, 255, 255]
+    assert picture[12, 24].tolist() == pytest.approx([60, 60, 60], abs=2)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_scaling_before_sending_is_the_models_own_transform_but_for_rounding(fit: str) -> None:
+    landscape = draw("china", 5, 640).resize((640, 360))
+    film = make_film("matroska", "libx264", size=(640, 360), picture=lambda _: np.asarray(landscape), seconds=0.2)
+    frame = first_frame(film)
+    preprocessing = Preprocessing(fit=fit, height=96, width=112, mean=(0.5,) * 3, std=(0.5,) * 3)  # type: ignore[arg-type]
+    whole = io.BytesIO()
+    Image.fromarray(frame.to_ndarray(format="rgb24")).save(whole, "PNG")
+    sent = draw_picture(frame, NetworkSize(112, 96, fit))
+    difference = np.abs(read(sent, preprocessing).astype(int) - read(whole.getvalue(), preprocessing))
+    assert difference.mean() < 1.5
+    assert np.percentile(difference, 99) <= 8
