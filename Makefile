@@ -19,10 +19,11 @@ requirements := $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
 landscapes := ../shared/data/landscape
 ai_vs_real := ../shared/data/ai_vs_real
+paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo train audit archive analyse serve up down compare-balance compare-splits pairs draw test test-unit \
         test-serving test-browser test-compose browser \
-        lint format figures figures-ai-vs-real bench-serving clean
+        lint format figures figures-ai-vs-real figures-webtoon bench-serving clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +124,9 @@ figures: .venv/dev  ## the accuracy figures that the README quotes
 
 figures-ai-vs-real: .venv/dev .venv/analysis  ## accuracy, calibration and sure answers of ai_vs_real_small on real data
 	$(run) -m tests.benchmarks.ai_vs_real_figures --data $(or $(DATA),$(ai_vs_real)) --weights $(weights) $(SET)
+
+figures-webtoon: .venv/dev  ## webtoon's recipe on paintings by artist against frozen features
+	$(run) -m tests.benchmarks.webtoon_figures --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
 
 bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
 	$(run) -m tests.benchmarks.serving $(SET)
