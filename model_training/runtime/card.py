@@ -57,6 +57,9 @@ class Preprocessing(Part):
 class Head(Part):
     """What stands between the backbone's pooled features and the logits."""
 
+    standardise: bool = Field(
+        False, description="centre and scale each pooled feature by its statistics over the training pictures"
+    )
     hidden: int | None = Field(None, ge=1, description="units of a dense layer with ReLU; none if unset")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of pooled features that a training step leaves out")
 

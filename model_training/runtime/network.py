@@ -29,8 +29,8 @@ class ClassificationNetwork(nn.Module):
         self.backbone = create_backbone(
             backbone, classes, (preprocessing.height, preprocessing.width), dropout=head.dropout
         )
-        if head.hidden is not None:
-            put_hidden_layer(self.backbone, head.hidden)
+        if head.hidden is not None or head.standardise:
+            put_head(self.backbone, head)
         #: Modules that answer as in evaluation also while the rest is trained.
         self.frozen: tuple[nn.Module, ...] = ()
 
@@ -74,16 +74,22 @@ def head_name(backbone: nn.Module) -> str:
     return name
 
 
-def put_hidden_layer(backbone: nn.Module, hidden: int) -> None:
-    """Replace the last layer, linear, by two with ReLU between them: features → `hidden` → classes."""
+def put_head(backbone: nn.Module, head: Head) -> None:
+    """Replace the last layer, linear, by what the recipe asks for: features → standardised → `hidden`, ReLU → classes.
+
+    Standardising is batch norm without a scale of its own: the head starts from features of one size, however far the
+    backbone's are apart, and learns at one rate from all of them.
+    """
     name = head_name(backbone)
     last: Any = backbone.get_submodule(name)
-    layers = [
-        ("hidden", nn.Linear(last.in_features, hidden)),
-        ("activation", nn.ReLU()),
-        ("output", nn.Linear(hidden, last.out_features)),
-    ]
-    backbone.set_submodule(name, nn.Sequential(OrderedDict(layers)))
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if head.standardise:
+        layers["standardise"] = nn.BatchNorm1d(last.in_features, affine=False)
+    if head.hidden is not None:
+        layers["hidden"] = nn.Linear(last.in_features, head.hidden)
+        layers["activation"] = nn.ReLU()
+    layers["output"] = nn.Linear(head.hidden or last.in_features, last.out_features)
+    backbone.set_submodule(name, nn.Sequential(layers))
 
 
 def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:

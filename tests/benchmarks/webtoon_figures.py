@@ -42,11 +42,12 @@ OVERRIDES = [
     "preprocessing.mean=[0.485, 0.456, 0.406]",
     "network.backbone=mobilenetv2_100",
     "network.head.hidden=null",
-    "network.unfreeze=2",
+    "network.head.standardise=true",
+    "network.unfreeze=0",
     "training.balance=logit_adjustment",
     "training.balance_strength=1",
     "training.learning_rate=0.001",
-    "training.epochs=10",
+    "training.epochs=15",
     "training.batch_size=32",
 ]
 BUILD = Path("build")

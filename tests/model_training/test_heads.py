@@ -42,6 +42,22 @@ def test_a_hidden_layer_stands_before_the_last(backbone: str, name: str) -> None
     torch.testing.assert_close(network(batch), output(torch.relu(hidden(features))))
 
 
+def test_a_standardising_head_learns_the_statistics_of_the_features() -> None:
+    network = make(head=Head(standardise=True))
+    freeze(network, 0)
+    batch = pixels(32)
+    for _ in range(150):  # until nothing is left of the variance that it starts with
+        network.train()(batch)
+    backbone_of: nn.Module = network.eval().backbone
+    features = backbone_of.forward_head(backbone_of.forward_features(network.normalise(batch)), pre_logits=True)  # type: ignore[operator]
+    standardised = network.backbone.get_submodule("fc.standardise")(features)
+    torch.testing.assert_close(standardised.mean(0), torch.zeros(features.shape[1]), atol=0.02, rtol=0)
+    varied = features.std(0) > 0.01
+    torch.testing.assert_close(standardised.std(0)[varied], torch.ones(int(varied.sum())), atol=0.15, rtol=0)
+    (output,) = head_layers(network)
+    torch.testing.assert_close(network(batch), output(standardised))
+
+
 def test_layers_are_listed_from_the_bottom_without_the_head() -> None:
     names = [name for name, _ in layers_with_parameters(make("resnet18", Head(hidden=8)))]
     assert names[:4] == ["conv1", "bn1", "layer1.0.conv1", "layer1.0.bn1"]
