@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import betabinom
 
-from .metrics import Score, bootstrap, grouped_share
+from model_training.reliability import ALPHA, BINS, bin_of, conformal_rank, conformal_sets, fit_conformal
 
-BINS = 15
-ALPHA = 0.1
+from .metrics import Score, bootstrap, grouped_share
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,6 @@ def measure_calibration(probabilities: np.ndarray, targets: np.ndarray, group: n
     return Calibrated(bootstrap(measure, group), _error_by_chance(confidence, index), bins)
 
 
-def bin_of(confidence: np.ndarray) -> np.ndarray:
-    """Which of 15 bins (k/15, (k+1)/15] of equal width (Guo et al. 2017, eq. 2–3): int (N,)."""
-    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-
-
-def expected_calibration_error(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Guo et al. 2017, eq. 3: the mean gap between confidence and accuracy, weighed by the bins' pictures."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == targets
-    return float(np.abs(np.bincount(bin_of(confidence), right - confidence, BINS)).sum() / len(targets))
-
-
 def _error_by_chance(confidence: np.ndarray, index: np.ndarray, draws: int = 300) -> tuple[float, float]:
     generator = np.random.default_rng(0)
     errors = []
@@ -96,23 +83,6 @@ class ConformalSets:
     expected: tuple[float, float]
     mean_size: float
     sizes: dict[int, int]
-
-
-def fit_conformal(probabilities: np.ndarray, targets: np.ndarray, alpha: float = ALPHA) -> float:
-    """The least probability that a class of the set must have (split conformal, score 1 − p: Sadinle et al. 2019).
-
-    `probabilities`: (N, classes) and `targets`: (N,) of validation. The ⌈(N + 1)(1 − α)⌉-th smallest score is the
-    bound; with fewer than 1/α − 1 pictures no bound holds, and the set is every class: 0.
-    """
-    scores = np.sort(1 - probabilities[np.arange(len(targets)), targets])
-    rank = _rank(len(targets), alpha)
-    return float(1 - scores[rank - 1]) if rank <= len(scores) else 0.0
-
-
-def conformal_sets(probabilities: np.ndarray, least_probability: float) -> np.ndarray:
-    """bool (N, classes): the classes in each picture's set."""
-    # A bound that is itself one of the probabilities must not lose it to rounding.
-    return probabilities >= least_probability - 1e-12
 
 
 def measure_conformal(
@@ -139,12 +109,8 @@ def measure_conformal(
 def coverage_interval(validation: int, test: int, alpha: float = ALPHA) -> tuple[float, float]:
     """Between what the covered share of `test` pictures lies 95 times in 100, over draws of both sets: beta-binomial
     (Angelopoulos & Bates 2023, section 3.2), for scores without ties."""
-    rank = _rank(validation, alpha)
+    rank = conformal_rank(validation, alpha)
     if rank > validation:
         return 1.0, 1.0
     distribution = betabinom(test, rank, validation + 1 - rank)
     return float(distribution.ppf(0.025)) / test, float(distribution.ppf(0.975)) / test
-
-
-def _rank(pictures: int, alpha: float) -> int:
-    return int(np.ceil((pictures + 1) * (1 - alpha) - 1e-9))

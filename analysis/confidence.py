@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model_training.runtime.card import Text
+from model_training.reliability import BINS
+from model_training.runtime.card import Text, Unknown
 from model_training.runtime.classifier import softmax
+from model_training.runtime.unknown import energy, load_neighbours
 
 from . import figures
-from .calibration import BINS, Calibrated, ConformalSets, measure_calibration, measure_conformal
+from .calibration import Calibrated, ConformalSets, measure_calibration, measure_conformal
 from .document import CannotComputeError, Chart, Section, Table, both
 from .material import Material
 from .metrics import Score
-from .predictions import Predictions
-from .unknown import Neighbours, Unknown, energy, measure_unknown
+from .predictions import Evaluated, Predictions
+from .unknown import Refusal, measure_unknown
 
 
 def calibration(material: Material) -> Section:
@@ -61,33 +63,40 @@ def calibration(material: Material) -> Section:
     return section
 
 
-def unknown(material: Material, unlike: Sequence[tuple[str, Predictions]]) -> Section:
+def unknown(material: Material, found: Evaluated, unlike: Sequence[tuple[str, Predictions]]) -> Section:
     """`unlike`: name → pictures that the model is not made for."""
-    if not unlike:
+    served = found.card.unknown
+    if served is None:
         raise CannotComputeError(
-            "No unlike pictures were given (--unlike FOLDER), so how well the model refuses them was not measured.",
-            "모델과 무관한 그림을 주지 않아(--unlike 폴더) 얼마나 잘 거절하는지 재지 못했습니다.",
+            "The bundle knows no verdict “unknown”: make it again (make train).",
+            "이 모델은 ‘모르는 그림’ 판정을 하지 않습니다. 모델을 다시 만들어 주세요(make train).",
         )
-    if not (len(material.train) and len(material.validation)):
-        raise CannotComputeError(
-            "The score and its threshold need training and validation pictures, and there are none.",
-            "점수와 문턱값을 정하려면 학습 그림과 검증 그림이 필요한데, 없습니다.",
+    section = Section("unknown", both("Pictures of another kind", "다른 종류의 그림"))
+    section.words.append(_phrase_served(served))
+    test = material.test
+    if not unlike or not len(test):
+        section.missing.append(
+            both(
+                "No unlike pictures were given (--unlike FOLDER), so how well the model refuses them was not measured.",
+                "모델과 무관한 그림을 주지 않아(--unlike 폴더) 얼마나 잘 거절하는지 재지 못했습니다.",
+            )
+            if not unlike
+            else both("There is no test picture.", "평가 그림이 없습니다.")
         )
-    neighbours = Neighbours(material.train.features)
+        return section
+    neighbours = load_neighbours(found.bundle)
 
     def measure(some: Predictions) -> dict[str, np.ndarray]:
         return {"energy": energy(some.logits, some.temperature), "neighbours": neighbours(some.features)}
 
-    validation, test = measure(material.validation), measure(material.test)
-    section = Section("unknown", both("Pictures of another kind", "다른 종류의 그림"))
-    rows: list[tuple[str, Score, Score, str, float, float]] = []
+    rows: list[tuple[str, Score, Score, Score, Score]] = []
     for name, pictures in unlike:
-        if len(pictures) < 2:
-            section.missing.append(both(f"{name}: fewer than two pictures.", f"{name}: 그림이 두 장보다 적습니다."))
+        if not len(pictures):
+            section.missing.append(both(f"{name}: no picture got an answer.", f"{name}: 답을 얻은 그림이 없습니다."))
             continue
-        found = measure_unknown(validation, test, measure(pictures))
-        section.words.append(_phrase_unknown(name, found))
-        rows.append((name, found.auroc["energy"], found.auroc["neighbours"], found.method, found.refused, found.caught))
+        result = measure_unknown(served, measure(test), measure(pictures), test.group)
+        section.words.append(_phrase_unknown(name, len(pictures), result))
+        rows.append((name, result.auroc["energy"], result.auroc["neighbours"], result.refused, result.caught))
     section.parts.append(
         Table(
             "unknown",
@@ -96,7 +105,6 @@ def unknown(material: Material, unlike: Sequence[tuple[str, Predictions]]) -> Se
                 both("pictures", "그림"),
                 both("AUROC, energy", "AUROC(에너지)"),
                 both("AUROC, neighbours", "AUROC(최근접)"),
-                both("chosen", "선택"),
                 both("test pictures refused", "거절한 평가 그림"),
                 both("unlike pictures caught", "걸러 낸 다른 그림"),
             ),
@@ -157,14 +165,32 @@ def _phrase_conformal(found: ConformalSets, validation: int) -> Text:
     )
 
 
-def _phrase_unknown(name: str, found: Unknown) -> Text:
-    score = found.auroc[found.method]
-    en = {"energy": "the energy score", "neighbours": "the distance to training pictures"}[found.method]
-    ko = {"energy": "에너지 점수", "neighbours": "학습 그림까지의 거리"}[found.method]
+_METHODS = {
+    "energy": both("the energy score", "에너지 점수"),
+    "neighbours": both("the distance to training pictures", "학습 그림까지의 거리"),
+}
+
+
+def _phrase_served(served: Unknown) -> Text:
+    method, told = _METHODS[served.method], served.told_from_spoiled
     return both(
-        f"{name}: by {en} test pictures are told from these with an AUROC of {score.value:.3f} "
-        f"({score.low:.3f}–{score.high:.3f}). At the threshold {found.caught:.0%} of them are called unknown, "
-        f"and {found.refused:.0%} of the test pictures.",
-        f"{name}: {ko}로 평가 그림과 구별한 AUROC는 {score.value:.3f}({score.low:.3f}–{score.high:.3f})입니다. "
-        f"문턱값에서 이 그림의 {found.caught:.0%}, 평가 그림의 {found.refused:.0%}를 모르는 그림이라고 합니다.",
+        f"A picture is called unknown by {method.en}. It was chosen because it best told the {served.fitted_on} "
+        f"validation pictures from spoiled copies of them (AUROC: energy {told['energy']:.3f}, neighbours "
+        f"{told['neighbours']:.3f}); its bound refuses {served.refused:.1%} of them.",
+        f"모르는 그림인지는 {method.ko}로 판정합니다. 검증 그림 {served.fitted_on}장과 그 그림을 일부러 망가뜨린 "
+        f"사본을 가장 잘 구별한 점수이며(AUROC: 에너지 {told['energy']:.3f}, 최근접 {told['neighbours']:.3f}), "
+        f"문턱값을 넘는 검증 그림은 {served.refused:.1%}입니다.",
+    )
+
+
+def _phrase_unknown(name: str, count: int, found: Refusal) -> Text:
+    score, caught, refused = found.auroc[found.method], found.caught, found.refused
+    method = _METHODS[found.method]
+    return both(
+        f"{name} ({count} pictures): by {method.en} test pictures are told from these with an AUROC of "
+        f"{score.value:.3f} ({score.low:.3f}–{score.high:.3f}). {caught.value:.1%} of them are called unknown, and "
+        f"{refused.value:.1%} ({refused.low:.1%}–{refused.high:.1%}) of the test pictures.",
+        f"{name} 그림 {count}장: {method.ko}로 평가 그림과 구별한 AUROC는 "
+        f"{score.value:.3f}({score.low:.3f}–{score.high:.3f})입니다. 이 그림의 {caught.value:.1%}, 평가 그림의 "
+        f"{refused.value:.1%}({refused.low:.1%}–{refused.high:.1%})를 모르는 그림이라고 판정합니다.",
     )

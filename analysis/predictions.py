@@ -110,6 +110,7 @@ class Evaluated:
     """
 
     card: ModelCard
+    bundle: Path
     network: ClassificationNetwork
     predictions: Predictions
     copies: np.ndarray
@@ -183,7 +184,9 @@ def _evaluate(
         store = open_store(dataset, card.preprocessing, build / "cache", step.update)
     network = load_network(card, bundle)
     recipe = _recipe(card)
-    readable = np.array([row for row in range(len(dataset.entries)) if row not in store.errors], np.int64)
+    # An entry without a class is of one that the recipe leaves out.
+    meant = [row for row, entry in enumerate(dataset.entries) if entry.label or split[row] == "unlike"]
+    readable = np.array([row for row in meant if row not in store.errors], np.int64)
     if not len(readable):
         raise DatasetError(f"{dataset.root}: not one picture can be read.", "Give a folder of pictures.")
     weights = hashlib.sha256((bundle / "weights.safetensors").read_bytes()).hexdigest()
@@ -194,7 +197,7 @@ def _evaluate(
     group, grouped_by = _group(card, columns, copies)
     predictions = Predictions(
         labels=keys,
-        places=tuple(dataset.entries[row].path.relative_to(dataset.root).as_posix() for row in readable),
+        places=tuple(dataset.place(dataset.entries[row]) for row in readable),
         split=split[readable],
         targets=np.array([index[dataset.entries[row].label] for row in readable], np.int64),
         logits=logits,
@@ -206,10 +209,8 @@ def _evaluate(
         pixels=store.pixels,
         rows=readable,
     )
-    unreadable = {
-        dataset.entries[row].path.relative_to(dataset.root).as_posix(): why for row, why in store.errors.items()
-    }
-    return Evaluated(card, network, predictions, copies, same_data, unreadable, run, cache)
+    unreadable = {dataset.place(dataset.entries[row]): store.errors[row] for row in meant if row in store.errors}
+    return Evaluated(card, bundle, network, predictions, copies, same_data, unreadable, run, cache)
 
 
 def _recipe(card: ModelCard) -> Recipe:
@@ -235,11 +236,8 @@ def forward(network: ClassificationNetwork, device: str = "cpu") -> Forward:
     @torch.inference_mode()
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(place)
-        backbone = network.backbone
-        maps = backbone.forward_features(network.normalise(batch))  # type: ignore[operator]
-        logits = backbone.forward_head(maps)  # type: ignore[operator]
-        features = backbone.forward_head(maps, pre_logits=True)  # type: ignore[operator]
-        return logits.float().cpu().numpy(), features.flatten(1).float().cpu().numpy()
+        logits, features = network.observe(batch)
+        return logits.float().cpu().numpy(), features.float().cpu().numpy()
 
     return run
 

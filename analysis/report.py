@@ -60,7 +60,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         (both("Maps of the pictures", "그림 지도"), lambda: galleries.maps(material, found.cache)),
         (
             both("Pictures of another kind", "다른 종류의 그림"),
-            lambda: confidence.unknown(material, [(name, _answered(each)) for name, each in unlike]),
+            lambda: confidence.unknown(material, found, [(name, _answered(each)) for name, each in unlike]),
         ),
         (both("Shortcuts", "지름길"), lambda: audit_sections.shortcuts(material, found)),
         (both("Worse pictures", "상태가 나쁜 그림"), lambda: audit_sections.corruptions(material, found)),

@@ -19,8 +19,11 @@ from .figures import measure, measure_classes
 from .prepare import Prepared
 from .progress import follow
 from .recipe import Recipe, Verdicts
+from .reliability import ALPHA, conformal_sets, expected_calibration_error, fit_conformal
 from .runtime.card import (
     Agreement,
+    Calibration,
+    Conformal,
     Example,
     FastForm,
     Label,
@@ -28,6 +31,7 @@ from .runtime.card import (
     Network,
     Provenance,
     Text,
+    Unknown,
     Verdict,
     VerdictWords,
     write_card,
@@ -36,7 +40,9 @@ from .runtime.classifier import Classifier, softmax
 from .runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
 from .runtime.image import decode
 from .runtime.network import MEAN_IMAGE, count_parameters, save_mean_image, save_weights
+from .runtime.unknown import REFERENCES, normalise
 from .train import Trained
+from .unknown import choose_references, fit_unknown
 
 EXAMPLES_A_CLASS = 3
 EXAMPLE_SIDE = 512
@@ -69,12 +75,15 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
         export_openvino(trained.network, np.ascontiguousarray(prepared.pixels[test[:2]]), stage / "network.xml")
         fast_form = OpenVINOExecution(stage / "network.xml")
         step.update(2, total, "OpenVINO form")
-        logits = {rows: run(fast_form, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
+        seen = {rows: observe(fast_form, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
+        logits = {name: each[0] for name, each in seen.items()}
         step.update(3, total, "figures")
         sample = np.concatenate([test, validation])[:_AGREEMENT_PICTURES]
         reference = run(torch_form, prepared.pixels, sample)
         ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_PICTURES]
-        calibration = fit_temperature(logits["validation"], prepared.targets[validation])
+        calibration = _measure_calibration(
+            fit_temperature(logits["validation"], prepared.targets[validation]), logits["test"], prepared.targets[test]
+        )
         thresholds = choose_thresholds(
             softmax(logits["validation"], calibration.temperature),
             prepared.targets[validation],
@@ -102,6 +111,8 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
             calibration=calibration,
             thresholds=thresholds,
             verdicts=phrase_verdicts(recipe.verdicts),
+            conformal=_fit_conformal(logits, prepared, calibration.temperature),
+            unknown=_fit_unknown(stage, fast_form, prepared, seen["validation"], calibration.temperature),
             figures=(
                 *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
                 *measure(predicted, prepared.targets[test], "test", len(keys)),
@@ -132,7 +143,50 @@ def phrase_verdicts(verdicts: Verdicts) -> dict[Verdict, VerdictWords]:
 
 def run(execution: Execution, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Logits (len(rows), classes) of the pictures in `rows`, batch by batch."""
-    return np.concatenate([execution(pixels[rows[start : start + _BATCH]]) for start in range(0, len(rows), _BATCH)])
+    return observe(execution, pixels, rows)[0]
+
+
+def observe(execution: Execution, pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (len(rows), classes) and features (len(rows), F) of the pictures in `rows`, batch by batch."""
+    starts = range(0, len(rows), _BATCH)
+    parts = [execution.observe(pixels[rows[start : start + _BATCH]]) for start in starts]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _measure_calibration(calibration: Calibration, logits: np.ndarray, targets: np.ndarray) -> Calibration:
+    """With its error on the test pictures, before and after."""
+    before, after = (
+        round(expected_calibration_error(softmax(logits, temperature), targets), 4)
+        for temperature in (1.0, calibration.temperature)
+    )
+    return calibration.model_copy(update={"error_before": before, "error_after": after, "error_pictures": len(targets)})
+
+
+def _fit_conformal(logits: dict[str, np.ndarray], prepared: Prepared, temperature: float) -> Conformal:
+    validation, test = prepared.targets[prepared.rows["validation"]], prepared.targets[prepared.rows["test"]]
+    least = fit_conformal(softmax(logits["validation"], temperature), validation)
+    sets = conformal_sets(softmax(logits["test"], temperature), least)
+    return Conformal(
+        wanted=1 - ALPHA,
+        least_probability=least,
+        fitted_on=len(validation),
+        reached=round(float(sets[np.arange(len(test)), test].mean()), 4),
+        pictures=len(test),
+    )
+
+
+def _fit_unknown(
+    stage: Path, execution: Execution, prepared: Prepared, seen: tuple[np.ndarray, np.ndarray], temperature: float
+) -> Unknown:
+    """Also writes the training pictures' features, which the nearest are looked for among."""
+    pixels = prepared.pixels
+    references = normalise(observe(execution, pixels, choose_references(prepared.rows["train"]))[1]).astype(np.float16)
+    np.save(stage / REFERENCES, references)
+
+    def look(strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return observe(execution, strange, np.arange(len(strange)))
+
+    return fit_unknown(*seen, pixels[prepared.rows["validation"]], references, temperature, look)
 
 
 def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:

@@ -77,6 +77,11 @@ class Calibration(Part):
 
     temperature: float = Field(gt=0)
     fitted_on: int = Field(ge=0, description="number of validation pictures")
+    error_before: float | None = Field(
+        default=None, description="expected calibration error (15 bins) on the test pictures at temperature 1"
+    )
+    error_after: float | None = Field(default=None, description="the same at `temperature`")
+    error_pictures: int | None = Field(default=None, description="number of test pictures")
 
 
 class Thresholds(Part):
@@ -100,6 +105,29 @@ class VerdictWords(Part):
 
 
 Verdict = Literal["sure", "unsure", "unknown"]
+
+
+class Conformal(Part):
+    """The classes with a probability of at least `least_probability` hold the true one in at least `wanted` of cases
+    (split conformal prediction); `reached` is what the test pictures show."""
+
+    wanted: float = Field(gt=0, lt=1)
+    least_probability: float = Field(ge=0, le=1)
+    fitted_on: int = Field(ge=0, description="number of validation pictures")
+    reached: float = Field(ge=0, le=1)
+    pictures: int = Field(ge=0, description="number of test pictures")
+
+
+class Unknown(Part):
+    """An answer is `unknown` where the picture's score is above `threshold` (`runtime/unknown.py`)."""
+
+    method: Literal["energy", "neighbours"]
+    threshold: float
+    refused: float = Field(ge=0, le=1, description="share of the validation pictures above the threshold")
+    told_from_spoiled: dict[str, float] = Field(
+        description="method → area under the ROC curve of validation pictures against the same pictures spoiled"
+    )
+    fitted_on: int = Field(ge=0, description="number of validation pictures")
 
 
 class Figure(Part):
@@ -214,6 +242,8 @@ class ModelCard(Part):
     verdicts: dict[Verdict, VerdictWords] = Field(
         default_factory=dict, description="the page's words; its own where a verdict is missing"
     )
+    conformal: Conformal | None = None
+    unknown: Unknown | None = None
     figures: tuple[Figure, ...]
     per_class: tuple[ClassFigures, ...]
     fast_form: FastForm | None

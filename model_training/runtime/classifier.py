@@ -19,6 +19,7 @@ from .execution import choose_execution
 from .explain import Explainer, encode_heatmap
 from .network import load_network
 from .preprocess import Box, read_placed
+from .unknown import load_score
 
 Answer = dict[str, object]
 
@@ -31,6 +32,7 @@ class Classifier:
         self.bundle = bundle
         network = load_network(card, bundle)
         self.execute = choose_execution(card, bundle, network, device)
+        self.strangeness = load_score(card, bundle)
         self.explainer = Explainer(network, device)
         # Pillow releases the interpreter's lock while it decodes and resizes.
         self.readers = ThreadPoolExecutor(max_workers=torch.get_num_threads(), thread_name_prefix="read")
@@ -57,12 +59,12 @@ class Classifier:
             return results  # type: ignore[return-value]
         placed: list[tuple[np.ndarray, Box]] = [results[index] for index in readable]  # type: ignore[misc]
         pixels = np.stack([each for each, _ in placed])
-        probabilities = self.probabilities(pixels)
+        probabilities, unknown = self.judge(pixels)
         boxes = [box if wanted[index] else None for index, (_, box) in zip(readable, placed, strict=True)]
         explanations = self._explain(pixels, probabilities, boxes)
         elapsed = round((time.perf_counter() - started) * 1000, 2)
         for row, index in enumerate(readable):
-            results[index] = self._phrase(probabilities[row], elapsed) | explanations[row]
+            results[index] = self._phrase(probabilities[row], bool(unknown[row]), elapsed) | explanations[row]
         return results  # type: ignore[return-value]
 
     def warm_up(self) -> None:
@@ -74,7 +76,16 @@ class Classifier:
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
-        return softmax(self.execute(pixels), self.card.calibration.temperature)
+        return self.judge(pixels)[0]
+
+    def judge(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes), and which
+        pictures are unlike those of the training, bool (N,)."""
+        logits, features = self.execute.observe(pixels)
+        unknown = np.zeros(len(pixels), bool)
+        if self.strangeness and self.card.unknown:
+            unknown = self.strangeness(logits, features) > self.card.unknown.threshold
+        return softmax(logits, self.card.calibration.temperature), unknown
 
     def examples(self) -> list[dict[str, object]]:
         """The bundle's example pictures with their answers, as the `describe: examples` call returns them."""
@@ -117,9 +128,10 @@ class Classifier:
                 explanations[row] = {"explanation": {"class": self.card.labels[index].key} | encode_heatmap(over)}
         return explanations
 
-    def _phrase(self, probabilities: np.ndarray, elapsed_ms: float) -> Answer:
+    def _phrase(self, probabilities: np.ndarray, unknown: bool, elapsed_ms: float) -> Answer:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
+        verdict = "sure" if confidence >= self.card.thresholds.sure else "unsure"
         return {
             "class": self.card.labels[best].key,
             "confidence": round(confidence, 6),
@@ -127,7 +139,7 @@ class Classifier:
             "probabilities": {
                 label.key: round(float(value), 6) for label, value in zip(self.card.labels, probabilities, strict=True)
             },
-            "verdict": "sure" if confidence >= self.card.thresholds.sure else "unsure",
+            "verdict": "unknown" if unknown else verdict,
             "model": self.card.name,
             "version": self.card.version,
         }

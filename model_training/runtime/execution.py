@@ -1,4 +1,4 @@
-"""One call from pixels to logits, whichever engine runs it: torch on a GPU, OpenVINO on a CPU."""
+"""One call from pixels to logits and features, whichever engine runs it: torch on a GPU, OpenVINO on a CPU."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from .card import ModelCard
 from .errors import BundleError
@@ -17,6 +18,9 @@ from .network import ClassificationNetwork
 class Execution(Protocol):
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns logits, float32 (N, classes)."""
+
+    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The logits, and the features that the last layer makes them of, float32 (N, F)."""
 
 
 class TorchExecution:
@@ -30,12 +34,15 @@ class TorchExecution:
             self.network = self.network.to(memory_format=torch.channels_last)
             self.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
-    @torch.inference_mode()
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        return self.observe(pixels)[0]
+
+    @torch.inference_mode()
+    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         batch = torch.from_numpy(pixels).to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None):
-            logits = self.network(batch)
-        return logits.float().cpu().numpy()
+            logits, features = self.network.observe(batch)
+        return logits.float().cpu().numpy(), features.float().cpu().numpy()
 
 
 class OpenVINOExecution:
@@ -66,32 +73,50 @@ class OpenVINOExecution:
             raise BundleError(
                 f"{model}: OpenVINO can't load the network ({reason}).", "Make the bundle again: make train."
             ) from None
-        self.classes = compiled.output(0).partial_shape[1].get_length()
+        self.widths = [each.partial_shape[1].get_length() for each in compiled.outputs]
         self.queue = openvino.AsyncInferQueue(compiled)
         self.queue.set_callback(_store)
         self.lock = threading.Lock()
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        return self.observe(pixels)[0]
+
+    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # OpenVINO reads shared memory while we go on, so it has to be memory that stays: of an array that it can not
         # share (read-only or strided) it would read a copy that is already gone.
         pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
-        logits = np.empty((len(pixels), self.classes), np.float32)
+        logits, features = (np.empty((len(pixels), width), np.float32) for width in self.widths)
         with self.lock:  # the queue hands one free request to two threads; a batch fills all cores anyway
             try:
                 for index in range(len(pixels)):
-                    self.queue.start_async([pixels[index : index + 1]], userdata=(logits, index), share_inputs=True)
+                    self.queue.start_async(
+                        [pixels[index : index + 1]], userdata=(logits, features, index), share_inputs=True
+                    )
             finally:
                 self.queue.wait_all()
-        return logits
+        return logits, features
 
 
-def _store(request, target: tuple[np.ndarray, int]) -> None:  # type: ignore[no-untyped-def]
-    logits, index = target
+def _store(request, target: tuple[np.ndarray, np.ndarray, int]) -> None:  # type: ignore[no-untyped-def]
+    logits, features, index = target
     logits[index] = request.get_output_tensor(0).data[0]
+    features[index] = request.get_output_tensor(1).data[0]
+
+
+class _Observing(nn.Module):
+    """The tracer follows `forward`."""
+
+    def __init__(self, network: ClassificationNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.observe(pixels)
 
 
 def export_openvino(network: ClassificationNetwork, example: np.ndarray, path: Path) -> None:
-    """Write the network, normalisation included, as `path` (.xml) and its .bin, with a free batch dimension.
+    """Write the network, normalisation included, as `path` (.xml) and its .bin, with a free batch dimension and two
+    outputs: the logits and the features.
 
     `example`: uint8 (N, height, width, 3), used to trace the graph.
     """
@@ -99,7 +124,7 @@ def export_openvino(network: ClassificationNetwork, example: np.ndarray, path: P
 
     _, height, width, _ = example.shape
     model = openvino.convert_model(
-        network.cpu().eval(),
+        _Observing(network.cpu().eval()),
         example_input=torch.from_numpy(example),
         input=[([-1, height, width, 3], openvino.Type.u8)],
     )

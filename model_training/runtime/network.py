@@ -44,6 +44,12 @@ class ClassificationNetwork(nn.Module):
         """`pixels`: uint8 (N, height, width, 3). Returns logits, float (N, classes)."""
         return self.backbone(self.normalise(pixels))
 
+    def observe(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, float (N, classes), and the features that the last layer makes them of, float (N, F)."""
+        backbone: Any = self.backbone
+        maps = backbone.forward_features(self.normalise(pixels))
+        return backbone.forward_head(maps), backbone.forward_head(maps, pre_logits=True).flatten(1)
+
 
 def create_backbone(name: str, classes: int, size: tuple[int, int], *, dropout: float = 0.0) -> nn.Module:
     """A randomly initialised timm network; `dropout` is of its pooled features.

@@ -7,14 +7,8 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from analysis.calibration import (
-    conformal_sets,
-    coverage_interval,
-    expected_calibration_error,
-    fit_conformal,
-    measure_calibration,
-    measure_conformal,
-)
+from analysis.calibration import coverage_interval, measure_calibration, measure_conformal
+from model_training.reliability import conformal_sets, expected_calibration_error, fit_conformal
 
 
 def draw(pictures: int, classes: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,7 @@ ANSWER: dict[str, object] = {
     "confidence": SHARE,
     "processing_time_ms": {"type": "number", "exclusiveMinimum": 0},
     "probabilities": {"type": "object", "minProperties": 2, "additionalProperties": SHARE},
-    "verdict": {"enum": ["sure", "unsure"]},
+    "verdict": {"enum": ["sure", "unsure", "unknown"]},
     "model": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
     "version": {"type": "string", "minLength": 1},
 }
