@@ -8,6 +8,7 @@ RECIPE ?= landscape
 DEVICE ?= auto
 DATA ?=
 SET ?=
+BACKBONES ?= resnet18 resnet50 efficientnet_b0 vit_small_patch16_224
 STORE ?= torchserve/model_store
 REPEATS ?= 5
 CLASSES ?= 4
@@ -21,9 +22,9 @@ landscapes := ../shared/data/landscape
 ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
-.PHONY: help setup demo train audit archive analyse serve up down compare-balance compare-splits pairs draw test test-unit \
-        test-serving test-browser test-compose browser \
-        lint format figures figures-ai-vs-real figures-webtoon bench-serving clean
+.PHONY: help setup demo train audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
+        test test-unit test-serving test-browser test-compose browser \
+        lint format figures figures-ai-vs-real figures-webtoon figures-analysis bench-serving clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +65,13 @@ archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar
 
 analyse: .venv/analysis  ## a report on RECIPE's bundle in analysis/reports; DATA=the pictures it was trained on
 	@$(run) -m analysis $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
+
+forms: .venv/analysis  ## BUNDLES in torch, OpenVINO and 8-bit integers: accuracy, agreement, size, latency, throughput
+	@$(run) -m analysis.forms $(or $(BUNDLES),$(BUNDLE)) $(if $(DATA),--data "$(DATA)",--data build/data/procedural)
+
+variants: .venv/analysis  ## train RECIPE with each of BACKBONES and compare them and their forms
+	@for each in $(BACKBONES); do $(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) 	  --build build/variants/$$each network.backbone=$$each $(SET); done
+	@$(run) -m analysis.forms $(foreach each,$(BACKBONES),build/variants/$(each)/bundles/$(notdir $(BUNDLE))) 	  --data $(or "$(DATA)",build/variants/$(firstword $(BACKBONES))/data/procedural) --build build/variants
 
 serve: .venv/app  ## TorchServe with every archive of the store, and the front end before it
 	@exec $(run) hwapung.py serve --store $(STORE)
@@ -127,6 +135,9 @@ figures-ai-vs-real: .venv/dev .venv/analysis  ## accuracy, calibration and sure 
 
 figures-webtoon: .venv/dev  ## webtoon's recipe on paintings by artist against frozen features
 	$(run) -m tests.benchmarks.webtoon_figures --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
+
+figures-analysis: .venv/dev .venv/analysis  ## calibration, coverage, unknown, label errors, leaks and shortcuts on real pictures
+	$(run) -m tests.benchmarks.analysis --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
 
 bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
 	$(run) -m tests.benchmarks.serving $(SET)

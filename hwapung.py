@@ -96,6 +96,7 @@ def front_end(model_server: str, models: list[str], port: int) -> Iterator[str]:
         "HWAPUNG_MODEL_SERVER_URL": model_server,
         "HWAPUNG_MODELS": ",".join(models),
         "HWAPUNG_BIND": address,
+        "HWAPUNG_REPORTS": os.environ.get("HWAPUNG_REPORTS", str(HERE / "analysis" / "reports")),
         "PYTHONPATH": str(HERE),
     }
     folder = Path(tempfile.mkdtemp(prefix="hwapung-front-"))

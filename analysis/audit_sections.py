@@ -10,7 +10,7 @@ from model_training.runtime.card import Text
 
 from . import figures
 from .alterations import CORRUPTIONS, SHORTCUTS
-from .audits import Shortcut, find_label_errors, find_leaks, predict_altered, probe_shortcut, slices
+from .audits import Shortcut, find_label_errors, find_leaks, frozen_features, predict_altered, probe_shortcut, slices
 from .compare import Comparison, compare
 from .document import CannotComputeError, Chart, LabelReview, Section, Table, both, file_name
 from .material import Material, describe_pictures
@@ -31,7 +31,7 @@ _SPLITS = {
 
 def leaks(found: Evaluated) -> Section:
     section = Section("leaks", both("Copies across the splits", "분할을 넘나드는 중복"))
-    pairs = find_leaks(found.predictions, found.copies)
+    pairs = find_leaks(found.predictions.places, found.predictions.split, found.copies)
     aside = sum("aside" in (pair.first_split, pair.second_split) for pair in pairs)
     if not pairs:
         section.words.append(
@@ -66,10 +66,12 @@ def leaks(found: Evaluated) -> Section:
     return section
 
 
-def label_errors(material: Material) -> Section:
+def label_errors(material: Material, evaluated: Evaluated) -> Section:
     everything = material.all
+    frozen = frozen_features(evaluated, everything)
+    features = everything.features if frozen is None else frozen
     try:
-        found = find_label_errors(everything.features, everything.targets, everything.group)
+        found = find_label_errors(features, everything.targets, everything.group)
     except ValueError as error:
         raise CannotComputeError(
             f"Doubtful labels can't be looked for: {error}.",
@@ -77,17 +79,21 @@ def label_errors(material: Material) -> Section:
         ) from None
     section = Section("labels", both("Doubtful labels", "의심스러운 라벨"))
     count = int(found.probable.sum())
+    seen = both(
+        "The network was trained on the training labels, so that it may hide their errors.",
+        "신경망은 학습 라벨을 이미 보았으므로 학습 그림의 오류는 가려질 수 있습니다.",
+    )
+    if frozen is not None:
+        seen = both(
+            "The features are those of the network before training, which had seen none of these labels.",
+            "특징은 이 라벨을 하나도 보지 않은, 학습하기 전의 신경망에서 얻었습니다.",
+        )
     section.words.append(
         both(
             f"{count} of {len(found.rows)} labels are probably wrong. Each picture was judged by a classifier "
-            "that had not "
-            "seen its label (logistic regression on the network's features, five folds). The network itself has "
-            "seen the "
-            "training labels, so that it may hide their errors.",
-            f"라벨 {len(found.rows)}개 가운데 {count}개가 틀렸을 가능성이 큽니다. 그 라벨을 보지 않은 "
-            "분류기(신경망 특징에 대한 "
-            "로지스틱 회귀, 5겹 교차 검증)로 판단했습니다. 신경망은 학습 라벨을 이미 보았으므로 학습 그림의 "
-            "오류는 가려질 수 있습니다.",
+            f"that had not seen its label (logistic regression on the network's features, five folds). {seen.en}",
+            f"라벨 {len(found.rows)}개 가운데 {count}개가 틀렸을 가능성이 큽니다. 그 라벨을 보지 않은 분류기"
+            f"(신경망 특징에 대한 로지스틱 회귀, 5겹 교차 검증)로 판단했습니다. {seen.ko}",
         )
     )
     names = material.names
@@ -151,7 +157,7 @@ def shortcuts(material: Material, found: Evaluated) -> Section:
             f"새로 학습했습니다. 늘 가장 흔한 클래스라고 답하면 {chance:.0%}를 맞힙니다.",
         )
     )
-    section.words += [_phrase_shortcut(each, chance) for each in results]
+    section.words += [phrase_shortcut(each, chance) for each in results]
     section.parts.append(
         Table(
             "shortcuts",
@@ -240,7 +246,7 @@ def _some(predictions: Predictions) -> Predictions:
     return predictions.take(sample(len(predictions), ALTERED))
 
 
-def _phrase_shortcut(found: Shortcut, chance: float) -> Text:
+def phrase_shortcut(found: Shortcut, chance: float) -> Text:
     """Whether the classes can be told, which the fresh classifier answers, and whether the model itself still does."""
     probe, model = (f"{each.value:.0%} ({each.low:.0%}–{each.high:.0%})" for each in (found.probe, found.model))
     told = found.probe.low > chance

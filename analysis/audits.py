@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,11 +13,14 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from model_training.pretrained import make_network
+from model_training.recipe import validate_recipe
 from model_training.runtime.card import Text
+from model_training.runtime.errors import WeightsError
 
 from .alterations import Alteration
 from .metrics import Score, grouped_share
-from .predictions import Evaluated, Predictions, predict
+from .predictions import Evaluated, Predictions, forward, predict
 from .projections import sample
 
 FOLDS = 5
@@ -35,22 +39,18 @@ class Leak:
     second_split: str
 
 
-def find_leaks(predictions: Predictions, copies: np.ndarray) -> list[Leak]:
-    """Exact and near duplicates across splits, each copy with the first of its group in another split."""
+def find_leaks(places: Sequence[str], split: np.ndarray, copies: np.ndarray) -> list[Leak]:
+    """Exact and near duplicates across splits, each copy with the first of its group in another split.
+
+    `places`: each picture's path; `split`: str (N,); `copies`: int (N,), the same number for copies.
+    """
     order = np.argsort(copies, kind="stable")
     leaks: list[Leak] = []
     for group in np.split(order, np.nonzero(np.diff(copies[order]))[0] + 1):
         first = int(group[0])
         for other in map(int, group[1:]):
-            if predictions.split[first] != predictions.split[other]:
-                leaks.append(
-                    Leak(
-                        predictions.places[first],
-                        str(predictions.split[first]),
-                        predictions.places[other],
-                        str(predictions.split[other]),
-                    )
-                )
+            if split[first] != split[other]:
+                leaks.append(Leak(places[first], str(split[first]), places[other], str(split[other])))
     return leaks
 
 
@@ -132,6 +132,23 @@ class Shortcut:
     name: Text
     model: Score
     probe: Score
+
+
+def frozen_features(found: Evaluated, some: Predictions) -> np.ndarray | None:
+    """Features, float32 (N, F), of the network as it was before training, which has seen no label of these pictures.
+
+    None where the recipe starts from scratch or its pretrained weights can't be had here.
+    """
+    recipe = validate_recipe(dict(found.card.provenance.recipe), f"the card of {found.card.name}")
+    if recipe.network.pretrained is False:
+        return None
+    try:
+        network = make_network(recipe, len(found.card.labels))
+    except WeightsError:
+        return None
+    network.normalise = found.network.normalise
+    key = hashlib.sha256(f"frozen {recipe.network.pretrained} {some.rows.tolist()}".encode()).hexdigest()[:16]
+    return predict(forward(network), some.pixels, some.rows, found.cache / key)[1]
 
 
 def predict_altered(found: Evaluated, some: Predictions, name: str, alter: Alteration) -> Predictions:

@@ -8,14 +8,20 @@ import matplotlib
 import numpy as np
 
 from model_training.runtime.card import Text
+from model_training.runtime.classifier import softmax
+from model_training.runtime.execution import TorchExecution
 from model_training.runtime.explain import Explainer
 from model_training.runtime.network import ClassificationNetwork
 
 from .document import CannotComputeError, Picture, Section, Sheet, both, file_name
+from .faithfulness import measure_faithfulness
 from .material import Material, describe_pictures
 from .predictions import Predictions
+from .projections import sample
 
 EXAMPLES = 3
+#: Pictures whose maps are checked.
+MEASURED = 16
 #: With more classes, those with the most wrong answers are shown.
 MOST_CLASSES = 20
 
@@ -50,6 +56,7 @@ def heatmaps(material: Material, network: ClassificationNetwork, device: str) ->
             "Grad-CAM 그림입니다. 밝은 곳이 그 답을 내린 근거이고, 붉은 테두리는 틀린 답입니다.",
         )
     )
+    section.words.append(_measure(material, network, explainer))
     if len(names) > MOST_CLASSES:
         section.missing.append(
             both(
@@ -60,6 +67,31 @@ def heatmaps(material: Material, network: ClassificationNetwork, device: str) ->
     if absent := [names[number] for number, rows in chosen.items() if not len(rows)]:
         section.missing.append(_say_absent(absent))
     return section
+
+
+def _measure(material: Material, network: ClassificationNetwork, explainer: Explainer) -> Text:
+    """Whether the maps show more than random ones, by deletion and insertion."""
+    test = material.test
+    some = test.take(sample(len(test), MEASURED))
+    pixels = np.ascontiguousarray(some.pixels[some.rows])
+    execute = TorchExecution(network, str(explainer.device))
+
+    def probability(altered: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        return softmax(execute(altered), some.temperature)[np.arange(len(classes)), classes]
+
+    maps = explainer.heatmaps(pixels, [int(answer) for answer in some.predicted])
+    found = measure_faithfulness(probability, pixels, maps, some.predicted, some.group)
+    told = found.gain.low > 0
+    figures = f"{found.map.value:.2f}", f"{found.random.value:.2f}", f"{found.gain.low:.2f}–{found.gain.high:.2f}"
+    return both(
+        f"Checked on {len(some)} test pictures by deletion and insertion (blurring the brightest places first, and "
+        f"restoring them first): the maps reach {figures[0]}, random maps {figures[1]} (difference {figures[2]}, "
+        f"higher is better). "
+        + ("They show what the network used." if told else "They can't be told from random maps here."),
+        f"평가 그림 {len(some)}장에서 밝은 곳부터 흐리게 하거나 되살리며 확인했습니다(삭제·삽입 점수, 높을수록 좋음). "
+        f"이 그림은 {figures[0]}, 무작위 그림은 {figures[1]}(차이 {figures[2]})입니다. "
+        + ("신경망이 실제로 쓴 곳을 보여 줍니다." if told else "여기서는 무작위 그림과 다르다고 할 수 없습니다."),
+    )
 
 
 def _choose_classes(test: Predictions, classes: int) -> Sequence[int]:

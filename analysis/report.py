@@ -66,7 +66,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         (both("Worse pictures", "상태가 나쁜 그림"), lambda: audit_sections.corruptions(material, found)),
         (both("Slices", "나누어 보기"), lambda: audit_sections.by_column(material)),
         (both("Copies across the splits", "분할을 넘나드는 중복"), lambda: audit_sections.leaks(found)),
-        (both("Doubtful labels", "의심스러운 라벨"), lambda: audit_sections.label_errors(material)),
+        (both("Doubtful labels", "의심스러운 라벨"), lambda: audit_sections.label_errors(material, found)),
         (both("Training", "학습 과정"), lambda: sections.training(sources.bundle)),
     ]
     if sources.against is not None and other is not None:

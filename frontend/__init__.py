@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import api, failures, health, languages, limits, metrics, pages, pwa, security, sketch_pages, views
+from . import api, failures, health, languages, limits, metrics, pages, pwa, reports, security, sketch_pages, views
 from .catalogue import Catalogue
 from .gallery import Gallery
 from .model_server import ModelServer
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(sketch_pages.blueprint)
     app.register_blueprint(pwa.blueprint)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(reports.blueprint)
     video.init_app(app, settings)
     limits.init_app(app, settings)
     return app

@@ -62,6 +62,11 @@ def wrong_task(name: str, task: str) -> RequestError:
     return RequestError(404, "wrong_task", f"{name} is a model for {task}.", "Ask it at the addresses of its task.")
 
 
+def no_report(name: str) -> RequestError:
+    message = f"There is no report on the version of {name} that is served."
+    return RequestError(404, "no_report", message, "Make one: make analyse; and set HWAPUNG_REPORTS to its folder.")
+
+
 def wrong_method(method: str, allowed: str) -> RequestError:
     return RequestError(405, "wrong_method", f"{method} is not possible here.", f"Use {allowed}.")
 

@@ -41,7 +41,7 @@ def add_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype != "application/json":
         for name, value in PAGE_HEADERS.items():
-            response.headers.setdefault(name, value)
+            response.headers.setdefault(name, value)  # a report brings a policy of its own
     return response
 
 

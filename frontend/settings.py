@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     models: Annotated[tuple[str, ...], NoDecode] = Field(("landscape",), min_length=1)
     languages: Annotated[tuple[Language, ...], NoDecode] = Field(("en", "ko"), min_length=1)
 
+    reports: Path | None = None
+
     max_upload_bytes: int = Field(20 * 2**20, ge=1024)
     upload_timeout: float = Field(120, gt=0)
     connect_timeout: float = Field(2, gt=0)

@@ -12,6 +12,7 @@ from flask_babel import format_date, format_decimal, format_percent
 from . import wording
 from .catalogue import Model
 from .languages import NAMES, language
+from .reports import find_report
 
 #: What a file dialogue offers. Named one by one, so that a telephone turns its own formats into one of these.
 ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif"
@@ -138,6 +139,7 @@ def init_app(app: Flask) -> None:
         accepted=ACCEPTED,
         title_of=title_of,
         named=named,
+        find_report=find_report,
         wording=wording,
     )
     app.jinja_env.trim_blocks = True

@@ -18,6 +18,10 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "unknown_model": (_("There is no such model."), _("Choose one from the first page.")),
     "wrong_task": (_("This model does not read drawings."), _("Choose one from the first page.")),
     "not_found": (_("There is no such page."), _("Start again from the first page.")),
+    "no_report": (
+        _("There is no report on this model yet."),
+        _("It appears here once the model has been analysed."),
+    ),
     "wrong_method": (_("This can't be done here."), _("Start again from the first page.")),
     "unsupported_body": (_("We can't read what was sent."), _("Choose a picture and try again.")),
     "too_many_requests": (_("That was a lot of pictures at once."), _("Wait a little and try again.")),

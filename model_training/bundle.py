@@ -18,6 +18,7 @@ from .calibration import choose_thresholds, fit_temperature
 from .figures import measure, measure_classes
 from .prepare import Prepared
 from .progress import follow
+from .quantise import quantise
 from .recipe import Recipe, Verdicts
 from .reliability import ALPHA, conformal_sets, expected_calibration_error, fit_conformal
 from .runtime.card import (
@@ -73,6 +74,8 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
             save_mean_image(trained.network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
         export_openvino(trained.network, np.ascontiguousarray(prepared.pixels[test[:2]]), stage / "network.xml")
+        if recipe.form == "int8":
+            quantise(stage / "network.xml", prepared.pixels, prepared.rows["train"])
         fast_form = OpenVINOExecution(stage / "network.xml")
         step.update(2, total, "OpenVINO form")
         seen = {rows: observe(fast_form, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
@@ -118,7 +121,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
                 *measure(predicted, prepared.targets[test], "test", len(keys)),
             ),
             per_class=measure_classes(predicted, prepared.targets[test], keys),
-            fast_form=FastForm(file="network.xml", agreement=measure_agreement(reference, ours)),
+            fast_form=FastForm(precision=recipe.form, file="network.xml", agreement=measure_agreement(reference, ours)),
             data=prepared.provenance,
             provenance=_provenance(recipe, trained),
             examples=examples,

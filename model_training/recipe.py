@@ -134,6 +134,7 @@ class Recipe(Section):
     network: Network = Network()
     training: Training = Training()
     verdicts: Verdicts = Verdicts()
+    form: Literal["float32", "int8"] = Field("float32", description="of the OpenVINO network that serves on a CPU")
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:

@@ -164,6 +164,7 @@ class FastForm(Part):
     """An OpenVINO form of the network, used for prediction on a CPU."""
 
     kind: Literal["openvino"] = "openvino"
+    precision: Literal["float32", "int8"] = "float32"
     file: str
     agreement: Agreement
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from torch import nn
+from torch import Tensor, nn
 
 from .network import ClassificationNetwork
 
@@ -24,9 +24,28 @@ _COLOURS = (np.asarray(matplotlib.colormaps["inferno"](np.arange(256)))[:, :3] *
 
 
 def last_feature_layer(network: ClassificationNetwork) -> nn.Module:
-    """The layer whose maps are weighed: the deepest that timm lists among the backbone's features."""
+    """The layer whose maps are weighed: the deepest that timm lists among the backbone's features.
+
+    Of a transformer's last block it is what goes into the attention: of what comes out, only the class token counts.
+    """
     backbone: Any = network.backbone
-    return backbone.get_submodule(backbone.feature_info[-1]["module"])
+    layer = backbone.get_submodule(backbone.feature_info[-1]["module"])
+    return layer.norm1 if hasattr(backbone, "patch_embed") and hasattr(layer, "norm1") else layer
+
+
+def to_maps(network: ClassificationNetwork) -> Callable[[Tensor], Tensor] | None:
+    """How what `last_feature_layer` gives becomes maps, (N, channels, rows, columns); None where it already is that.
+
+    A vision transformer gives tokens (N, prefix + rows × columns, channels), a Swin (N, rows, columns, channels).
+    """
+    backbone: Any = network.backbone
+    if getattr(backbone, "output_fmt", None) == "NHWC":
+        return lambda maps: maps.permute(0, 3, 1, 2)
+    if not hasattr(backbone, "patch_embed"):
+        return None
+    rows, columns = backbone.patch_embed.grid_size
+    prefix = getattr(backbone, "num_prefix_tokens", 0)
+    return lambda tokens: tokens[:, prefix:].transpose(1, 2).unflatten(2, (rows, columns))
 
 
 class Explainer:
@@ -44,7 +63,8 @@ class Explainer:
         batch = torch.from_numpy(pixels).to(self.device)
         # Normalised before the library sees it: it wants a float input that can carry a gradient.
         normalised = self.network.normalise(batch).detach()
-        with GradCAM(self.network.backbone, [last_feature_layer(self.network)]) as cam:
+        layers, reshape = [last_feature_layer(self.network)], to_maps(self.network)
+        with GradCAM(self.network.backbone, layers, reshape_transform=reshape) as cam:
             maps = cam(normalised, [ClassifierOutputTarget(int(index)) for index in classes])
         return np.nan_to_num(maps).astype(np.float32)
 

@@ -12,8 +12,19 @@ from PIL import Image
 
 from model_training.prepare import prepare
 from model_training.recipe import Recipe, load_recipe
-from model_training.runtime.card import Calibration, Label, ModelCard, Network, Provenance, Text, Thresholds, write_card
+from model_training.runtime.card import (
+    Calibration,
+    Label,
+    ModelCard,
+    Network,
+    Provenance,
+    Text,
+    Thresholds,
+    Unknown,
+    write_card,
+)
 from model_training.runtime.network import ClassificationNetwork, count_parameters, save_weights
+from model_training.runtime.unknown import REFERENCES
 
 LABELS = ("먹", "판화")
 
@@ -39,7 +50,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe() -> Recipe:
     return load_recipe(
         "landscape",
-        ["network.backbone=mobilenetv3_small_050", "preprocessing.height=32", "preprocessing.width=32"],
+        [
+            "network.backbone=mobilenetv3_small_050",
+            "network.pretrained=false",
+            "preprocessing.height=32",
+            "preprocessing.width=32",
+        ],
     )
 
 
@@ -51,6 +67,9 @@ def bundle(recipe: Recipe, pictures: Path, tmp_path_factory: pytest.TempPathFact
     torch.manual_seed(0)
     network = ClassificationNetwork(recipe.network.backbone, len(LABELS), recipe.preprocessing)
     save_weights(network, folder / "weights.safetensors")
+    with torch.inference_mode():
+        features = network.eval().observe(torch.from_numpy(prepared.pixels[prepared.rows["train"]]))[1]
+    np.save(folder / REFERENCES, features.numpy().astype(np.float16))
     epochs = [
         {
             "epoch": number,
@@ -74,6 +93,13 @@ def bundle(recipe: Recipe, pictures: Path, tmp_path_factory: pytest.TempPathFact
         network=Network(backbone=recipe.network.backbone, parameters=count_parameters(network)),
         calibration=Calibration(temperature=2.0, fitted_on=8),
         thresholds=Thresholds(sure=0.9),
+        unknown=Unknown(
+            method="neighbours",
+            threshold=0.5,
+            refused=0.0,
+            told_from_spoiled={"energy": 0.5, "neighbours": 0.75},
+            fitted_on=8,
+        ),
         figures=(),
         per_class=(),
         fast_form=None,

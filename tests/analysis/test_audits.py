@@ -22,7 +22,7 @@ def test_a_planted_leak_is_named(bundle: Path, tmp_path: Path) -> None:
         draw_pictures(folder / split, dict.fromkeys(LABELS, 6), seed=number)
     shutil.copy(folder / "test" / LABELS[0] / "003.png", folder / "train" / LABELS[0] / "planted.png")
     found = evaluate(bundle, folder, tmp_path / "build")
-    (leak,) = find_leaks(found.predictions, found.copies)
+    (leak,) = find_leaks(found.predictions.places, found.predictions.split, found.copies)
     assert {leak.first, leak.second} == {f"test/{LABELS[0]}/003.png", f"train/{LABELS[0]}/planted.png"}
     assert {leak.first_split, leak.second_split} == {"test", "aside"}
     assert "1 of them were set aside" in audit_sections.leaks(found).words[0].en

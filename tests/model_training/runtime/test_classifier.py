@@ -100,7 +100,7 @@ def test_the_verdict_is_sure_from_the_threshold_on(
     confidence = float(classifier.probabilities(pixels).max())
     card = classifier.card
     limit = card.thresholds.model_copy(update={"sure": confidence + above})
-    other = Classifier(card.model_copy(update={"thresholds": limit}), tiny_bundle, "cpu")
+    other = Classifier(card.model_copy(update={"thresholds": limit, "unknown": None}), tiny_bundle, "cpu")
     other.execute = classifier.execute
     assert answered(other.answer([picture(2)])[0])["verdict"] == verdict
 

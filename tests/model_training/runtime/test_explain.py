@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from model_training.runtime.card import ModelCard, Preprocessing, read_card
-from model_training.runtime.explain import SIDE, Explainer, encode_heatmap, last_feature_layer
+from model_training.runtime.explain import SIDE, Explainer, encode_heatmap, last_feature_layer, to_maps
 from model_training.runtime.network import ClassificationNetwork, load_network
 
 
@@ -34,8 +34,9 @@ def by_hand(network: ClassificationNetwork, pixels: np.ndarray, index: int) -> n
     logits = network(torch.from_numpy(pixels[None]))
     handle.remove()
     (gradient,) = torch.autograd.grad(logits[0, index], kept[0])
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    return torch.relu((weights * kept[0]).sum(dim=1))[0].detach().numpy()
+    reshape = to_maps(network) or (lambda maps: maps)
+    weights = reshape(gradient).mean(dim=(2, 3), keepdim=True)
+    return torch.relu((weights * reshape(kept[0])).sum(dim=1))[0].detach().numpy()
 
 
 def scale(heatmap: np.ndarray) -> np.ndarray:
@@ -63,12 +64,25 @@ def test_it_is_grad_cam_on_the_trained_network(card: ModelCard, tiny_bundle: Pat
     assert check_against_hand(network, pixels, [0, 1, 1, 0]) > 0
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "mobilenetv2_100"])
+@pytest.mark.parametrize("backbone", ["resnet18", "mobilenetv2_100", "test_vit", "test_vit3"])
 def test_it_is_grad_cam_on_other_backbones(backbone: str) -> None:
     torch.manual_seed(0)
     preprocessing = Preprocessing(height=96, width=128, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     network = ClassificationNetwork(backbone, 3, preprocessing).eval()
     assert check_against_hand(network, noise(3, preprocessing), [0, 1, 2]) > 0
+
+
+def test_tokens_lie_where_their_patches_are() -> None:
+    """A transformer's tokens, the class token left out, become rows and columns of the picture."""
+    preprocessing = Preprocessing(height=96, width=128, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    network = ClassificationNetwork("test_vit", 2, preprocessing)
+    reshape = to_maps(network)
+    assert reshape is not None
+    patches = torch.arange(6 * 8.0).view(1, 48, 1)
+    tokens = torch.cat([torch.full((1, 1, 1), -1.0), patches], dim=1)
+    assert reshape(tokens).shape == (1, 1, 6, 8)
+    assert reshape(tokens)[0, 0, 2, 3] == 2 * 8 + 3
+    assert to_maps(ClassificationNetwork("resnet18", 2, preprocessing)) is None
 
 
 def test_each_picture_gets_a_map_of_its_size(card: ModelCard, tiny_bundle: Path) -> None:

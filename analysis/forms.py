@@ -1,0 +1,196 @@
+"""`python -m analysis.forms BUNDLE… --data FOLDER`: which form of which network to serve, in one table.
+
+Every bundle in torch, in OpenVINO with 32-bit floats and in OpenVINO with 8-bit integers, on the same test pictures:
+accuracy with its interval, agreement with the first row, size, latency of one picture and throughput.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table as Printed
+
+from model_training.bundle import run
+from model_training.prepare import Prepared, prepare
+from model_training.progress import console, follow
+from model_training.quantise import quantise
+from model_training.recipe import validate_recipe
+from model_training.runtime.card import read_card
+from model_training.runtime.errors import DatasetError, HwapungError
+from model_training.runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from model_training.runtime.network import load_network
+
+from .compare import compare
+from .document import Table, both, to_csv
+from .metrics import Score, grouped_share
+
+BATCH = 16
+FORMS = ("torch", "float32", "int8")
+
+
+@dataclass(frozen=True)
+class Row:
+    """`agreement`: share of test pictures that get the first row's class; `size`: bytes of its files; `latency`:
+    seconds, the median of single pictures; `throughput`: pictures a second in batches of 16; `verdict`: whether it is
+    better or worse than the first row, or that these pictures can't tell."""
+
+    bundle: str
+    form: str
+    accuracy: Score
+    agreement: float
+    size: int
+    latency: float
+    throughput: float
+    verdict: str
+
+
+def compare_forms(bundles: list[Path], data: Path, build: Path, seconds: float = 3.0) -> list[Row]:
+    """Every form of every bundle. `seconds`: how long each throughput is measured.
+
+    Raises `DatasetError` where two bundles were not tested on the same pictures.
+    """
+    rows: list[Row] = []
+    first: np.ndarray | None = None
+    tested: np.ndarray | None = None
+    for bundle in bundles:
+        card = read_card(bundle / "card.json")
+        recipe = validate_recipe(dict(card.provenance.recipe), f"the card of {card.name}")
+        prepared = prepare(recipe, data, build / "cache")
+        test, targets = prepared.rows["test"], prepared.targets[prepared.rows["test"]]
+        if tested is not None and not np.array_equal(tested, test):
+            raise DatasetError(
+                f"{bundle} and {bundles[0]} were not tested on the same pictures.",
+                "Train both on one folder with one data.split.seed.",
+            )
+        tested = test
+        for form, execution, size in _forms(bundle, prepared):
+            with follow(f"{bundle.name}, {form}"):
+                said = run(execution, prepared.pixels, test).argmax(1)
+                if first is None:
+                    first = said
+                found = compare(said == targets, first == targets, np.arange(len(test)))
+                latency, throughput = measure_speed(execution, prepared.pixels[test[:BATCH]], seconds)
+            accuracy = grouped_share(said == targets, np.arange(len(test)))
+            agreement = float((said == first).mean())
+            rows.append(Row(str(bundle), form, accuracy, agreement, size, latency, throughput, found.verdict))
+    return rows
+
+
+def _forms(bundle: Path, prepared: Prepared) -> Iterator[tuple[str, Execution, int]]:
+    """Name, execution and bytes of each form; the 8-bit one is made for the occasion."""
+    network = load_network(read_card(bundle / "card.json"), bundle)
+    yield "torch", TorchExecution(network, "cpu"), (bundle / "weights.safetensors").stat().st_size
+    folder = Path(tempfile.mkdtemp(prefix="forms-"))
+    try:
+        model = folder / "network.xml"
+        export_openvino(network, np.ascontiguousarray(prepared.pixels[:2]), model)
+        for form in FORMS[1:]:
+            if form == "int8":
+                quantise(model, prepared.pixels, prepared.rows["train"])
+            size = sum(model.with_suffix(end).stat().st_size for end in (".xml", ".bin"))
+            yield form, OpenVINOExecution(model), size
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def measure_speed(
+    execution: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, seconds: float
+) -> tuple[float, float]:
+    """`pixels`: uint8 (N, height, width, 3). Returns the median seconds of one picture, and pictures a second of whole
+    batches, the median over batches; both after a warm-up."""
+    one = np.ascontiguousarray(pixels[:1])
+    pixels = np.ascontiguousarray(pixels)
+    execution(one)
+    execution(pixels)
+    latency = float(np.median(_times(lambda: execution(one), seconds / 2)))
+    return latency, len(pixels) / float(np.median(_times(lambda: execution(pixels), seconds)))
+
+
+def _times(call: Callable[[], object], seconds: float) -> list[float]:
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return times
+
+
+def as_table(rows: list[Row]) -> Table:
+    header = (
+        both("bundle", "모델"),
+        both("form", "형식"),
+        both("accuracy", "정확도"),
+        both("against the first", "첫 행과 비교"),
+        both("agreement", "일치율"),
+        both("MB", "MB"),
+        both("ms a picture", "장당 ms"),
+        both("pictures a second", "초당 그림 수"),
+    )
+    cells = [
+        (
+            each.bundle,
+            each.form,
+            each.accuracy,
+            each.verdict,
+            each.agreement,
+            each.size / 1e6,
+            each.latency * 1000,
+            each.throughput,
+        )
+        for each in rows
+    ]
+    return Table("forms", both("Forms", "형식 비교"), header, cells)
+
+
+def _print(rows: list[Row]) -> None:
+    printed = Printed()
+    table = as_table(rows)
+    for name in table.header:
+        printed.add_column(name.en, justify="left" if name.en in ("bundle", "form", "against the first") else "right")
+    for each in rows:
+        score = each.accuracy
+        printed.add_row(
+            each.bundle,
+            each.form,
+            f"{score.value:.3f} ({score.low:.3f}–{score.high:.3f})",
+            each.verdict,
+            f"{each.agreement:.3f}",
+            f"{each.size / 1e6:.1f}",
+            f"{each.latency * 1000:.1f}",
+            f"{each.throughput:.1f}",
+        )
+    console.print(printed)
+
+
+def measure(
+    bundles: Annotated[list[Path], typer.Argument(help="folders of bundles; the first is what others are held to")],
+    data: Annotated[Path, typer.Option(help="the pictures that they were trained on")],
+    build: Annotated[Path, typer.Option(help="where caches are, and where forms.csv goes")] = Path("build"),
+    seconds: Annotated[float, typer.Option(help="how long each throughput is measured")] = 3.0,
+) -> None:
+    """Print the table and write BUILD/forms.csv."""
+    rows = compare_forms(bundles, data, build, seconds)
+    _print(rows)
+    (build / "forms.csv").write_text(to_csv(as_table(rows)), "utf-8-sig")
+
+
+def main() -> None:
+    try:
+        typer.run(measure)
+    except HwapungError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
