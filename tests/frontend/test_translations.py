@@ -59,8 +59,8 @@ def test_the_compiled_file_is_up_to_date() -> None:
 def test_every_error_code_has_words() -> None:
     codes = (
         "empty_body broken_upload not_a_picture broken_picture picture_too_large unknown_model not_found wrong_method "
-        "wrong_task no_report unsupported_body too_many_requests model_failed model_starting model_busy "
-        "model_down model_too_slow offline internal_error empty_video not_a_video still_picture no_video_stream broken_video "
+        "wrong_task no_report unsupported_body too_many_requests model_failed model_starting model_busy model_down "
+        "model_too_slow offline internal_error empty_video not_a_video still_picture no_video_stream broken_video "
         "truncated_video wrong_parameter no_video_model video_too_large video_too_long frame_too_large unknown_codec "
         "too_many_videos no_room"
     )
