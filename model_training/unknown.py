@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageFilter
 from sklearn.metrics import roc_auc_score
 
 from .runtime.card import Unknown
@@ -91,8 +91,9 @@ def _scramble(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray
 
 def _outline(picture: np.ndarray) -> np.ndarray:
     """Dark edges on white paper."""
-    edges = Image.fromarray(picture).convert("L").filter(ImageFilter.FIND_EDGES)
-    return np.asarray(ImageChops.invert(edges).convert("RGB"))
+    edges = np.array(Image.fromarray(picture).convert("L").filter(ImageFilter.FIND_EDGES))
+    edges[[0, -1]], edges[:, [0, -1]] = 0, 0  # Pillow leaves the outermost pixels as they were
+    return np.repeat(255 - edges[..., None], 3, axis=2)
 
 
 def _tell(known: np.ndarray, strange: np.ndarray) -> float:

@@ -23,7 +23,7 @@ def test_the_8_bit_form_is_smaller_answers_nearly_the_same_and_still_gives_featu
     logits, features = exact.observe(pixels)
     before = (tmp_path / "network.bin").stat().st_size
     quantise(tmp_path / "network.xml", tiny_prepared.pixels, tiny_prepared.rows["train"])
-    assert (tmp_path / "network.bin").stat().st_size < 0.4 * before
+    assert (tmp_path / "network.bin").stat().st_size < 0.5 * before
     assert sorted(each.name for each in tmp_path.iterdir()) == ["network.bin", "network.xml"]
     fast_logits, fast_features = OpenVINOExecution(tmp_path / "network.xml").observe(pixels)
     assert fast_logits.shape == logits.shape
