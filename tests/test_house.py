@@ -55,7 +55,8 @@ def normalise(name: str) -> str:
 )
 def test_what_is_imported_is_required(folder: str, requirements: str) -> None:
     distributions = packages_distributions()
-    allowed = named(requirements) | (named("training.txt") if folder == "model_training" else set())
+    extras = named("training.txt") | named("quantise.txt") if folder == "model_training" else set()
+    allowed = named(requirements) | extras
     missing = {
         module
         for module in imported(ROOT / folder)
