@@ -44,7 +44,8 @@ def photo(host: str, word: str, number: int) -> dict[str, Any]:
 
 
 class UnsplashStub:
-    """Listens on a free port. `fault` is what searches get; `delay` is in seconds; `seen` keeps (path, query, headers)."""
+    """Listens on a free port. `fault` is what searches get; `delay` is in seconds; `drip` sends byte by byte;
+    `seen` keeps (path, query, headers)."""
 
     def __init__(self, picture: bytes = b"") -> None:
         self.fault: tuple[int, str, bytes] | None = None
