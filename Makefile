@@ -24,7 +24,7 @@ paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo train audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
         test test-unit test-serving test-browser test-compose browser \
-        lint format figures figures-ai-vs-real figures-webtoon figures-analysis bench-serving clean
+        lint format figures figures-ai-vs-real figures-webtoon figures-analysis bench-serving bench-video clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -141,6 +141,9 @@ figures-analysis: .venv/dev .venv/analysis  ## calibration, coverage, unknown, l
 
 bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
 	$(run) -m tests.benchmarks.serving $(SET)
+
+bench-video: .venv/dev  ## a film of a minute through the front end: speed, and memory against length
+	$(run) -m tests.benchmarks.video $(SET)
 
 clean:  ## remove what was built, but not the environment
 	rm -rf build torchserve/model_store/*.mar
