@@ -24,7 +24,7 @@ from .curves import write_curves
 from .datasets.pictures import average
 from .losses import make_loss
 from .prepare import Prepared
-from .pretrained import make_network
+from .pretrained import finish_network, make_network
 from .progress import follow
 from .recipe import Recipe, Training
 from .runtime.errors import RecipeError
@@ -62,6 +62,7 @@ class Trained:
     best: Epoch
     folder: Path
     device: str
+    trainable: int
 
 
 def start_fabric(device: str) -> Fabric:
@@ -100,7 +101,8 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
     settings = recipe.training
     folder = run_folder(recipe, prepared, runs)
     folder.mkdir(parents=True, exist_ok=True)
-    plain = make_network(recipe, len(prepared.dataset.labels))
+    keys = prepared.dataset.labels
+    plain = make_network(recipe, len(keys), [recipe.labels[key].en if key in recipe.labels else key for key in keys])
     if recipe.preprocessing.mean == "image":
         plain.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
     plain.to(memory_format=torch.channels_last)
@@ -157,7 +159,9 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
     best = choose_best(history, settings.keep)
     read_checkpoint(folder / "best.ckpt", plain, None, fabric.device)
     device = torch.cuda.get_device_name() if fabric.device.type == "cuda" else "cpu"
-    return Trained(plain.cpu().eval(), history, best, folder, device)
+    trainable = sum(parameter.numel() for parameter in plain.parameters() if parameter.requires_grad)
+    finish_network(plain)
+    return Trained(plain.cpu().eval(), history, best, folder, device, trainable)
 
 
 def make_optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:

@@ -191,12 +191,12 @@ class TorchServe:
 
 
 def try_prediction(inference_url: str, name: str, timeout_s: float = 3) -> bool:
-    """Whether `name` classifies a small picture drawn in memory. The only readiness that means anything:
+    """Whether `name` answers for a small picture drawn in memory. The only readiness that means anything:
     TorchServe's own `/ping` is healthy while workers load or die."""
     try:
         response = requests.post(f"{inference_url}/predictions/{name}", data=_draw_picture(), timeout=timeout_s)
-        return response.status_code == 200 and "class" in response.json()
-    except (requests.RequestException, ValueError):
+        return response.status_code == 200 and response.json()["model"] == name
+    except (requests.RequestException, ValueError, LookupError, TypeError):
         return False
 
 
