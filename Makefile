@@ -23,8 +23,9 @@ ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo train audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
-        test test-unit test-serving test-browser test-compose browser \
-        lint format figures figures-ai-vs-real figures-webtoon figures-analysis bench-serving bench-video clean
+        sketch gallery ablate test test-unit test-serving test-browser test-compose browser \
+        lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch \
+        bench-serving bench-video bench-sketch clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

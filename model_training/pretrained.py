@@ -80,7 +80,7 @@ def _make_clip(recipe: Recipe, titles: Sequence[str]) -> ClassificationNetwork:
 
 
 def _adapt(network: ClassificationNetwork, adapter: Adapter, head: nn.Module | None) -> None:
-    """LoRA in the backbone; of the rest only the head is trained, and the backbone's batch norm keeps its statistics."""
+    """LoRA in the backbone; else only the head is trained, and the backbone's batch norm keeps its statistics."""
     from .adapters import add_adapters
 
     add_adapters(network.backbone, adapter)
