@@ -51,10 +51,11 @@ def finish_network(network: ClassificationNetwork) -> None:
         from .adapters import merge_adapters
 
         merge_adapters(network.backbone)
-    if getattr(network.backbone, "text", None) is not None:
+    backbone: Any = network.backbone
+    if getattr(backbone, "text", None) is not None:
         from .sketch.clip import store_text_features
 
-        store_text_features(network.backbone)
+        store_text_features(backbone)
 
 
 def _make_clip(recipe: Recipe, titles: Sequence[str]) -> ClassificationNetwork:

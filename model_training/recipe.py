@@ -76,7 +76,7 @@ class Adapter(Section):
         "mlp", description="q, k, v and output projections; value and output; or the perceptrons"
     )
     rank: int = Field(8, ge=1, description="of the update")
-    alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank")
+    alpha: int = Field(16, ge=1, description="the update is scaled by alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="of what enters the update")
     layers: tuple[int, ...] | Literal["all"] = Field("all", description="numbers of the transformer's layers, from 0")
     encoders: tuple[Literal["vision", "text"], ...] = Field(("vision",), description="CLIP: which of its two encoders")

@@ -44,6 +44,7 @@ def make_clip(source: str, pretrained: bool, prompts: Sequence[str], titles: Seq
     The text encoder stays on as `backbone.text`; `store_text_features` takes it away. Raises `WeightsError`.
     """
     local = Path(source).is_dir()
+    model: Any
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
         if pretrained:

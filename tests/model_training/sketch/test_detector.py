@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from model_training.runtime.card import DetectorPart
 from model_training.runtime.detector import Detector, letterbox, suppress
 from model_training.sketch.annotations import Scene
 from model_training.sketch.bundle import make_detector_bundle
@@ -41,10 +42,9 @@ def test_a_run_resumes_and_ends_in_a_bundle_that_finds_as_torch_does(scenes: lis
     assert len(trained.losses) == 2
     again = train_detector(recipe, 2, scenes, DRAWINGS, tmp_path / "runs")
     assert again.losses == trained.losses
+    resumed = again.network.state_dict()
     for name, value in trained.network.state_dict().items():
-        assert torch.equal(value, again.network.state_dict()[name]), name
-    from model_training.runtime.card import DetectorPart
-
+        assert torch.equal(value, resumed[name]), name
     part = DetectorPart(file="detector.xml", side=64, score=0.0, iou=0.5, least_flat=0.3)
     bundle = make_detector_bundle(recipe, trained.network, ("a", "b"), part, None, tmp_path / "bundles")
     compiled = Detector(part, bundle).compiled
