@@ -55,7 +55,9 @@ def normalise(name: str) -> str:
 )
 def test_what_is_imported_is_required(folder: str, requirements: str) -> None:
     distributions = packages_distributions()
-    further = {"model_training": ("training.txt", "detector.txt", "quantise.txt"), "tests": ("detector.txt",)}.get(folder, ())
+    further = {"model_training": ("training.txt", "detector.txt", "quantise.txt"), "tests": ("detector.txt",)}.get(
+        folder, ()
+    )
     allowed = named(requirements).union(*(named(each) for each in further))
     missing = {
         module
