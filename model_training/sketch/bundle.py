@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
@@ -138,7 +139,7 @@ def _write_pages(folder: Path, singles: Path, card: ModelCard) -> tuple[Example,
     folder.mkdir()
     pages: list[Example] = []
     pictures = card.examples[:: max(1, len(card.examples) // (2 * _EXAMPLES))]
-    for left, right in zip(pictures[::2], pictures[1::2], strict=False):
+    for left, right in zip_longest(pictures[::2], pictures[1::2], fillvalue=pictures[0]):
         name = f"example-{len(pages) + 1:02d}"
         page = Image.new("RGB", (640, 400), "white")
         for column, example in enumerate((left, right)):
