@@ -9,6 +9,7 @@ DEVICE ?= auto
 DATA ?=
 SET ?=
 BACKBONES ?= resnet18 resnet50 efficientnet_b0 vit_small_patch16_224
+WORKERS ?= 1
 STORE ?= torchserve/model_store
 REPEATS ?= 5
 CLASSES ?= 4
@@ -22,7 +23,7 @@ landscapes := ../shared/data/landscape
 ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
-.PHONY: help setup demo train audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
+.PHONY: help setup demo train search audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
         test test-unit test-serving test-browser test-compose browser \
         lint format figures figures-ai-vs-real figures-webtoon figures-analysis bench-serving clean
 
@@ -59,6 +60,12 @@ train: .venv/app  ## train RECIPE on DATA, leave its bundle in build/bundles
 
 audit: .venv/app  ## what the files of DATA give away of their class, without a look at the pixels
 	@$(run) -m model_training audit "$(DATA)" --recipe $(RECIPE) $(SET)
+
+search: .venv/app  ## try RECIPE's search.space on DATA, archive the best as NAME; WORKERS=2, STUDY, STORAGE=postgresql://… to share
+	@$(run) -m model_training search $(RECIPE) --data "$(DATA)" --device $(DEVICE) --workers $(WORKERS) \
+	  $(if $(STUDY),--study "$(STUDY)") $(if $(STORAGE),--storage "$(STORAGE)") $(if $(NAME),--name "$(NAME)") \
+	  $(if $(filter no,$(FEATURES)),--no-features) $(SET)
+	@$(run) -m torchserve archive --bundle build/bundles/$(or $(NAME),$(patsubst %_demo,%,$(RECIPE))) --out $(STORE)
 
 archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar
 	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE)

@@ -12,10 +12,11 @@ from .compare_commands import compare_balance, compare_splits, pairs
 from .datasets.sources.commands import fetch
 from .progress import console, follow
 from .runtime.errors import DatasetError, HwapungError
+from .search.command import search
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(fetch, name="fetch")
-for command in (compare_balance, compare_splits, pairs):
+for command in (compare_balance, compare_splits, pairs, search):
     app.command()(command)
 
 
