@@ -25,7 +25,7 @@ paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo train search audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
         test test-unit test-serving test-browser test-compose browser \
-        lint format figures figures-ai-vs-real figures-webtoon figures-analysis bench-serving clean
+        lint format figures figures-ai-vs-real figures-webtoon figures-analysis bench-serving bench-search bench-training clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -145,6 +145,12 @@ figures-webtoon: .venv/dev  ## webtoon's recipe on paintings by artist against f
 
 figures-analysis: .venv/dev .venv/analysis  ## calibration, coverage, unknown, label errors, leaks and shortcuts on real pictures
 	$(run) -m tests.benchmarks.analysis --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
+
+bench-search: .venv/dev  ## a grid of 54 with caches and without
+	$(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
+
+bench-training: .venv/dev  ## pictures a second against torchvision's own loop; memory at 100,000 pictures
+	$(run) -m tests.benchmarks.training --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
 
 bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
 	$(run) -m tests.benchmarks.serving $(SET)

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from .boundary import cut_at_freeze
 from .features import FeatureInputs, open_features
 from .figures import measure_confusion
 from .prepare import Prepared
 from .recipe import Augmentation, Recipe
+from .runtime.network import ClassificationNetwork
 from .train import Epoch, Evaluation, Inputs, PixelInputs, build_network, choose_best, make_optimizer, run_epochs
 
 
@@ -37,38 +38,67 @@ class Outcome:
     cached: bool
 
 
-def run_trial(
-    recipe: Recipe, prepared: Prepared, fabric: Fabric, cache: Path | None, report: Callable[[int, float], None]
-) -> Outcome:
-    """Train a recipe without leaving a run. `report(epoch, value)` is told each epoch's validation figure.
+@dataclass
+class Trials:
+    """Trains recipes without leaving runs. With a `cache`, frozen layers are computed once for all trials that share
+    them; the trained ones see the same numbers as without."""
 
-    With a `cache`, the frozen layers are computed once for all trials that share them; the trained ones see the same
-    numbers as without.
-    """
-    started = time.perf_counter()
-    plain = build_network(recipe, prepared).to(fabric.device).to(memory_format=torch.channels_last)
-    trained, inputs = choose_inputs(plain, recipe, prepared, fabric, cache)
-    answer, optimizer = fabric.setup(trained, make_optimizer(plain, recipe.training))
-    history: list[Epoch] = []
-    validations: list[Evaluation] = []
-    epochs = run_epochs(recipe, prepared, fabric, plain, answer, inputs, optimizer, 0, lambda *_: None)
-    for epoch, validation in epochs:
-        history.append(epoch)
-        validations.append(validation)
-        report(epoch.epoch, getattr(epoch, f"validation_{recipe.training.keep}"))
-    best = choose_best(history, recipe.training.keep)
-    figures = {figure.name: figure for figure in measure_confusion(validations[best.epoch - 1].confusion, "validation")}
-    accuracy, macro_f1 = ((each.value, each.low, each.high) for each in (figures["accuracy"], figures["macro_f1"]))
-    return Outcome(
-        value=getattr(best, f"validation_{recipe.training.keep}"),
-        accuracy=accuracy,
-        macro_f1=macro_f1,
-        loss=best.validation_loss,
-        best_epoch=best.epoch,
-        seconds=round(time.perf_counter() - started, 3),
-        trained_parameters=sum(each.numel() for each in plain.parameters() if each.requires_grad),
-        cached=isinstance(inputs, FeatureInputs),
-    )
+    prepared: Prepared
+    fabric: Fabric
+    cache: Path | None
+    _last: tuple[str, _Start] | None = None
+
+    def run(self, recipe: Recipe, report: Callable[[int, float], None]) -> Outcome:
+        """Train and validate; `report(epoch, value)` is told each epoch's validation figure."""
+        started = time.perf_counter()
+        start = self._start(recipe)
+        answer, optimizer = self.fabric.setup(start.trained, make_optimizer(start.network, recipe.training))
+        history: list[Epoch] = []
+        validations: list[Evaluation] = []
+        given = (recipe, self.prepared, self.fabric, start.network, answer, start.inputs, optimizer)
+        for epoch, validation in run_epochs(*given, 0, lambda *_: None):
+            history.append(epoch)
+            validations.append(validation)
+            report(epoch.epoch, getattr(epoch, f"validation_{recipe.training.keep}"))
+        best = choose_best(history, recipe.training.keep)
+        confusion = validations[best.epoch - 1].confusion
+        figures = {figure.name: figure for figure in measure_confusion(confusion, "validation")}
+        accuracy, macro_f1 = ((each.value, each.low, each.high) for each in (figures["accuracy"], figures["macro_f1"]))
+        return Outcome(
+            value=getattr(best, f"validation_{recipe.training.keep}"),
+            accuracy=accuracy,
+            macro_f1=macro_f1,
+            loss=best.validation_loss,
+            best_epoch=best.epoch,
+            seconds=round(time.perf_counter() - started, 3),
+            trained_parameters=sum(each.numel() for each in start.network.parameters() if each.requires_grad),
+            cached=isinstance(start.inputs, FeatureInputs),
+        )
+
+    def _start(self, recipe: Recipe) -> _Start:
+        """The network before its first step: the last trial's, put back to it, where only the training differs."""
+        parts = recipe.model_dump_json(include={"preprocessing", "augmentation", "network"})
+        key = f"{recipe.training.seed} {parts}"
+        if self._last is not None and self._last[0] == key:
+            start = self._last[1]
+            start.network.load_state_dict(start.state)
+            return start
+        self._last = None  # two large networks may not fit
+        network = build_network(recipe, self.prepared).to(self.fabric.device).to(memory_format=torch.channels_last)
+        trained, inputs = choose_inputs(network, recipe, self.prepared, self.fabric, self.cache)
+        state = {name: value.clone() for name, value in network.state_dict().items()}
+        self._last = (key, _Start(network, trained, inputs, state))
+        return self._last[1]
+
+
+@dataclass(frozen=True)
+class _Start:
+    """`trained`: the network or its upper half, which takes `inputs`; `state`: of the network before its first step."""
+
+    network: ClassificationNetwork
+    trained: nn.Module
+    inputs: Inputs
+    state: dict[str, Tensor]
 
 
 def choose_inputs(

@@ -19,7 +19,7 @@ from ..prepare import Prepared, prepare
 from ..recipe import Range, Recipe
 from ..runtime.errors import RecipeError, StudyError, WeightsError
 from ..train import train
-from ..trial import Outcome, run_trial
+from ..trial import Outcome, Trials
 from .board import Line, rank, shorten, write_csv, write_page
 from .display import Display, show
 from .plots import draw_factors, draw_parallel
@@ -38,12 +38,13 @@ def work(
     `place`: where the study is kept, for errors. `cache`: for features of frozen layers, None to do without.
     Raises `StudyError` where no trial could be trained.
     """
+    trials = Trials(prepared, fabric, cache)
     with explain_storage(place), show(shared) as display:
         display.refresh()
         while True:
             trial = shared.claim()
             if trial is not None:
-                _try(shared, trial, recipe, prepared, fabric, cache, display)
+                _try(shared, trial, recipe, trials, display)
             elif shared.running():
                 time.sleep(POLL)
             else:
@@ -55,15 +56,7 @@ def work(
         raise StudyError("No trial could be trained.", "Mend what the lines above say.")
 
 
-def _try(
-    shared: SharedStudy,
-    trial: Trial,
-    recipe: Recipe,
-    prepared: Prepared,
-    fabric: Fabric,
-    cache: Path | None,
-    display: Display,
-) -> None:
+def _try(shared: SharedStudy, trial: Trial, recipe: Recipe, trials: Trials, display: Display) -> None:
     point: Point = dict(trial.params)
 
     def report(epoch: int, value: float) -> None:
@@ -75,7 +68,7 @@ def _try(
 
     with shared.lease(trial):
         try:
-            outcome = run_trial(apply(recipe, point), prepared, fabric, cache, report)
+            outcome = trials.run(apply(recipe, point), report)
         except optuna.TrialPruned:
             shared.prune(trial)
         except (RecipeError, WeightsError, torch.OutOfMemoryError) as error:

@@ -18,7 +18,7 @@ from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.errors import DatasetError
 from model_training.search.space import apply
 from model_training.train import build_network, start_fabric
-from model_training.trial import run_trial
+from model_training.trial import Trials
 from tests.conftest import ROOT, TINY
 
 CPU = torch.device("cpu")
@@ -63,9 +63,10 @@ def test_a_cached_trial_ends_as_one_without(tiny_recipe: Recipe, tiny_prepared: 
     fabric = start_fabric("cpu")
     reports: list[list[tuple[int, float]]] = []
     outcomes = []
-    for cache in (None, tmp_path, tmp_path):
+    again = Trials(tiny_prepared, fabric, tmp_path)  # used twice: the second time from the first one's network
+    for trials in (Trials(tiny_prepared, fabric, None), again, again):
         reports.append([])
-        outcomes.append(run_trial(recipe, tiny_prepared, fabric, cache, lambda *each: reports[-1].append(each)))
+        outcomes.append(trials.run(recipe, lambda *each: reports[-1].append(each)))
     assert [each.cached for each in outcomes] == [False, True, True]
     assert reports[0] == reports[1] == reports[2]
     assert outcomes[1].loss == pytest.approx(outcomes[0].loss, abs=1e-4)

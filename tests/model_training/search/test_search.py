@@ -59,11 +59,11 @@ def outcome(value: float) -> Outcome:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials whose figure is known beforehand."""
 
-    def pretend(recipe: Recipe, *_: object) -> Outcome:
+    def pretend(_: object, recipe: Recipe, report: object) -> Outcome:
         depth = 0 if recipe.network.unfreeze == 0 else 1
         return outcome(0.3 + 0.1 * depth + 0.01 * (recipe.network.head.hidden or 0) + recipe.training.learning_rate)
 
-    monkeypatch.setattr("model_training.search.run.run_trial", pretend)
+    monkeypatch.setattr("model_training.search.run.Trials.run", pretend)
     monkeypatch.setattr("model_training.search.run.POLL", 0.02)
 
 
@@ -188,12 +188,12 @@ def test_a_lease_that_is_not_renewed_runs_out(
 def test_a_point_that_can_not_be_trained_is_passed_over(
     tiny_recipe: Recipe, tiny_prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    def fail_for_some(recipe: Recipe, *_: object) -> Outcome:
+    def fail_for_some(_: object, recipe: Recipe, report: object) -> Outcome:
         if recipe.network.unfreeze == 0:
             raise RecipeError("No such layer.", "Choose another.")
         return outcome(0.5)
 
-    monkeypatch.setattr("model_training.search.run.run_trial", fail_for_some)
+    monkeypatch.setattr("model_training.search.run.Trials.run", fail_for_some)
     recipe = with_space(tiny_recipe)
     place = str(tmp_path / "journal.log")
     shared = open_study("s", place, recipe, tiny_prepared)
