@@ -30,7 +30,8 @@ def draw_parallel(lines: Sequence[Line], factors: dict[str, list[Any]], path: Pa
     figure = _start(max(7.0, 1.9 * (len(factors) + 1)), 4.6)
     axes = figure.subplots()
     values = np.array([line.value for line in lines])
-    shade = Normalize(values.min(), max(values.max(), values.min() + 1e-9))
+    middle, half = (values.max() + values.min()) / 2, max((values.max() - values.min()) / 2, 0.005)
+    shade = Normalize(middle - half, middle + half)
     colours = colormaps["cividis"]
     ranges = {key: dict(zip(each, _spread(each), strict=True)) for key, each in factors.items()}
     jitter = np.random.default_rng(0).uniform(-0.012, 0.012, (len(lines), len(factors)))
@@ -61,11 +62,11 @@ def draw_parallel(lines: Sequence[Line], factors: dict[str, list[Any]], path: Pa
                 _say(value), (at, height), textcoords="offset points", xytext=(5, 0), va="center", fontsize=8.5,
                 color=_INK, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1},
             )  # fmt: skip
-    axes.set(xlim=(-0.1, len(factors) + 0.05), ylim=(-0.06, 1.06), yticks=[])
+    axes.set(xlim=(-0.1, len(factors)), ylim=(-0.06, 1.06), yticks=[])
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(ScalarMappable(shade, colours), ax=axes, pad=0.01, aspect=28)
+    bar = figure.colorbar(ScalarMappable(shade, colours), ax=axes, pad=0.0, aspect=28)
     bar.outline.set_visible(False)
     bar.set_label(_TITLES.get(lines[0].metric, lines[0].metric))
     axes.set_title(f"{len(lines)} trials; the best in red", loc="left", fontsize=10, color=_INK)
