@@ -24,8 +24,9 @@ ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo train search audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
-        test test-unit test-serving test-browser test-compose browser \
-        lint format figures figures-ai-vs-real figures-webtoon figures-analysis bench-serving bench-search bench-training clean
+        sketch gallery ablate test test-unit test-serving test-browser test-compose browser \
+        lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch \
+        bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +42,12 @@ help:  ## this list
 	$(run) -m pip install --progress-bar on --requirement requirements/app.txt
 	@touch $@
 
-.venv/dev: .venv/app
+# --no-deps: requirements/detector.txt says why
+.venv/detector: .venv/app
+	$(run) -m pip install --quiet --no-deps --requirement requirements/detector.txt
+	@touch $@
+
+.venv/dev: .venv/app .venv/detector
 	$(run) -m pip install --quiet --requirement requirements/dev.txt
 	@touch $@
 
@@ -55,7 +61,7 @@ setup: .venv/app  ## the Python environment, in .venv
 demo: .venv/app  ## train, archive, serve and classify; DATA=folder for your own pictures
 	@exec $(run) hwapung.py demo $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
 
-train: .venv/app  ## train RECIPE on DATA, leave its bundle in build/bundles
+train: .venv/app $(if $(filter sketch_detector,$(RECIPE)),.venv/detector)  ## train RECIPE on DATA, leave its bundle in build/bundles
 	@$(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
 
 audit: .venv/app  ## what the files of DATA give away of their class, without a look at the pixels
@@ -69,6 +75,15 @@ search: .venv/app  ## try RECIPE's search.space on DATA, archive the best as NAM
 
 archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar
 	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE)
+
+sketch: .venv/app  ## put the sketch detector and classifier, both trained, into one bundle; then make archive RECIPE=sketch
+	@$(run) -m model_training sketch
+
+gallery: .venv/app  ## index the pictures of DATA as references for sketches, in build/gallery
+	@$(run) -m model_training gallery --data "$(DATA)"
+
+ablate: .venv/app  ## adaptations × losses of RECIPE=sketch_classifier on DATA, in build/ablation; resumable
+	@$(run) -m model_training ablate $(RECIPE) --data "$(DATA)" $(SET)
 
 analyse: .venv/analysis  ## a report on RECIPE's bundle in analysis/reports; DATA=the pictures it was trained on
 	@$(run) -m analysis $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
@@ -154,6 +169,16 @@ bench-training: .venv/dev  ## pictures a second against torchvision's own loop; 
 
 bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
 	$(run) -m tests.benchmarks.serving $(SET)
+
+bench-video: .venv/dev  ## a film of a minute through the front end: speed, and memory against length
+	$(run) -m tests.benchmarks.video $(SET)
+
+figures-sketch: .venv/dev  ## mAP50 of the sketch detector with and without composed pre-training, BCE against focal
+	$(run) -m tests.benchmarks.sketch_detection --data $(or $(DATA),../shared/data/sketch_scenes) $(SET)
+
+bench-sketch: .venv/dev browser  ## how long a page with 5 objects takes: the model server's answer, then the page's guess
+	missed=0; $(run) -m tests.benchmarks.sketch_serving $(SET) || missed=$$?; \
+	  $(run) -m tests.benchmarks.sketch_page || missed=$$?; exit $$missed
 
 clean:  ## remove what was built, but not the environment
 	rm -rf build torchserve/model_store/*.mar

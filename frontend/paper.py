@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 from . import errors
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-LARGEST_PIXELS = 100_000_000
+LARGEST_PIXELS = 120_000_000
 #: Longest side of what comes out, and of the picture in which the paper's brightness is found.
 SIDE = 1024
 SMALL_SIDE = 128
@@ -103,8 +103,10 @@ def _decode(picture: bytes) -> Image.Image:
     """Bytes → upright grey picture of at most `SIDE` pixels a side; what is transparent is paper."""
     try:
         image: Image.Image = Image.open(io.BytesIO(picture), formats=FORMATS)
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except UnidentifiedImageError:
         raise errors.not_a_picture() from None
+    except Image.DecompressionBombError:
+        raise errors.picture_too_large_to_clean(LARGEST_PIXELS) from None
     except Exception:
         raise errors.broken_picture() from None
     if image.width * image.height > LARGEST_PIXELS:
@@ -147,10 +149,11 @@ def _spread(values: Small, pick: np.ufunc, width: int) -> Small:
 
 def _page(brightness: Small) -> NDArray[np.bool_]:
     """The page: what is connected with its brightest place without a sharp step of the brightness. The edge of a shadow
-    is softer than that of a page, so a page in half shadow stays whole."""
+    is softer than that of a page, so a page in half shadow stays whole; and so does a dark area that it encloses."""
     steps = _spread(brightness, np.maximum, 5) >= STEP * _spread(brightness, np.minimum, 5).astype(np.float32)
     brightest = np.unravel_index(np.where(steps, 0, brightness).argmax(), brightness.shape)
-    return _connected(~steps, (int(brightest[0]), int(brightest[1])))
+    bright = _connected(~steps, (int(brightest[0]), int(brightest[1])))
+    return ~_reaches_border(~bright)
 
 
 def _connected(mask: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:

@@ -13,10 +13,11 @@ from .datasets.sources.commands import fetch
 from .progress import console, follow
 from .runtime.errors import DatasetError, HwapungError
 from .search.command import search
+from .sketch.commands import ablate, gallery, sketch, train_detection
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(fetch, name="fetch")
-for command in (compare_balance, compare_splits, pairs, search):
+for command in (compare_balance, compare_splits, pairs, search, ablate, gallery, sketch):
     app.command()(command)
 
 
@@ -35,10 +36,13 @@ def train(
     from .audit import audit_files, phrase_audit
     from .bundle import make_bundle
     from .prepare import describe, prepare, with_audit
-    from .recipe import load_recipe
+    from .recipe import find_task, load_recipe
     from .train import start_fabric
     from .train import train as run_training
 
+    if find_task(recipe) == "detection":
+        train_detection(recipe, overrides or [], data, build)
+        return
     chosen = load_recipe(recipe, overrides or [])
     fabric = start_fabric(device)
     fabric.launch()

@@ -59,7 +59,7 @@ def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: P
     try:
         _fill(stage, recipe, prepared, trained)
         stage.chmod(0o755)
-        return _put_in_place(stage, bundles / recipe.name)
+        return put_in_place(stage, bundles / recipe.name)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -110,6 +110,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
                 backbone=recipe.network.backbone,
                 head=recipe.network.head,
                 parameters=count_parameters(trained.network),
+                clip=getattr(trained.network.backbone, "configuration", None),
             ),
             calibration=calibration,
             thresholds=thresholds,
@@ -125,12 +126,12 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
             data=prepared.provenance,
             provenance=_provenance(recipe, trained),
             examples=examples,
-            files=_hash_files(stage),
+            files=hash_files(stage),
         )
         write_card(card, stage / "card.json")
         step.update(4, total, "examples")
         _answer_examples(stage, examples)
-        write_card(card.model_copy(update={"files": _hash_files(stage)}), stage / "card.json")
+        write_card(card.model_copy(update={"files": hash_files(stage)}), stage / "card.json")
         step.update(5, total, "done")
 
 
@@ -249,7 +250,7 @@ def _git_commit() -> str:
     return described.stdout.strip()
 
 
-def _hash_files(folder: Path) -> dict[str, str]:
+def hash_files(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -257,7 +258,7 @@ def _hash_files(folder: Path) -> dict[str, str]:
     }
 
 
-def _put_in_place(stage: Path, target: Path) -> Path:
+def put_in_place(stage: Path, target: Path) -> Path:
     """Two renames: a folder can't be replaced in one."""
     previous = target.with_name(f".{target.name}-previous")
     shutil.rmtree(previous, ignore_errors=True)

@@ -23,6 +23,12 @@ def make_loss(training: Training, class_counts: np.ndarray) -> Loss:
     """
     counts = torch.from_numpy(np.maximum(class_counts, 1)).float()
     smoothing, strength = training.label_smoothing, training.balance_strength
+    match training.loss:
+        case "focal":
+            return partial(focal_loss, gamma=training.focal_gamma, smoothing=smoothing)
+        case "quantile_margin" | "quantile_margin_hard":
+            by_name = {"quantile_margin": quantile_margin_weights, "quantile_margin_hard": hard_margin_weights}
+            return partial(margin_loss, counts=counts, quantile=training.margin_quantile, weigh=by_name[training.loss])
     match training.balance:
         case "class_weights":
             return partial(cross_entropy, weights=class_weights(counts, strength), smoothing=smoothing)
@@ -72,3 +78,44 @@ def focal_loss(logits: Tensor, targets: Tensor, *, gamma: float, smoothing: floa
     losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
     right = logits.softmax(1).gather(1, targets[:, None])[:, 0]
     return ((1 - right) ** gamma * losses).mean()
+
+
+def margin_loss(
+    logits: Tensor, targets: Tensor, *, counts: Tensor, quantile: float, weigh: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Mean cross-entropy, each picture's times a weight by its margin and its class's size.
+
+    The margin is the true class's logit minus the highest other one. `weigh` gets, for each picture, whether its margin
+    is below the batch's `quantile` of margins, bool (N,), and its class's count, float (N,); it returns weights (N,).
+    With CLIP's scaled cosines as logits the cross-entropy is the image → text half of its contrastive loss, over the
+    classes' prompts; the text → image half has no meaning where a batch holds several pictures of one class.
+    """
+    losses = functional.cross_entropy(logits, targets, reduction="none")
+    with torch.no_grad():
+        true = logits.gather(1, targets[:, None])[:, 0]
+        others = logits.scatter(1, targets[:, None], -torch.inf)
+        margins = (true - others.amax(1)).float()
+        small = margins < torch.quantile(margins, quantile)
+        weights = weigh(small, counts.to(logits.device)[targets])
+    return (weights * losses).mean()
+
+
+def quantile_margin_weights(small: Tensor, counts: Tensor) -> Tensor:
+    """The quantile-margin weights as their authors' formula has them: 1 / log(n + 1) where the margin is small,
+    log(n + 1) elsewhere, with n the class's count.
+
+    From n = 2 on log(n + 1) is above 1, so that a small margin weighs *less* than a large one, and the less the more
+    frequent its class; the authors' prose says the opposite, see `hard_margin_weights`.
+    """
+    logs = (counts + 1).log()
+    return torch.where(small, 1 / logs, logs)
+
+
+def hard_margin_weights(small: Tensor, counts: Tensor) -> Tensor:
+    """The weights that the authors' prose describes: a small margin weighs more, whatever its class.
+
+    Of the formula's two values the larger goes to small margins and the smaller to the rest. For a class of one picture
+    that is the formula itself; for every other class the two branches are exchanged.
+    """
+    logs = (counts + 1).log()
+    return torch.where(small, torch.maximum(logs, 1 / logs), torch.minimum(logs, 1 / logs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,23 @@ from safetensors.torch import load_file
 from torch import nn
 
 from .heads import freeze
-from .recipe import Recipe
+from .recipe import Adapter, Recipe
 from .runtime.errors import WeightsError
 from .runtime.network import ClassificationNetwork, head_name
 
+#: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
+CLIP = "clip:"
 
-def make_network(recipe: Recipe, classes: int) -> ClassificationNetwork:
+
+def make_network(recipe: Recipe, classes: int, titles: Sequence[str] = ()) -> ClassificationNetwork:
     """The recipe's network with a fresh head of `classes` outputs; what the recipe does not unfreeze is frozen.
 
-    The head is drawn from `training.seed`. Raises `WeightsError` where weights can't be had or do not fit.
+    The head is drawn from `training.seed`. CLIP has prompts with the classes' English `titles` in the place of a head.
+    Raises `WeightsError` where weights can't be had or do not fit.
     """
     torch.manual_seed(recipe.training.seed)
+    if recipe.network.backbone.startswith(CLIP):
+        return _make_clip(recipe, titles)
     network = ClassificationNetwork(recipe.network.backbone, classes, recipe.preprocessing, recipe.network.head)
     # torch's own scale for a fresh layer: some of timm's networks start with one made for a thousand classes, under
     # which two classes begin with logits of ten and more, and the first steps wreck the pretrained features.
@@ -31,8 +38,59 @@ def make_network(recipe: Recipe, classes: int) -> ClassificationNetwork:
         _load(network, _download(recipe.network.backbone), f"the download of {recipe.network.backbone}")
     elif isinstance(recipe.network.pretrained, str):
         _load(network, _read(Path(recipe.network.pretrained)), recipe.network.pretrained)
-    freeze(network, recipe.network.unfreeze)
+    if recipe.network.adapter:
+        _adapt(network, recipe.network.adapter, network.backbone.get_submodule(head_name(network.backbone)))
+    else:
+        freeze(network, recipe.network.unfreeze)
     return network
+
+
+def finish_network(network: ClassificationNetwork) -> None:
+    """After training, in place: adapters become plain weights and CLIP's prompts stored features."""
+    if any("lora_" in name for name, _ in network.named_parameters()):
+        from .adapters import merge_adapters
+
+        merge_adapters(network.backbone)
+    backbone: Any = network.backbone
+    if getattr(backbone, "text", None) is not None:
+        from .sketch.clip import store_text_features
+
+        store_text_features(backbone)
+
+
+def _make_clip(recipe: Recipe, titles: Sequence[str]) -> ClassificationNetwork:
+    from .sketch.clip import make_clip, store_text_features
+
+    settings = recipe.network
+    backbone = make_clip(
+        settings.backbone.removeprefix(CLIP), settings.pretrained is not False, settings.prompts, titles
+    )
+    if settings.adapter is None or "text" not in settings.adapter.encoders:
+        store_text_features(backbone)
+    network = ClassificationNetwork(backbone, len(titles), recipe.preprocessing)
+    if settings.adapter:
+        _adapt(network, settings.adapter, None)
+    elif settings.unfreeze == 0:
+        backbone.vision.requires_grad_(False)
+    elif settings.unfreeze != "all":
+        raise WeightsError(
+            "CLIP is trained whole or by adapters.", "Set network.unfreeze to all or 0, or network.adapter."
+        )
+    backbone.logit_scale.requires_grad_(True)
+    return network
+
+
+def _adapt(network: ClassificationNetwork, adapter: Adapter, head: nn.Module | None) -> None:
+    """LoRA in the backbone; else only the head is trained, and the backbone's batch norm keeps its statistics."""
+    from .adapters import add_adapters
+
+    add_adapters(network.backbone, adapter)
+    trained = set(head.requires_grad_(True).modules()) if head is not None else set()
+    network.frozen = tuple(
+        module
+        for module in network.backbone.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module not in trained
+    )
 
 
 def head_layers(network: ClassificationNetwork) -> list[nn.Linear]:

@@ -10,7 +10,7 @@ import contextlib
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -19,6 +19,8 @@ from .runtime.card import Head, Preprocessing, Text, Verdict, VerdictWords
 from .runtime.errors import RecipeError
 
 RECIPES = Path(__file__).parent / "recipes"
+
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -67,8 +69,27 @@ class Augmentation(Section):
     )
 
 
+class Adapter(Section):
+    """LoRA in the recipe."""
+
+    place: Literal["qkvo", "vo", "mlp"] = Field(
+        "mlp", description="q, k, v and output projections; value and output; or the perceptrons"
+    )
+    rank: int = Field(8, ge=1, description="of the update")
+    alpha: int = Field(16, ge=1, description="the update is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of what enters the update")
+    layers: tuple[int, ...] | Literal["all"] = Field("all", description="numbers of the transformer's layers, from 0")
+    encoders: tuple[Literal["vision", "text"], ...] = Field(("vision",), description="CLIP: which of its two encoders")
+
+
 class Network(Section):
-    backbone: str = Field("resnet18", description="a timm name")
+    backbone: str = Field("resnet18", description="a timm name, or clip: and a name on Hugging Face or a local folder")
+    adapter: Adapter | None = Field(None, description="LoRA, in place of training the backbone's own weights")
+    prompts: tuple[str, ...] = Field(
+        ("a sketch of a {}.", "a hand drawing of a {}."),
+        min_length=1,
+        description="CLIP: {} stands for a class's title",
+    )
     pretrained: bool | str = Field(True, description="true downloads, a path loads a file, false starts from scratch")
     head: Head = Head()
     unfreeze: int | Literal["all"] = Field(
@@ -90,7 +111,12 @@ Balance = Literal[
 
 
 class Training(Section):
-    loss: Literal["cross_entropy"] = "cross_entropy"
+    loss: Literal["cross_entropy", "focal", "quantile_margin", "quantile_margin_hard"] = Field(
+        "cross_entropy",
+        description="see `model_training/losses.py`; all but cross_entropy go without `balance`'s losses",
+    )
+    focal_gamma: float = Field(2.0, ge=0, description="focal: how much easy pictures fade")
+    margin_quantile: float = Field(0.25, gt=0, lt=1, description="quantile_margin: share of a batch with small margins")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
     balance: Balance = Field("none", description="what is done about unequal classes")
     balance_strength: float = Field(
@@ -167,10 +193,20 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
 
     Values are read as YAML (`false`, `3`, `1e-4`, `[a, b]`). Raises `RecipeError`.
     """
+    return read_recipe(Recipe, name, overrides)
+
+
+def read_recipe(kind: type[Kind], name: str, overrides: Sequence[str] = ()) -> Kind:
+    """`load_recipe` for any kind of recipe."""
     content = _read(name)
     for override in overrides:
         _apply(content, override)
-    return validate_recipe(content, name)
+    return _validate(content, name, kind)
+
+
+def find_task(name: str) -> str:
+    """What a recipe is for: `classification`, or what it says under `task`."""
+    return str(_read(name).get("task", "classification"))
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -203,13 +239,17 @@ def _lay_over(base: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
 
 def validate_recipe(content: dict[str, Any], source: str) -> Recipe:
     """A mapping → `Recipe`. Raises `RecipeError` with the first fault in one line."""
+    return _validate(content, source, Recipe)
+
+
+def _validate(content: dict[str, Any], source: str, kind: type[Kind]) -> Kind:
     try:
-        return Recipe.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise RecipeError(f"{source}: unknown key {place!r}.", _suggest(place)) from None
+            raise RecipeError(f"{source}: unknown key {place!r}.", _suggest(place, kind)) from None
         raise RecipeError(
             f"{source}: {place}: {first['msg']} (found {first['input']!r}).", "Correct the value."
         ) from None
@@ -236,8 +276,8 @@ def _apply(content: dict[str, Any], override: str) -> None:
     place[last] = parsed
 
 
-def _suggest(place: str) -> str:
-    known = list(_known_keys(Recipe))
+def _suggest(place: str, kind: type[BaseModel] = Recipe) -> str:
+    known = list(_known_keys(kind))
     near = difflib.get_close_matches(place, known, n=1, cutoff=0.0)
     same_section = [key for key in known if key.rpartition(".")[0] == place.rpartition(".")[0]]
     near = difflib.get_close_matches(place, same_section, n=1, cutoff=0.5) or near

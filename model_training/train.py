@@ -25,7 +25,7 @@ from .curves import write_curves
 from .datasets.pictures import average
 from .losses import make_loss
 from .prepare import Prepared
-from .pretrained import make_network
+from .pretrained import finish_network, make_network
 from .progress import follow
 from .recipe import Augmentation, Recipe, Training
 from .runtime.errors import RecipeError
@@ -67,6 +67,7 @@ class Trained:
     best: Epoch
     folder: Path
     device: str
+    trainable: int
 
 
 def start_fabric(device: str) -> Fabric:
@@ -124,12 +125,15 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
     best = choose_best(history, settings.keep)
     read_checkpoint(folder / "best.ckpt", plain, None, fabric.device)
     device = torch.cuda.get_device_name() if fabric.device.type == "cuda" else "cpu"
-    return Trained(plain.cpu().eval(), history, best, folder, device)
+    trainable = sum(parameter.numel() for parameter in plain.parameters() if parameter.requires_grad)
+    finish_network(plain)
+    return Trained(plain.cpu().eval(), history, best, folder, device, trainable)
 
 
 def build_network(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
     """The recipe's network before its first step, centred on the training pictures where the recipe asks for it."""
-    network = make_network(recipe, len(prepared.dataset.labels))
+    keys = prepared.dataset.labels
+    network = make_network(recipe, len(keys), [recipe.labels[key].en if key in recipe.labels else key for key in keys])
     if recipe.preprocessing.mean == "image":
         network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
     return network

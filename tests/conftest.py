@@ -15,6 +15,7 @@ from model_training.datasets.procedural import write_dataset
 from model_training.prepare import Prepared, prepare
 from model_training.recipe import Recipe, load_recipe
 from model_training.train import Trained, start_fabric, train
+from tests.tiny_sketch import make_tiny_sketch_bundle
 from torchserve.archive import build_archive
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no fault
@@ -86,6 +87,20 @@ def tiny_store(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """A model store with `landscape.mar`."""
     store = tmp_path_factory.mktemp("store")
     build_archive(tiny_bundle, store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def tiny_sketch_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`sketch/`, with a hand-made detector and random weights; tests/tiny_sketch.py draws pages for it."""
+    return make_tiny_sketch_bundle(tmp_path_factory.mktemp("sketch"))
+
+
+@pytest.fixture(scope="session")
+def tiny_sketch_store(tiny_sketch_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store with `sketch.mar`."""
+    store = tmp_path_factory.mktemp("sketch-store")
+    build_archive(tiny_sketch_bundle, store)
     return store
 
 

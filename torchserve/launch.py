@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
@@ -24,6 +25,12 @@ CONFIG = Path(__file__).parent / "config"
 #: What would change TorchServe behind the configuration's back, or let its workers find the repository.
 _DROPPED = ("TS_", "LOG_LOCATION", "METRICS_LOCATION", "PYTHONPATH", "PYTHONHOME", "JAVA_TOOL_OPTIONS")
 
+_PREFIX = "hwapung-serving-"
+#: The workers' sockets lie in the working folder, and a socket's path has at most 107 bytes: a longer one is a server
+#: that never becomes ready.
+_SOCKET_PATH_BYTES = 107
+_LONGEST_SOCKET = f"/{_PREFIX}12345678/tmp/.ts.sock.65535"
+
 
 class Ports(NamedTuple):
     inference: int
@@ -31,13 +38,27 @@ class Ports(NamedTuple):
     management: int
 
 
+def make_folder() -> Path:
+    """A new working folder in the temporary folder, or in /tmp where that one's path is too long for the sockets.
+
+    Raises `ServingError` when none can be made there.
+    """
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(f"{parent}{_LONGEST_SOCKET}")) > _SOCKET_PATH_BYTES:
+        parent = "/tmp"
+    try:
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    except OSError as error:
+        raise ServingError(
+            f"No folder can be made in {parent}: {error.strerror}.",
+            "Set TMPDIR to a short, writable path.",
+        ) from error
+
+
 def prepare_launch(
     folder: Path, java: Path, models: Sequence[StoredModel], settings: ServingSettings, ports: Ports
 ) -> list[str]:
-    """Fill the working folder `folder` and return the command line.
-
-    The folder's path must be short: the workers' sockets lie in it, and a socket's path has at most 108 characters.
-    """
+    """Fill the working folder `folder`, of `make_folder`, and return the command line."""
     scratch, store, configuration = folder / "tmp", folder / "store", folder / "config.properties"
     scratch.mkdir()
     store.mkdir()

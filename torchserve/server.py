@@ -11,7 +11,6 @@ import io
 import re
 import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ import requests
 from PIL import Image
 
 from model_training.runtime.errors import ServingError
-from torchserve.launch import Ports, find_java, make_environment, prepare_launch
+from torchserve.launch import Ports, find_java, make_environment, make_folder, prepare_launch
 from torchserve.process import ProcessGroup
 from torchserve.settings import PREFIX, ServingSettings, read_settings
 from torchserve.store import StoredModel, list_models
@@ -65,7 +64,7 @@ class TorchServe:
         self.models = {model.name: model for model in list_models(self.model_stores)}
         java = find_java()
         self._ports = self._choose_ports()
-        self._folder = Path(tempfile.mkdtemp(prefix="hwapung-serving-"))
+        self._folder = make_folder()
         try:
             command = prepare_launch(self._folder, java, list(self.models.values()), self.settings, self._ports)
             environment = make_environment(java, self.settings)
@@ -191,12 +190,12 @@ class TorchServe:
 
 
 def try_prediction(inference_url: str, name: str, timeout_s: float = 3) -> bool:
-    """Whether `name` classifies a small picture drawn in memory. The only readiness that means anything:
+    """Whether `name` answers for a small picture drawn in memory. The only readiness that means anything:
     TorchServe's own `/ping` is healthy while workers load or die."""
     try:
         response = requests.post(f"{inference_url}/predictions/{name}", data=_draw_picture(), timeout=timeout_s)
-        return response.status_code == 200 and "class" in response.json()
-    except (requests.RequestException, ValueError):
+        return response.status_code == 200 and response.json()["model"] == name
+    except (requests.RequestException, ValueError, LookupError, TypeError):
         return False
 
 

@@ -26,6 +26,7 @@ self.addEventListener("fetch", (event) => {
 
 async function findKept(request, otherwise) {
   const cache = await caches.open(KEPT);
-  const found = await cache.match(request, { ignoreSearch: true });
-  return found ?? (otherwise && (await cache.match(otherwise))) ?? Response.error();
+  const anyLanguage = { ignoreSearch: true, ignoreVary: true };
+  const found = await cache.match(request, anyLanguage);
+  return found ?? (otherwise && (await cache.match(otherwise, anyLanguage))) ?? Response.error();
 }

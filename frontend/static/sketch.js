@@ -226,6 +226,6 @@ if (navigator.serviceWorker) {
   navigator.serviceWorker.ready.then(({ active }) => {
     const parts = performance.getEntriesByType("resource").map(({ name }) => new URL(name));
     const files = parts.filter(({ pathname }) => pathname.startsWith("/static/")).map(({ pathname }) => pathname);
-    active.postMessage([location.pathname, "/static/ridges.svg", ...new Set(files)]);
+    active.postMessage([...new Set([location.pathname, "/static/ridges.svg", ...files])]);
   });
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -40,8 +40,9 @@ class Label(Part):
 class Preprocessing(Part):
     """How an RGB picture becomes the network's input. `mean` and `std` are of values scaled to 0…1."""
 
-    fit: Literal["stretch", "letterbox"] = Field(
-        "stretch", description="stretch both sides, or keep the proportions and pad with black"
+    fit: Literal["stretch", "letterbox", "ink"] = Field(
+        "stretch",
+        description="stretch both sides; keep proportions and pad with black; the square around a drawing's strokes",
     )
     height: int = Field(ge=8, le=2048)
     width: int = Field(ge=8, le=2048)
@@ -70,6 +71,9 @@ class Network(Part):
     backbone: str
     head: Head = Head()
     parameters: int
+    clip: dict[str, Any] | None = Field(
+        None, description="configuration of CLIP's image encoder, in place of timm's name"
+    )
 
 
 class Calibration(Part):
@@ -193,6 +197,17 @@ class FileAudit(Part):
         return bool(self.given_away) or self.low > self.chance + 0.05
 
 
+class DetectorPart(Part):
+    """What finds the objects on a page before they are classified; only a sketch model has one."""
+
+    file: str = Field(description="its OpenVINO form")
+    side: int = Field(ge=64, le=1280, description="the page is fitted into a white square of this many pixels")
+    score: float = Field(ge=0, le=1, description="boxes below this score are dropped")
+    iou: float = Field(ge=0, le=1, description="of two boxes that overlap by more, the worse is dropped")
+    least_flat: float = Field(ge=0, le=1, description="a picture with a smaller share of flat pixels is no drawing")
+    figures: dict[str, float] = Field(default_factory=dict, description="as measured on the test drawings")
+
+
 class DataProvenance(Part):
     """What the model was trained on."""
 
@@ -234,7 +249,7 @@ class ModelCard(Part):
     title: Text
     summary: Text
     limits: Text
-    task: Literal["classification"] = "classification"
+    task: Literal["classification", "sketch"] = "classification"
     labels: tuple[Label, ...] = Field(min_length=2)
     preprocessing: Preprocessing
     network: Network
@@ -248,6 +263,8 @@ class ModelCard(Part):
     figures: tuple[Figure, ...]
     per_class: tuple[ClassFigures, ...]
     fast_form: FastForm | None
+    detector: DetectorPart | None = None
+    embedding: str | None = Field(None, description="SHA-256 of what makes embeddings: a gallery of another is refused")
     data: DataProvenance
     provenance: Provenance
     examples: tuple[Example, ...]

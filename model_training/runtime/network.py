@@ -22,13 +22,18 @@ MEAN_IMAGE = "mean_image.npy"  # in the bundle, where `preprocessing.mean` is `i
 class ClassificationNetwork(nn.Module):
     """Normalisation, a timm backbone and, in the place of its last layer, the head, with one output for each label."""
 
-    def __init__(self, backbone: str, classes: int, preprocessing: Preprocessing, head: Head | None = None) -> None:
+    def __init__(
+        self, backbone: str | nn.Module, classes: int, preprocessing: Preprocessing, head: Head | None = None
+    ) -> None:
+        """`backbone`: a timm name, or a network that answers like one of timm's and comes with its own last layer."""
         super().__init__()
         head = head or Head()
         self.normalise = Normalise(preprocessing)
-        self.backbone = create_backbone(
-            backbone, classes, (preprocessing.height, preprocessing.width), dropout=head.dropout
-        )
+        if isinstance(backbone, nn.Module):
+            self.backbone = backbone
+        else:
+            size = (preprocessing.height, preprocessing.width)
+            self.backbone = create_backbone(backbone, classes, size, dropout=head.dropout)
         if head.hidden is not None or head.standardise:
             put_head(self.backbone, head)
         #: Modules that answer as in evaluation also while the rest is trained.
@@ -100,7 +105,12 @@ def put_head(backbone: nn.Module, head: Head) -> None:
 
 def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
     """The trained network in evaluation mode, float32 on the CPU. Raises `BundleError` where weights do not fit."""
-    network = ClassificationNetwork(card.network.backbone, len(card.labels), card.preprocessing, card.network.head)
+    backbone: str | nn.Module = card.network.backbone
+    if card.network.clip is not None:
+        from .clip import ClipBackbone  # transformers takes a second that other models need not wait
+
+        backbone = ClipBackbone(card.network.clip, len(card.labels))
+    network = ClassificationNetwork(backbone, len(card.labels), card.preprocessing, card.network.head)
     if card.preprocessing.mean == "image":
         _read_mean_image(network, bundle / MEAN_IMAGE)
     path = bundle / "weights.safetensors"

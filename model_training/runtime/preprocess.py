@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .card import Preprocessing
+from .drawing import MARGIN, crop_square, ink_box
 from .image import decode
 
 #: A change of what `fit` returns for the same picture must raise this number: caches are keyed by it.
@@ -28,8 +29,11 @@ def fit(picture: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
 
     Resizing is by a bilinear filter widened for shrinking (antialiased), so that a thin line fades instead of
     vanishing. `stretch` resizes both sides regardless of the aspect ratio; `letterbox` resizes until the longer side
-    fills the frame, and lays the picture in its middle on black.
+    fills the frame, and lays the picture in its middle on black; `ink` cuts out the square around a drawing's strokes,
+    with a margin, and resizes that.
     """
+    if preprocessing.fit == "ink":
+        picture = crop_square(picture, ink_box(picture) or (0, 0, *picture.size), MARGIN)
     frame = (preprocessing.width, preprocessing.height)
     left, top, width, height = content_box(picture.size, preprocessing)
     if picture.size != (width, height):
@@ -44,12 +48,12 @@ def fit(picture: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> Box:
-    """Where in the network's input the picture lies: all but the black margins of a letterbox.
+    """Where in the network's input the picture, or what is cut out of it, lies: all but a letterbox's black margins.
 
     `size`: the picture's width and height.
     """
     frame = (preprocessing.width, preprocessing.height)
-    if preprocessing.fit == "stretch":
+    if preprocessing.fit != "letterbox":
         return 0, 0, *frame
     scale = min(frame[0] / size[0], frame[1] / size[1])
     width, height = (max(1, min(side, round(length * scale))) for length, side in zip(size, frame, strict=True))

@@ -30,6 +30,7 @@ from model_training.datasets.duplicates import find_duplicates
 from model_training.datasets.pictures import open_store
 from model_training.prepare import Prepared, prepare
 from model_training.pretrained import make_network
+from model_training.progress import follow
 from model_training.recipe import Recipe, load_recipe
 from model_training.reliability import conformal_sets, expected_calibration_error, fit_conformal
 from model_training.runtime.classifier import softmax
@@ -148,7 +149,8 @@ def measure_unknown(splits: list[Split], folders: dict[str, Path]) -> dict[str, 
 def _sample(folder: Path, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of all pictures of the folder, and the rows of 200 drawn by seed."""
     dataset = read_pictures(folder, labelled=False)
-    store = open_store(dataset, recipe.preprocessing, BUILD / "cache")
+    with follow("Reading pictures") as step:
+        store = open_store(dataset, recipe.preprocessing, BUILD / "cache", step.update)
     rows = np.array([row for row in range(len(dataset.entries)) if row not in store.errors])
     return store.pixels, np.random.default_rng(0).choice(rows, min(UNLIKE, len(rows)), replace=False)
 
@@ -194,7 +196,8 @@ def measure_leaks(split: Split) -> dict[str, float]:
         smaller.save(place, quality=70)
         planted.append(place.relative_to(root).as_posix())
     copied = read_pictures(root, labelled=False)
-    store = open_store(copied, split.recipe.preprocessing, BUILD / "cache")
+    with follow("Reading pictures") as step:
+        store = open_store(copied, split.recipe.preprocessing, BUILD / "cache", step.update)
     rows = np.arange(len(copied.entries))
     places = tuple(copied.place(entry) for entry in copied.entries)
     copies = find_duplicates(store, rows, split.recipe.data.near_duplicate_distance).group.astype(np.int64)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from model_training.recipe import RECIPES, load_recipe
+from model_training.recipe import RECIPES, find_task, load_recipe
 from model_training.runtime.errors import RecipeError
+from model_training.sketch.detection_recipe import load_detection_recipe
 
 
 def test_landscape_is_what_its_authors_trained() -> None:
@@ -25,7 +26,10 @@ def test_landscape_is_what_its_authors_trained() -> None:
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_is_valid(path: Path) -> None:
-    assert load_recipe(path.stem).labels
+    if find_task(path.stem) == "detection":
+        assert load_detection_recipe(path.stem).title.ko
+    else:
+        assert load_recipe(path.stem).labels
 
 
 def test_a_recipe_that_extends_another_keeps_the_rest() -> None:

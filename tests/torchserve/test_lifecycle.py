@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -114,12 +115,19 @@ def test_a_bug_in_the_model_is_a_500_for_its_picture_only_and_the_worker_lives(
     assert "KeyError: 'bug'" in log
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A temporary folder whose path is short enough for sockets, which pytest's are not always."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_command_leaves_no_process_and_no_folder_however_it_ends(
-    hangul_store: Path, tmp_path: Path, number: signal.Signals
+    hangul_store: Path, scratch: Path, number: signal.Signals
 ) -> None:
     environment = os.environ | {
-        "HWAPUNG_SERVING_METRICS_PORT": "0", "HWAPUNG_SERVING_MANAGEMENT_PORT": "0", "TMPDIR": str(tmp_path),
+        "HWAPUNG_SERVING_METRICS_PORT": "0", "HWAPUNG_SERVING_MANAGEMENT_PORT": "0", "TMPDIR": str(scratch),
     }  # fmt: skip
     command = [sys.executable, "-m", "torchserve", "serve", "--model-store", str(hangul_store), "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
@@ -135,9 +143,26 @@ def test_the_command_leaves_no_process_and_no_folder_however_it_ends(
     assert process.wait(60) == {signal.SIGTERM: 0, signal.SIGINT: 130, signal.SIGKILL: -9}[number]
     assert alive(processes) == []
     deadline = time.monotonic() + 10
-    while list(tmp_path.glob("hwapung-serving-*")) and time.monotonic() < deadline:
+    while list(scratch.glob("hwapung-serving-*")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert list(tmp_path.glob("hwapung-serving-*")) == []
+    assert list(scratch.glob("hwapung-serving-*")) == []
+
+
+def test_sockets_fit_into_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket's path has at most 107 bytes; the temporary folder's may well be longer than that alone."""
+    for length, parent in [(60, "/" + 59 * "x"), (120, "/tmp")]:
+        monkeypatch.setattr(tempfile, "tempdir", "/" + (length - 1) * "x")
+        monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix, dir: f"{dir}/{prefix}abcdefgh")
+        assert launch.make_folder() == Path(parent) / "hwapung-serving-abcdefgh"
+    with socket.socket(socket.AF_UNIX) as listener, pytest.raises(OSError, match="AF_UNIX path too long"):
+        listener.bind(str(tmp_path / (108 * "x")))
+
+
+def test_a_temporary_folder_that_cannot_be_written_to(hangul_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/no/such")
+    assert fails(hangul_store) == (
+        "No folder can be made in /no/such: No such file or directory. Set TMPDIR to a short, writable path."
+    )
 
 
 # --- failing to start ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,14 @@ def draw_picture(seed: int = 0, side: int = 48, format: str = "JPEG") -> bytes:
     return buffer.getvalue()
 
 
-def make_tiny_bundle(folder: Path, name: str = "tiny", version: str = "1.0") -> Path:
-    """timm's own test network at 32×32 with random weights, with its OpenVINO form and one example."""
+def make_tiny_bundle(
+    folder: Path, name: str = "tiny", version: str = "1.0", labels: Mapping[str, str] | None = None
+) -> Path:
+    """timm's own test network at 32×32 with random weights, with its OpenVINO form and one example.
+
+    `labels`: class → its Korean title.
+    """
+    labels = labels or {key: key for key in LABELS}
     folder.mkdir(parents=True)
     (folder / "examples").mkdir()
     torch.manual_seed(0)
@@ -37,7 +44,7 @@ def make_tiny_bundle(folder: Path, name: str = "tiny", version: str = "1.0") -> 
         "title": {"en": "Tiny", "ko": "작은 모델"},
         "summary": {"en": "A test.", "ko": "시험용입니다."},
         "limits": {"en": "Knows nothing.", "ko": "아무것도 모릅니다."},
-        "labels": [{"key": key, "title": {"en": key, "ko": key}} for key in LABELS],
+        "labels": [{"key": key, "title": {"en": key, "ko": title}} for key, title in labels.items()],
         "preprocessing": {"height": 32, "width": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
         "network": {"backbone": "test_resnet", "parameters": 0},
         "calibration": {"temperature": 1.0, "fitted_on": 0},
@@ -64,11 +71,11 @@ def make_tiny_bundle(folder: Path, name: str = "tiny", version: str = "1.0") -> 
             "seconds": 0,
             "device": "cpu",
         },
-        "examples": [{"name": "first", "picture": "first.jpg", "label": LABELS[0]}],
+        "examples": [{"name": "first", "picture": "first.jpg", "label": next(iter(labels))}],
         "files": {},
     }
     parsed = ModelCard.model_validate(card)
-    network = ClassificationNetwork("test_resnet", len(LABELS), parsed.preprocessing).eval()
+    network = ClassificationNetwork("test_resnet", len(labels), parsed.preprocessing).eval()
     save_weights(network, folder / "weights.safetensors")
     export_openvino(network, np.zeros((1, 32, 32, 3), np.uint8), folder / "network.xml")
     (folder / "examples" / "first.jpg").write_bytes(draw_picture())

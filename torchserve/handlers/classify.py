@@ -18,8 +18,8 @@ import torch
 from ts.context import Context
 from ts.metrics.metric_type_enum import MetricTypes
 
-from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import HwapungError
+from model_training.runtime.load import load_bundle
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class ClassifyHandler:
         gpu = properties["gpu_id"]
         device = f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
         try:
-            self.classifier = Classifier.load(Path(properties["model_dir"]), device)
+            self.classifier = load_bundle(Path(properties["model_dir"]), device)
         except HwapungError as error:
             raise RuntimeError(str(error)) from error
         self.classifier.warm_up()

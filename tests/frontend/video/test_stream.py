@@ -211,3 +211,12 @@ def test_the_page_gets_its_words(client: FlaskClient) -> None:
     assert events[1][1]["title"] == "중국"
     assert "확신합니다" in events[-1][1]["html"]
     assert "data-video-answer" in events[-1][1]["html"]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_page_is_there_and_linked(client: FlaskClient, language: str) -> None:
+    page = client.get(f"/models/landscape/video?lang={language}")
+    assert page.status_code == 200
+    assert 'data-classes="[&#34;china&#34;, &#34;han gang&#34;]"' in page.text
+    assert "{percent}%" in page.text
+    assert "/models/landscape/video" in client.get("/models/landscape").text

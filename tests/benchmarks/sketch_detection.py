@@ -1,0 +1,141 @@
+"""`make figures-sketch`: mAP50 with and without composed pre-training, and BCE against focal, over several seeds.
+
+    python -m tests.benchmarks.sketch_detection --data FOLDER [--seeds 3] [--side 160] …
+
+Each seed divides the drawings anew. All arms take equally many training steps: what the composed ones spend on composed
+scenes the other spends on labelled ones. Interrupted, it goes on where it stopped. Writes
+`build/bench/sketch_detection.json`; exits 1 where composed pre-training does not win.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from model_training.sketch.annotations import divide, read_scenes
+from model_training.sketch.composer import crop_scene
+from model_training.sketch.detection_metrics import Detection, measure_detection
+from model_training.sketch.detection_recipe import DetectionRecipe, load_detection_recipe
+from model_training.sketch.detector import detect
+from model_training.sketch.train_detector import load_page, train_detector
+
+ARMS = {
+    "composed first, BCE": ("bce", True),
+    "labelled only, BCE": ("bce", False),
+    "composed first, focal": ("focal", True),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--side", type=int, default=160, help="of the network's input; small, for a CPU")
+    parser.add_argument("--composed", type=int, default=1600, help="composed scenes that are seen, in all")
+    parser.add_argument("--labelled", type=int, default=6, help="epochs on labelled scenes after that")
+    parser.add_argument("overrides", nargs="*")
+    arguments = parser.parse_args()
+    results: dict[str, list[Detection]] = {name: [] for name in ARMS}
+    for seed in range(arguments.seeds):
+        for name, (loss, composed) in ARMS.items():
+            result = run(arguments, seed, loss, composed)
+            results[name].append(result)
+            print(f"seed {seed}, {name}: mAP50 {result.map50:.3f}, mAP50-95 {result.map50_95:.3f}", flush=True)
+    report(results)
+
+
+def run(arguments: argparse.Namespace, seed: int, loss: str, composed: bool) -> Detection:
+    """Train one arm and measure it on the test drawings."""
+    scenes = read_scenes(arguments.data)
+    recipe = load_detection_recipe(
+        "sketch_detector", [f"network.input={arguments.side}", f"data.split.seed={seed}", f"training.seed={seed}"]
+    )
+    sides = divide(scenes, recipe.data.split.validation, recipe.data.split.test, seed)
+    train = sides["train"] + sides["validation"]  # nothing is chosen by validation
+    rounds = 4
+    more = round(arguments.composed / len(train))
+    recipe = load_detection_recipe(
+        "sketch_detector",
+        [
+            f"network.input={arguments.side}",
+            f"data.split.seed={seed}",
+            f"training.seed={seed}",
+            f"training.loss={loss}",
+            f"training.composed_epochs={rounds if composed else 0}",
+            f"composer.scenes={arguments.composed // rounds}",
+            "training.batch_size=8",
+            f"training.epochs={arguments.labelled + (0 if composed else more)}",
+            # focal loss is smaller by the factor that it fades the easy background with
+            f"training.class_gain={1.5 if loss == 'focal' else 0.5}",
+            *arguments.overrides,
+        ],
+    )
+    drawings = [drawing for scene in train for drawing in crop_scene(scene)] if composed else []
+    trained = train_detector(recipe, len(scenes.classes), train, drawings, Path("build") / "runs")
+    print(f"  {trained.seconds:.0f} s, losses {trained.losses[0]:.2f} … {trained.losses[-1]:.2f}", flush=True)
+    return evaluate(recipe, trained.network, sides["test"], scenes.classes)
+
+
+def evaluate(recipe: DetectionRecipe, network: object, test: list, classes: tuple[str, ...]) -> Detection:
+    pages = [load_page(scene, recipe.network.input, recipe.data.single_class) for scene in test]
+    found = detect(network, np.stack([pixels for pixels, _, _ in pages]), 0.001, 0.6)  # type: ignore[arg-type]
+    return measure_detection(found, [(boxes, kinds) for _, boxes, kinds in pages], classes)
+
+
+def report(results: dict[str, list[Detection]]) -> None:
+    figures: dict[str, float] = {}
+    print(f"\n| {'':24} | mAP50 (95% over seeds) | mAP50-95 | precision | recall |\n|---|---|---|---|---|")
+    for name, each in results.items():
+        values = np.array([result.map50 for result in each])
+        low, high = interval(values)
+        means = [np.mean([getattr(result, key) for result in each]) for key in ("map50_95", "precision", "recall")]
+        print(
+            f"| {name:24} | {values.mean():.3f} ({low:.3f} to {high:.3f}) | "
+            + " | ".join(f"{m:.3f}" for m in means)
+            + " |"
+        )
+        figures |= {f"{name}: mAP50": float(values.mean()), f"{name}: low": low, f"{name}: high": high}
+    bce, focal = results["composed first, BCE"], results["composed first, focal"]
+    rows = []
+    for number, row in enumerate(bce[0].classes):
+        pair = [float(np.nanmean([result.classes[number].map50 for result in arm])) for arm in (bce, focal)]
+        rows.append((row.key, int(np.mean([result.classes[number].objects for result in bce])), *pair))
+    print("\n| class, worst first | objects in test | mAP50 BCE | mAP50 focal | difference |\n|---|---|---|---|---|")
+    for key, objects, first, second in sorted(rows, key=lambda each: each[2]):
+        print(f"| {key} | {objects} | {first:.3f} | {second:.3f} | {second - first:+.3f} |")
+    gain = np.array([a.map50 - b.map50 for a, b in zip(bce, results["labelled only, BCE"], strict=True)])
+    low, high = interval(gain)
+    print(f"\ncomposed pre-training adds {gain.mean():+.3f} mAP50 (95% over seeds {low:+.3f} to {high:+.3f})")
+    figures |= {"composed gain": float(gain.mean()), "composed gain: low": low}
+    change = np.array([b.map50 - a.map50 for a, b in zip(bce, focal, strict=True)])
+    low, high = interval(change)
+    print(f"focal instead of BCE: {change.mean():+.3f} (95% over seeds {low:+.3f} to {high:+.3f})")
+    folder = Path("build") / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "machine": "any: accuracy, not speed",
+        "figures": figures,
+        "targets": {"composed gain": [">=", 0.05]},
+        "runs": {name: [dataclasses.asdict(result) for result in each] for name, each in results.items()},
+    }
+    (folder / "sketch_detection.json").write_text(json.dumps(content, indent=2) + "\n")
+    if gain.mean() < 0.05:
+        sys.exit(f"missed: composed gain {gain.mean():.3f} is below 0.05")
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95% of the mean, by Student's t."""
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+if __name__ == "__main__":
+    main()

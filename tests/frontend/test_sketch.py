@@ -1,0 +1,244 @@
+"""The drawing page and the API of sketch models before a model server that answers as sketch.mar does."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image, ImageDraw
+
+from .model_server_stub import FAULTS, ModelServerStub, own_error, picture
+from .sketch_stub import EMBEDDING, no_drawing, sketch_answer, sketch_card, sketch_examples, sketch_object, unit
+from .test_gallery import write_gallery
+from .unsplash_stub import FAULTS as UNSPLASH_FAULTS
+from .unsplash_stub import KEY, UnsplashStub
+
+PAGE = "/models/sketch"
+RECOGNISE = "/api/v1/models/sketch/recognise"
+SCRIPT = {"X-Fragment": "answer", "Accept-Language": "en"}
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Path:
+    write_gallery(tmp_path, np.eye(8, dtype=np.float32), EMBEDDING)
+    return tmp_path
+
+
+@pytest.fixture
+def client(model_server: ModelServerStub, make_client: Callable[..., FlaskClient], gallery: Path) -> FlaskClient:
+    model_server.models["sketch"] = (sketch_card(), sketch_examples())
+    model_server.reply = (200, json.dumps(sketch_answer()).encode())
+    return make_client(models=("landscape", "sketch"), gallery=gallery)
+
+
+def drawing() -> bytes:
+    page = Image.new("RGB", (300, 200), "white")
+    ImageDraw.Draw(page).ellipse([60, 40, 220, 160], outline="black", width=4)
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_objects_come_with_the_nearest_pictures_and_without_embeddings(client: FlaskClient) -> None:
+    answer = client.post(RECOGNISE, data=picture(), content_type="image/png").json
+    assert answer is not None
+    cat, tree = answer["objects"]
+    assert (cat["class"], cat["box"], tree["score"]) == ("cat", [64, 128, 320, 448], 0.8)
+    assert "embedding" not in cat
+    assert [each["title"] for each in (cat["references"][0], tree["references"][0])] == ["Cat 0", "Cat 1"]
+    assert cat["references"][0]["similarity"] == 1
+    assert (answer["verdict"], answer["sources"]["gallery"], answer["sources"]["unsplash"]["state"]) == (
+        "recognised",
+        {"state": "ready"},
+        "unset",
+    )
+    thumbnail = client.get(cat["references"][0]["thumbnail"])
+    assert (thumbnail.status_code, thumbnail.mimetype) == (200, "image/jpeg")
+    assert client.get(f"{PAGE}/gallery/ffffffffffffffff.jpg").status_code == 404
+
+
+def test_a_script_gets_guesses_boxes_and_references_alone(client: FlaskClient, model_server: ModelServerStub) -> None:
+    sent = drawing()
+    text = client.post(PAGE, data=sent, content_type="image/png", headers=SCRIPT).text
+    assert "<html" not in text
+    assert '<rect x="10.0%" y="20.0%" width="40.0%" height="50.0%"/>' in text
+    assert 'data-announcement="Cat, 87.0%. Tree, 61.0%. "' in text
+    assert text.count("data-reference>") == 8
+    assert model_server.seen[-1] == ("/predictions/sketch", "application/octet-stream", sent)
+
+
+def test_no_drawing_is_no_guess(client: FlaskClient, model_server: ModelServerStub) -> None:
+    model_server.reply = (200, json.dumps(no_drawing()).encode())
+    text = client.post(PAGE, data=picture(), content_type="image/png", headers=SCRIPT).text
+    assert "No drawing recognised." in text
+    assert "<li" not in text
+    answer = client.post(RECOGNISE, data=picture(), content_type="image/png").json
+    assert answer is not None
+    assert (answer["verdict"], answer["objects"]) == ("no_drawing", [])
+
+
+def test_a_whole_page_has_no_box(client: FlaskClient, model_server: ModelServerStub) -> None:
+    whole = sketch_answer(sketch_object("house", None, unit(2), 0.5))
+    model_server.reply = (200, json.dumps(whole).encode())
+    text = client.post(PAGE, data=picture(), content_type="image/png", headers=SCRIPT | {"Accept-Language": "ko"}).text
+    assert "<rect x" not in text
+    assert ">집<" in text
+
+
+def test_a_form_without_scripts_shows_the_cleaned_page_with_its_objects(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    form = {"file": (io.BytesIO(drawing()), "a.png", "image/png")}
+    text = client.post(PAGE, data=form, headers={"Accept-Language": "en"}).text
+    assert "<html" in text
+    assert 'class="sheet-page" src="data:image/png;base64,' in text
+    assert "87.0%" in text
+    sent = Image.open(io.BytesIO(model_server.seen[-1][2]))
+    assert (sent.mode, sent.size) == ("L", (300, 200))
+
+
+def test_a_photograph_of_paper_comes_back_clean(client: FlaskClient, model_server: ModelServerStub) -> None:
+    form = {"file": (io.BytesIO(drawing()), "a.png", "image/png")}
+    response = client.post(f"{PAGE}/paper", data=form, headers=SCRIPT)
+    assert (response.status_code, response.mimetype) == (200, "image/png")
+    assert Image.open(io.BytesIO(response.data)).size == (300, 200)
+    black = {"file": (io.BytesIO(picture("black")), "a.png", "image/png")}
+    assert "No drawing recognised." in client.post(f"{PAGE}/paper", data=black, headers=SCRIPT).text
+    text = {"file": (io.BytesIO(b"text"), "a.txt", "text/plain")}
+    response = client.post(f"{PAGE}/paper", data=text, headers=SCRIPT)
+    assert response.status_code == 400
+    assert 'data-error="not_a_picture"' in response.text
+    assert model_server.seen == []
+
+
+def test_the_model_is_not_asked_about_what_is_no_drawing(client: FlaskClient, model_server: ModelServerStub) -> None:
+    answer = client.post(f"{RECOGNISE}?paper=true", data=picture("black"), content_type="image/png").json
+    assert answer is not None
+    assert (answer["verdict"], answer["objects"], answer["width"]) == ("no_drawing", [], 40)
+    assert model_server.seen == []
+
+
+@pytest.mark.parametrize(("name", "status", "code"), [("handler raised", 502, "model_failed")])
+def test_the_models_faults_are_told(
+    client: FlaskClient, model_server: ModelServerStub, name: str, status: int, code: str
+) -> None:
+    model_server.reply = FAULTS[name]
+    response = client.post(RECOGNISE, data=picture(), content_type="image/png")
+    assert response.json is not None
+    assert (response.status_code, response.json["error"]["code"]) == (status, code)
+    text = client.post(PAGE, data=picture(), content_type="image/png", headers=SCRIPT).text
+    assert f'data-error="{code}"' in text
+    assert "data-retry" in text
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (200, b"not JSON"),
+        (200, b"[]"),
+        (200, b'{"class": "china"}'),
+        (200, json.dumps(sketch_answer() | {"objects": [{"class": "cat"}]}).encode()),
+        (200, json.dumps(sketch_answer() | {"objects": [{"embedding": "AAA"}]}).encode()),
+    ],
+)
+def test_an_answer_of_another_shape_is_the_models_failure(
+    client: FlaskClient, model_server: ModelServerStub, reply: tuple[int, bytes]
+) -> None:
+    model_server.reply = reply
+    response = client.post(RECOGNISE, data=picture(), content_type="image/png")
+    assert response.json is not None
+    assert (response.status_code, response.json["error"]["code"]) == (502, "model_failed")
+
+
+def test_the_handlers_errors_pass_through(client: FlaskClient, model_server: ModelServerStub) -> None:
+    model_server.reply = own_error(400, "not_a_picture")
+    response = client.post(RECOGNISE, data=b"text", content_type="image/png")
+    assert response.json is not None
+    assert (response.status_code, response.json["error"]["code"]) == (400, "not_a_picture")
+
+
+@pytest.mark.parametrize("path", ["/models/landscape/paper", "/api/v1/models/landscape/recognise"])
+def test_a_classifier_reads_no_drawings(client: FlaskClient, path: str) -> None:
+    response = client.post(path, data=picture(), content_type="image/png")
+    assert response.status_code == 404
+    assert "wrong_task" in response.text or "does not read drawings" in response.text
+
+
+def test_a_gallery_of_another_model_is_named_on_the_page(client: FlaskClient, gallery: Path) -> None:
+    write_gallery(gallery, np.eye(8, dtype=np.float32), "another")
+    text = client.post(PAGE, data=picture(), content_type="image/png", headers=SCRIPT).text
+    assert 'data-gallery="other_model"' in text
+    assert "87.0%" in text
+
+
+@pytest.mark.parametrize("fault", [None, "403 limit", "not JSON"])
+def test_photographs_come_beside_the_gallery_or_leave_it_alone(
+    model_server: ModelServerStub, make_client: Callable[..., FlaskClient], gallery: Path, fault: str | None
+) -> None:
+    stub = UnsplashStub()
+    stub.fault = UNSPLASH_FAULTS[fault] if fault else None
+    model_server.models["sketch"] = (sketch_card(), sketch_examples())
+    model_server.reply = (200, json.dumps(sketch_answer()).encode())
+    client = make_client(
+        models=("sketch",), gallery=gallery, unsplash_access_key=KEY, unsplash_url=stub.address,
+        unsplash_pictures=stub.address,
+    )  # fmt: skip
+    client.get("/api/v1/models/sketch/references?label=cat&label=tree&label=nothing")
+    answer = client.post(RECOGNISE, data=picture(), content_type="image/png").json
+    assert answer is not None
+    kinds = [each["source"] for each in answer["objects"][0]["references"]]
+    assert kinds[:4] == ["gallery"] * 4
+    assert answer["sources"]["gallery"]["state"] == "ready"
+    page = client.get(PAGE)
+    assert f"img-src 'self' data: blob: {stub.address};" in page.headers["Content-Security-Policy"]
+    shown = client.get(f"{PAGE}/photographs?label=cat", headers=SCRIPT).text
+    if fault:
+        assert kinds[4:] == []
+        assert answer["sources"]["unsplash"]["remedy"]
+        assert shown == ""
+    else:
+        assert set(stub.searches) == {"cat", "tree"}
+        assert "Jane &lt;Doe&gt;</a>" in shown
+        assert "utm_source=hwapung&amp;utm_medium=referral" in shown
+    stub.close()
+
+
+def test_a_use_needs_json_and_an_address_of_unsplash(client: FlaskClient) -> None:
+    path = "/api/v1/models/sketch/references/used"
+    response = client.post(path, json={"download_location": "https://example.org/photos/a/download"})
+    assert (response.status_code, response.json) == (202, {"reported": False})
+    assert client.post(path, data={"download_location": "x"}).status_code == 415
+
+
+def test_pages_without_a_key_show_no_pictures_from_elsewhere(client: FlaskClient) -> None:
+    for page in (PAGE, "/models/landscape"):
+        assert "img-src 'self' data: blob:;" in client.get(page).headers["Content-Security-Policy"]
+
+
+def test_the_manifest_makes_the_page_an_application(client: FlaskClient) -> None:
+    page = client.get(PAGE, headers={"Accept-Language": "ko"}).text
+    assert f'href="{PAGE}/app.webmanifest"' in page
+    manifest = json.loads(client.get(f"{PAGE}/app.webmanifest", headers={"Accept-Language": "ko"}).data)
+    assert (manifest["name"], manifest["lang"], manifest["start_url"]) == ("무엇을 그렸나요?", "ko", PAGE)
+    assert (manifest["display"], manifest["scope"]) == ("standalone", "/")
+    for icon in manifest["icons"]:
+        image = Image.open(io.BytesIO(client.get(icon["src"]).data))
+        assert f"{image.width}x{image.height}" == icon["sizes"]
+    assert {(icon["sizes"], icon["purpose"]) for icon in manifest["icons"]} == {
+        ("192x192", "any"),
+        ("512x512", "any"),
+        ("512x512", "maskable"),
+    }
+    assert json.loads(client.get("/app.webmanifest").data)["start_url"] == "/"
+    worker = client.get("/service-worker.js")
+    assert (worker.mimetype, worker.headers["Cache-Control"]) == ("text/javascript", "no-cache")
+
+
+def test_an_example_is_laid_on_the_sheet(client: FlaskClient) -> None:
+    text = client.get(f"{PAGE}/examples/one", headers={"Accept-Language": "en"}).text
+    assert "No drawing recognised." in text  # the stub's example is an empty page

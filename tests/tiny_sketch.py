@@ -1,0 +1,64 @@
+"""A sketch bundle without training and libreyolo: a detector made by hand, a classifier with random weights."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import openvino
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model_training.runtime.card import DetectorPart
+from model_training.sketch.bundle import DETECTOR_CARD, DetectorCard, make_sketch_bundle
+from tests.torchserve.tiny import make_tiny_bundle
+
+LABELS = {"cat": "고양이", "house": "집", "sun": "해", "tree": "나무"}
+SIDE, CELLS = 128, 4
+
+
+class GridDetector(nn.Module):
+    """Takes every cell of a 4×4 grid with ink in it for one object, whose box is the cell; more ink, higher score."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        ink = (pixels.permute(0, 3, 1, 2).float().amin(1, keepdim=True) < 200).float()
+        share = functional.avg_pool2d(ink, SIDE // CELLS).flatten(1)
+        corner = torch.arange(CELLS * CELLS)
+        left, top = (corner % CELLS) * (SIDE / CELLS), torch.div(corner, CELLS, rounding_mode="floor") * (SIDE / CELLS)
+        boxes = torch.stack([left, top, left + SIDE / CELLS, top + SIDE / CELLS])[None].float()
+        score = 1 - torch.exp(-40 * share)
+        return torch.cat([boxes.expand(pixels.shape[0], -1, -1), score[:, None]], 1)
+
+
+def make_tiny_sketch_bundle(folder: Path) -> Path:
+    """`folder/sketch`: what `make_sketch_bundle` makes, small enough for a test."""
+    classifier = make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier", labels=LABELS)
+    detector = folder / "sketch_detector"
+    detector.mkdir()
+    model = openvino.convert_model(
+        GridDetector().eval(),
+        example_input=torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8),
+        input=[([1, SIDE, SIDE, 3], openvino.Type.u8)],
+    )
+    openvino.save_model(model, detector / "detector.xml", compress_to_fp16=False)
+    part = DetectorPart(file="detector.xml", side=SIDE, score=0.3, iou=0.5, least_flat=0.3)
+    card = DetectorCard(part=part, classes=("object",), recipe={}, figures={})
+    (detector / DETECTOR_CARD).write_text(card.model_dump_json(), "utf-8")
+    return make_sketch_bundle(detector, classifier, folder)
+
+
+def draw_page(*cells: int, size: tuple[int, int] = (640, 640), format: str = "PNG") -> bytes:
+    """A white page with a circle inside each of the given cells (0 … 15, row by row)."""
+    page = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(page)
+    width, height = size[0] / CELLS, size[1] / CELLS
+    for cell in cells:
+        left, top = cell % CELLS * width, cell // CELLS * height
+        pen.ellipse(
+            (left + width * 0.2, top + height * 0.2, left + width * 0.8, top + height * 0.8), outline="black", width=6
+        )
+    buffer = io.BytesIO()
+    page.save(buffer, format)
+    return buffer.getvalue()
