@@ -24,7 +24,7 @@ ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo train search audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
-        sketch gallery ablate test test-unit test-serving test-browser test-compose browser \
+        sketch gallery ablate test test-unit test-serving test-browser test-compose browser database \
         lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch \
         bench-serving bench-search bench-training bench-video bench-sketch clean
 
@@ -118,14 +118,19 @@ down:  ## stop and remove the containers
 	docker compose $(compose_files) down
 
 # --- tests and checks ------------------------------------------------------------------------------------------------
-browser:
-	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null; fi
+debian := export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq --no-install-recommends
+can_install := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-test: .venv/dev .venv/analysis browser lint  ## lint and every test but the containers'
+browser:
+	@if ! command -v chromium >/dev/null && $(can_install); then $(debian) chromium fonts-noto-cjk >/dev/null; fi
+
+database:
+	@if ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 && $(can_install); then $(debian) postgresql >/dev/null; fi
+
+test: .venv/dev .venv/analysis browser database lint  ## lint and every test but the containers'
 	$(run) -m pytest tests --ignore tests/compose --numprocesses 2 --dist loadfile
 
-test-unit: .venv/dev .venv/analysis  ## the tests that start no server
+test-unit: .venv/dev .venv/analysis database  ## the tests that start no server
 	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/test_house.py
 
 test-serving: .venv/dev  ## the tests with the real TorchServe

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -309,12 +309,16 @@ def _is_at_work(journal: Path, pid: int) -> bool:
 
 
 @pytest.fixture
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The address of an empty database of a real server, run by an account of its own where we are root."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # pytest's path is too long for a socket
+        yield from _serve_database(Path(folder))
+
+
+def _serve_database(folder: Path) -> Iterator[str]:
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not binaries:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    folder = tmp_path_factory.mktemp("postgresql")
     run_as: dict[str, Any] = {}
     if os.getuid() == 0:
         import pwd
@@ -323,8 +327,6 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             account = pwd.getpwnam("postgres")
         except KeyError:
             pytest.skip("root can't run PostgreSQL, and there is no account postgres")
-        for parent in [folder, *folder.parents][:3]:
-            parent.chmod(0o755)
         os.chown(folder, account.pw_uid, account.pw_gid)
         run_as = {"user": account.pw_uid, "group": account.pw_gid, "cwd": folder}
     with socket.socket() as probe:
@@ -347,7 +349,6 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(30)
-        shutil.rmtree(data, ignore_errors=True)
 
 
 @pytest.mark.usefixtures("quick")
