@@ -9,6 +9,7 @@ DEVICE ?= auto
 DATA ?=
 SET ?=
 BACKBONES ?= resnet18 resnet50 efficientnet_b0 vit_small_patch16_224
+WORKERS ?= 1
 STORE ?= torchserve/model_store
 REPEATS ?= 5
 CLASSES ?= 4
@@ -22,10 +23,10 @@ landscapes := ../shared/data/landscape
 ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
-.PHONY: help setup demo train audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
-        sketch gallery ablate test test-unit test-serving test-browser test-compose browser \
+.PHONY: help setup demo train search audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
+        sketch gallery ablate test test-unit test-serving test-browser test-compose browser database \
         lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch \
-        bench-serving bench-video bench-sketch clean
+        bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +66,12 @@ train: .venv/app $(if $(filter sketch_detector,$(RECIPE)),.venv/detector)  ## tr
 
 audit: .venv/app  ## what the files of DATA give away of their class, without a look at the pixels
 	@$(run) -m model_training audit "$(DATA)" --recipe $(RECIPE) $(SET)
+
+search: .venv/app  ## try RECIPE's search.space on DATA, archive the best as NAME; WORKERS=2, STUDY, STORAGE=postgresql://… to share
+	@$(run) -m model_training search $(RECIPE) --data "$(DATA)" --device $(DEVICE) --workers $(WORKERS) \
+	  $(if $(STUDY),--study "$(STUDY)") $(if $(STORAGE),--storage "$(STORAGE)") $(if $(NAME),--name "$(NAME)") \
+	  $(if $(filter no,$(FEATURES)),--no-features) $(SET)
+	@$(run) -m torchserve archive --bundle build/bundles/$(or $(NAME),$(patsubst %_demo,%,$(RECIPE))) --out $(STORE)
 
 archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar
 	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE)
@@ -111,14 +118,19 @@ down:  ## stop and remove the containers
 	docker compose $(compose_files) down
 
 # --- tests and checks ------------------------------------------------------------------------------------------------
-browser:
-	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null; fi
+debian := export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq --no-install-recommends
+can_install := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-test: .venv/dev .venv/analysis browser lint  ## lint and every test but the containers'
+browser:
+	@if ! command -v chromium >/dev/null && $(can_install); then $(debian) chromium fonts-noto-cjk >/dev/null; fi
+
+database:
+	@if ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 && $(can_install); then $(debian) postgresql >/dev/null; fi
+
+test: .venv/dev .venv/analysis browser database lint  ## lint and every test but the containers'
 	$(run) -m pytest tests --ignore tests/compose --numprocesses 2 --dist loadfile
 
-test-unit: .venv/dev .venv/analysis  ## the tests that start no server
+test-unit: .venv/dev .venv/analysis database  ## the tests that start no server
 	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/test_house.py
 
 test-serving: .venv/dev  ## the tests with the real TorchServe
@@ -153,6 +165,12 @@ figures-webtoon: .venv/dev  ## webtoon's recipe on paintings by artist against f
 
 figures-analysis: .venv/dev .venv/analysis  ## calibration, coverage, unknown, label errors, leaks and shortcuts on real pictures
 	$(run) -m tests.benchmarks.analysis --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
+
+bench-search: .venv/dev  ## a grid of 54 with caches and without
+	$(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
+
+bench-training: .venv/dev  ## pictures a second against torchvision's own loop; memory at 100,000 pictures
+	$(run) -m tests.benchmarks.training --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
 
 bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
 	$(run) -m tests.benchmarks.serving $(SET)

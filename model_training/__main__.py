@@ -12,11 +12,12 @@ from .compare_commands import compare_balance, compare_splits, pairs
 from .datasets.sources.commands import fetch
 from .progress import console, follow
 from .runtime.errors import DatasetError, HwapungError
+from .search.command import search
 from .sketch.commands import ablate, gallery, sketch, train_detection
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(fetch, name="fetch")
-for command in (compare_balance, compare_splits, pairs, ablate, gallery, sketch):
+for command in (compare_balance, compare_splits, pairs, search, ablate, gallery, sketch):
     app.command()(command)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from .runtime.card import ClassFigures, Figure
 
@@ -18,14 +18,19 @@ def measure(
 
     `predicted`, `targets`: int (N,). A bootstrap would call a faultless macro-F1 certain, however few the pictures.
     """
-    right = int((predicted == targets).sum())
-    wilson = binomtest(right, len(targets)).proportion_ci(0.95, method="wilson")
-    labels = np.arange(classes)
-    low, high = macro_f1_interval(confusion_matrix(targets, predicted, labels=labels))
-    macro_f1 = f1_score(targets, predicted, labels=labels, average="macro", zero_division=0)
+    return measure_confusion(confusion_matrix(targets, predicted, labels=np.arange(classes)), split)
+
+
+def measure_confusion(confusion: np.ndarray, split: Literal["validation", "test"]) -> tuple[Figure, ...]:
+    """`measure` from a confusion matrix, int (classes, classes), rows are true classes."""
+    right, pictures = int(confusion.diagonal().sum()), int(confusion.sum())
+    wilson = binomtest(right, pictures).proportion_ci(0.95, method="wilson")
+    low, high = macro_f1_interval(confusion)
+    f1 = 2 * confusion.diagonal() / np.maximum(confusion.sum(0) + confusion.sum(1), 1)
+    macro_f1 = float(f1.mean())
     return (
-        _figure("accuracy", right / len(targets), wilson.low, wilson.high, len(targets), split, "wilson"),
-        _figure("macro_f1", macro_f1, min(low, macro_f1), max(high, macro_f1), len(targets), split, "dirichlet"),
+        _figure("accuracy", right / pictures, wilson.low, wilson.high, pictures, split, "wilson"),
+        _figure("macro_f1", macro_f1, min(low, macro_f1), max(high, macro_f1), pictures, split, "dirichlet"),
     )
 
 

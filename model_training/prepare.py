@@ -25,13 +25,15 @@ class Prepared:
     """A dataset ready for training.
 
     `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
-    the class is not among them; `rows`: split → rows of both; `copies`: int64 (N,), the same number for pictures that
-    must stay together (copies of one picture, or a group), −1 for a picture that is not used.
+    the class is not among them; `sha256`: of each file, in hexadecimal; `rows`: split → rows of all three; `copies`:
+    int64 (N,), the same number for pictures that must stay together (copies of one picture, or a group), −1 for a
+    picture that is not used.
     """
 
     dataset: Dataset
     pixels: np.ndarray
     targets: np.ndarray
+    sha256: tuple[str, ...]
     rows: dict[SplitName, np.ndarray]
     provenance: DataProvenance
     unreadable: int
@@ -96,6 +98,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         dataset=dataset,
         pixels=store.pixels,
         targets=np.array([index.get(entry.label, -1) for entry in dataset.entries], np.int64),
+        sha256=store.sha256,
         rows=splits.rows,
         provenance=provenance,
         unreadable=len(store.errors),

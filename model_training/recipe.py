@@ -145,6 +145,28 @@ class Verdicts(Section):
     words: dict[Verdict, VerdictWords] = Field(default_factory=dict, description="verdict → title and sentence")
 
 
+class Range(Section):
+    """Any number from `low` to `high`, whole where both are; `log` spreads the tries over orders of magnitude."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+
+class Search(Section):
+    """What `make search` tries. See `model_training/search`."""
+
+    space: dict[str, tuple[bool | int | float | str | None, ...] | Range] = Field(
+        default_factory=dict, description="dotted key of network, training or augmentation → the values to try"
+    )
+    sampler: Literal["grid", "random", "tpe", "gp", "nsgaii", "qmc"] = Field(
+        "grid", description="grid tries every combination, the others choose as optuna's samplers do"
+    )
+    trials: int = Field(50, ge=1, description="how many a sampler other than grid may try")
+    prune: bool = Field(False, description="stop a trial that is worse than the median of the others at its epoch")
+    seed: int | None = Field(0, description="of the sampler")
+
+
 class Recipe(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str = Field("1.0", pattern=r"^[0-9][0-9A-Za-z.\-]*$")
@@ -161,6 +183,7 @@ class Recipe(Section):
     training: Training = Training()
     verdicts: Verdicts = Verdicts()
     form: Literal["float32", "int8"] = Field("float32", description="of the OpenVINO network that serves on a CPU")
+    search: Search = Search()
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:

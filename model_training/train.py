@@ -7,9 +7,10 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from .losses import make_loss
 from .prepare import Prepared
 from .pretrained import finish_network, make_network
 from .progress import follow
-from .recipe import Recipe, Training
+from .recipe import Augmentation, Recipe, Training
 from .runtime.errors import RecipeError
 from .runtime.network import ClassificationNetwork
 
@@ -46,11 +47,15 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean cross-entropy in nats, accuracy and macro-F1 (0…1; a class without pictures counts as 0)."""
+    """Mean cross-entropy in nats, accuracy and macro-F1 (0…1; a class without pictures counts as 0).
+
+    `confusion`: int (classes, classes), rows are true classes.
+    """
 
     loss: float
     accuracy: float
     macro_f1: float
+    confusion: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -101,59 +106,20 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
     settings = recipe.training
     folder = run_folder(recipe, prepared, runs)
     folder.mkdir(parents=True, exist_ok=True)
-    keys = prepared.dataset.labels
-    plain = make_network(recipe, len(keys), [recipe.labels[key].en if key in recipe.labels else key for key in keys])
-    if recipe.preprocessing.mean == "image":
-        plain.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
-    plain.to(memory_format=torch.channels_last)
+    plain = build_network(recipe, prepared).to(memory_format=torch.channels_last)
     network, optimizer = fabric.setup(plain, make_optimizer(plain, settings))
     history = [Epoch(**each) for each in read_checkpoint(folder / "last.ckpt", plain, optimizer, fabric.device)]
-    targets_of_train = prepared.targets[prepared.rows["train"]]
-    class_counts = np.bincount(targets_of_train, minlength=len(prepared.dataset.labels))
-    measure_loss = make_loss(settings, class_counts)
+    inputs = PixelInputs(prepared, recipe.augmentation)
     with follow("Training", quiet=not fabric.is_global_zero) as step:
-        for epoch in range(len(history), settings.epochs):
-            started = time.perf_counter()
-            torch.manual_seed(_seed(settings.seed, epoch))
-            network.train()
-            totals = torch.zeros(3, dtype=torch.float64, device=fabric.device)
-            drawn = draw_rows(prepared.rows["train"], targets_of_train, settings, _seed(settings.seed, epoch))
-            batches = shuffle(drawn, settings, epoch)
-            steps = len(batches)
-            for number, rows in enumerate(batches):
-                set_learning_rate(optimizer, settings, (epoch * steps + number) / (settings.epochs * steps))
-                rows = rows[fabric.global_rank :: fabric.world_size]
-                pixels, targets = _load(prepared, rows, torch.device("cpu"))
-                augmented = augment(pixels.numpy(), rows, recipe.augmentation, _seed(settings.seed, epoch))
-                pixels = torch.from_numpy(augmented).to(fabric.device, non_blocking=True)
-                targets = targets.to(fabric.device)
-                pixels = flip_some(pixels, rows, recipe.augmentation.horizontal_flip, _seed(settings.seed, epoch))
-                logits = network(pixels)
-                loss = measure_loss(logits, targets)
-                fabric.backward(loss)
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-                totals += _count(logits.detach(), targets)
-                note = f"epoch {epoch + 1}/{settings.epochs}, loss {loss.item():.3f}"
-                step.update(epoch * steps + number + 1, settings.epochs * steps, note)
-            train_loss, train_accuracy = _average(fabric, totals)
-            validation = evaluate(network, prepared, prepared.rows["validation"], fabric)
-            history.append(
-                Epoch(
-                    epoch + 1,
-                    train_loss,
-                    train_accuracy,
-                    validation.loss,
-                    validation.accuracy,
-                    time.perf_counter() - started,
-                    validation.macro_f1,
-                )
-            )
+        epochs = run_epochs(recipe, prepared, fabric, network, network, inputs, optimizer, len(history), step.update)
+        for epoch, _ in epochs:
+            history.append(epoch)
             if fabric.is_global_zero:
                 _save(folder, recipe, plain, optimizer, history, prepared)
             step.say(
-                f"epoch {epoch + 1}: train loss {train_loss:.4f}, accuracy {train_accuracy:.4f}; validation loss "
-                f"{validation.loss:.4f}, accuracy {validation.accuracy:.4f}, macro-F1 {validation.macro_f1:.4f}"
+                f"epoch {epoch.epoch}: train loss {epoch.train_loss:.4f}, accuracy {epoch.train_accuracy:.4f}; "
+                f"validation loss {epoch.validation_loss:.4f}, accuracy {epoch.validation_accuracy:.4f}, "
+                f"macro-F1 {epoch.validation_macro_f1:.4f}"
             )
             fabric.barrier()
     best = choose_best(history, settings.keep)
@@ -162,6 +128,88 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Tra
     trainable = sum(parameter.numel() for parameter in plain.parameters() if parameter.requires_grad)
     finish_network(plain)
     return Trained(plain.cpu().eval(), history, best, folder, device, trainable)
+
+
+def build_network(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
+    """The recipe's network before its first step, centred on the training pictures where the recipe asks for it."""
+    keys = prepared.dataset.labels
+    network = make_network(recipe, len(keys), [recipe.labels[key].en if key in recipe.labels else key for key in keys])
+    if recipe.preprocessing.mean == "image":
+        network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
+    return network
+
+
+class Inputs(Protocol):
+    """What a network is fed for rows of the dataset: one tensor or several, each (N, …)."""
+
+    def for_training(self, rows: np.ndarray, seed: int, device: torch.device) -> tuple[Tensor, ...]:
+        """Augmented; how hangs on `seed` (another in every epoch) and the row alone."""
+
+    def for_evaluation(self, rows: np.ndarray, device: torch.device) -> tuple[Tensor, ...]: ...
+
+
+@dataclass(frozen=True)
+class PixelInputs:
+    """uint8 pixels (N, height, width, 3)."""
+
+    prepared: Prepared
+    augmentation: Augmentation
+
+    def for_training(self, rows: np.ndarray, seed: int, device: torch.device) -> tuple[Tensor, ...]:
+        augmented = augment(self.prepared.pixels[rows], rows, self.augmentation, seed)
+        pixels = torch.from_numpy(augmented).to(device, non_blocking=True)
+        return (flip_some(pixels, rows, self.augmentation.horizontal_flip, seed),)
+
+    def for_evaluation(self, rows: np.ndarray, device: torch.device) -> tuple[Tensor, ...]:
+        return (torch.from_numpy(self.prepared.pixels[rows]).to(device, non_blocking=True),)
+
+
+def run_epochs(
+    recipe: Recipe,
+    prepared: Prepared,
+    fabric: Fabric,
+    network: nn.Module,
+    answer: Callable[..., Tensor],
+    inputs: Inputs,
+    optimizer: torch.optim.Optimizer,
+    done: int,
+    update: Callable[[int, int, str], None],
+) -> Iterator[tuple[Epoch, Evaluation]]:
+    """Train from epoch `done` to the last; yields what each gave. The caller may stop or save in between.
+
+    `answer`: what `inputs` gives → logits (N, classes); it is `network` or its upper half, and `network` is what is put
+    into training or evaluation mode. `update(steps done, of how many, a note)`.
+    """
+    settings = recipe.training
+    rows_of_train = prepared.rows["train"]
+    targets_of_train = prepared.targets[rows_of_train]
+    measure_loss = make_loss(settings, np.bincount(targets_of_train, minlength=len(prepared.dataset.labels)))
+    for epoch in range(done, settings.epochs):
+        started = time.perf_counter()
+        seed = _seed(settings.seed, epoch)
+        torch.manual_seed(seed)
+        network.train()
+        totals = torch.zeros(3, dtype=torch.float64, device=fabric.device)
+        batches = shuffle(draw_rows(rows_of_train, targets_of_train, settings, seed), settings, epoch)
+        steps = len(batches)
+        for number, rows in enumerate(batches):
+            set_learning_rate(optimizer, settings, (epoch * steps + number) / (settings.epochs * steps))
+            rows = rows[fabric.global_rank :: fabric.world_size]
+            targets = torch.from_numpy(prepared.targets[rows]).to(fabric.device)
+            logits = answer(*inputs.for_training(rows, seed, fabric.device))
+            loss = measure_loss(logits, targets)
+            fabric.backward(loss)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            totals += _count(logits.detach(), targets)
+            note = f"epoch {epoch + 1}/{settings.epochs}, loss {loss.item():.3f}"
+            update(epoch * steps + number + 1, settings.epochs * steps, note)
+        train_loss, train_accuracy = _average(fabric, totals)
+        network.eval()
+        validation = evaluate(answer, inputs, prepared, prepared.rows["validation"], fabric)
+        seconds = time.perf_counter() - started
+        figures = (train_loss, train_accuracy, validation.loss, validation.accuracy, seconds, validation.macro_f1)
+        yield Epoch(epoch + 1, *figures), validation
 
 
 def make_optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
@@ -187,42 +235,43 @@ def shuffle(rows: np.ndarray, settings: Training, epoch: int) -> list[np.ndarray
     return np.array_split(order, math.ceil(len(rows) / settings.batch_size))
 
 
+def draw_flips(rows: np.ndarray, probability: float, seed: int) -> np.ndarray:
+    """Which pictures are mirrored, bool (N,): it depends on the picture's row and the seed alone, so that any number of
+    processes sees the same pictures."""
+    chances = np.random.default_rng(seed).random(int(rows.max(initial=0)) + 1)
+    return chances[rows] < probability
+
+
 def flip_some(pixels: Tensor, rows: np.ndarray, probability: float, seed: int) -> Tensor:
-    """Mirror each picture left to right with `probability`; whether depends on the picture's row and the seed alone,
-    so that any number of processes sees the same pictures. `pixels`: (N, height, width, 3)."""
-    chances = [np.random.default_rng((seed, int(row))).random() for row in rows]
-    flipped = torch.tensor(chances, device=pixels.device) < probability
+    """Mirror each picture left to right with `probability`, see `draw_flips`. `pixels`: (N, height, width, 3)."""
+    flipped = torch.from_numpy(draw_flips(rows, probability, seed)).to(pixels.device)
     return torch.where(flipped.view(-1, 1, 1, 1), pixels.flip(2), pixels)
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, prepared: Prepared, rows: np.ndarray, fabric: Fabric) -> Evaluation:
-    """How the network does on `rows`, shared among the processes."""
-    network.eval()
+def evaluate(
+    answer: Callable[..., Tensor], inputs: Inputs, prepared: Prepared, rows: np.ndarray, fabric: Fabric
+) -> Evaluation:
+    """How a network in evaluation mode does on `rows`, shared among the processes."""
     classes = len(prepared.dataset.labels)
     losses = torch.zeros((), dtype=torch.float64, device=fabric.device)
-    confusion = torch.zeros(classes * classes, dtype=torch.int64, device=fabric.device)
+    counts = torch.zeros(classes * classes, dtype=torch.int64, device=fabric.device)
     mine = rows[fabric.global_rank :: fabric.world_size]
     for start in range(0, len(mine), 64):
-        pixels, targets = _load(prepared, mine[start : start + 64], fabric.device)
-        logits = network(pixels).float()
+        part = mine[start : start + 64]
+        targets = torch.from_numpy(prepared.targets[part]).to(fabric.device)
+        logits = answer(*inputs.for_evaluation(part, fabric.device)).float()
         losses += functional.cross_entropy(logits, targets, reduction="sum")
-        confusion += torch.bincount(targets * classes + logits.argmax(1), minlength=classes * classes)
-    losses = fabric.all_reduce(losses, reduce_op="sum")  # type: ignore[assignment]
-    confusion = fabric.all_reduce(confusion, reduce_op="sum")  # type: ignore[assignment]
-    matrix = confusion.view(classes, classes).double()  # rows are true classes
-    right = matrix.diagonal()
-    f1 = 2 * right / (matrix.sum(0) + matrix.sum(1)).clamp(min=1)
-    return Evaluation(losses.item() / len(rows), (right.sum() / matrix.sum()).item(), f1.mean().item())
+        counts += torch.bincount(targets * classes + logits.argmax(1), minlength=classes * classes)
+    loss = fabric.all_reduce(losses, reduce_op="sum").item()  # type: ignore[union-attr]
+    confusion = fabric.all_reduce(counts, reduce_op="sum").view(classes, classes).cpu().numpy()  # type: ignore[union-attr]
+    right = confusion.diagonal()
+    f1 = 2 * right / np.maximum(confusion.sum(0) + confusion.sum(1), 1)
+    return Evaluation(loss / len(rows), float(right.sum() / len(rows)), float(f1.mean()), confusion)
 
 
 def choose_best(history: list[Epoch], keep: Literal["accuracy", "macro_f1"] = "accuracy") -> Epoch:
     return min(history, key=lambda each: (-getattr(each, f"validation_{keep}"), each.validation_loss))
-
-
-def _load(prepared: Prepared, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    pixels = torch.from_numpy(prepared.pixels[rows])
-    return pixels.to(device, non_blocking=True), torch.from_numpy(prepared.targets[rows]).to(device)
 
 
 def _count(logits: Tensor, targets: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ goes on where it stopped.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 import imagehash
 import numpy as np
 
+from ..locks import exclusive, is_full
 from ..runtime.card import Preprocessing
 from ..runtime.errors import DatasetError, PictureError
 from ..runtime.image import DECODER_VERSION, decode
@@ -47,28 +47,34 @@ def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, prog
     """Read a dataset's pictures, or take them from the cache folder.
 
     The cache is keyed by each file's path, size and time, the preprocessing, and the versions of decoder and transform.
-    Raises `DatasetError` where the disk is full.
+    Raises `DatasetError` where the disk is full, or where the cache was damaged.
     """
     total = len(dataset.entries)
     shape = (total, preprocessing.height, preprocessing.width, 3)
     folder = cache / _key(dataset, preprocessing)
-    folder.mkdir(parents=True, exist_ok=True)
     finished, partial, index = folder / "pixels.npy", folder / "pixels.npy.part", folder / "index.jsonl"
     try:
-        if not finished.exists():
-            _scan(dataset.entries, preprocessing, shape, partial, index, progress)
-            partial.replace(finished)
-        rows = [json.loads(line) for line in index.read_text("utf-8").splitlines()]
+        with exclusive(folder):  # several searches may start at once
+            if not finished.exists():
+                _scan(dataset.entries, preprocessing, shape, partial, index, progress)
+                partial.replace(finished)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if not is_full(error):
             raise
         needed = int(np.prod(shape)) / 2**30
         raise DatasetError(
             f"{folder}: the disk is full; the prepared pictures need {needed:.1f} GiB.",
             "Free some space and run again.",
         ) from None
+    try:
+        pixels = np.load(finished, mmap_mode="r")
+        rows = [json.loads(line) for line in index.read_text("utf-8").splitlines()]
+    except (ValueError, EOFError, OSError):
+        pixels, rows = np.empty(0), []
+    if pixels.shape != shape or len(rows) != total:
+        raise DatasetError(f"{folder}: this cache of pictures is damaged.", f"Remove {folder} and run again.")
     return PictureStore(
-        pixels=np.load(finished, mmap_mode="r"),
+        pixels=pixels,
         sha256=tuple(row["sha256"] for row in rows),
         hashes=np.array([int(row["hash"], 16) for row in rows], np.uint64),
         errors={number: row["error"] for number, row in enumerate(rows) if row["error"]},
@@ -83,11 +89,12 @@ def _scan(
     index: Path,
     progress: Progress,
 ) -> None:
-    done = len(index.read_bytes().splitlines()) if index.exists() and partial.exists() else 0
+    done = _cut_to_whole_lines(index) if index.exists() and partial.exists() else 0
     if done:
         pixels = np.lib.format.open_memmap(partial, mode="r+")
     else:
         index.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         # Claim the space now: writing to a hole of a mapped file on a full disk would kill the process.
         if hasattr(os, "posix_fallocate"):  # not on macOS
@@ -107,6 +114,14 @@ def _scan(
             pixels.flush()
             lines.write("".join(written))
             lines.flush()
+
+
+def _cut_to_whole_lines(index: Path) -> int:
+    """Drop a last line that a kill or a full disk cut off; returns how many are left."""
+    written = index.read_bytes()
+    whole = written[: written.rfind(b"\n") + 1]
+    os.truncate(index, len(whole))
+    return whole.count(b"\n")
 
 
 def _read(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray | int, dict[str, str]]:

@@ -8,6 +8,7 @@ HwapungError                 code, message, remedy, HTTP status
 ├── DatasetError             a folder of pictures that can't be trained on
 ├── WeightsError             pretrained weights that can't be had or do not fit
 ├── CheckpointError          a run that can't be resumed
+├── StudyError               a search whose storage can't be used, or that was begun with another space
 └── ServingError             TorchServe or an archive that can't be made or started
 """
 
@@ -68,6 +69,10 @@ class WeightsError(HwapungError):
 
 class CheckpointError(HwapungError):
     code = "bad_checkpoint"
+
+
+class StudyError(HwapungError):
+    code = "bad_study"
 
 
 class ServingError(HwapungError):

@@ -85,3 +85,32 @@ def test_a_full_disk_is_said_in_one_line(dataset: Dataset, tmp_path: Path, monke
         open_store(dataset, PREPROCESSING, tmp_path / "cache", silent)
     monkeypatch.undo()
     assert open_store(dataset, PREPROCESSING, tmp_path / "cache", silent).pixels.any()
+
+
+def test_a_line_that_was_cut_off_is_read_again(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "_CHUNK", 4)
+
+    def stop_at_seven(done: int, total: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_store(dataset, PREPROCESSING, tmp_path / "cache", stop_at_seven)
+    (index,) = (tmp_path / "cache").rglob("index.jsonl")
+    index.write_bytes(index.read_bytes()[:-9])
+    seen: list[int] = []
+    store = open_store(dataset, PREPROCESSING, tmp_path / "cache", lambda done, total: seen.append(done))
+    assert seen[0] == 3
+    for row, entry in enumerate(dataset.entries):
+        np.testing.assert_array_equal(store.pixels[row], read(entry.path.read_bytes(), PREPROCESSING))
+
+
+@pytest.mark.parametrize("name", ["pixels.npy", "index.jsonl"])
+def test_a_damaged_cache_is_named(name: str, dataset: Dataset, tmp_path: Path) -> None:
+    open_store(dataset, PREPROCESSING, tmp_path / "cache", silent)
+    (file,) = (tmp_path / "cache").rglob(name)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DatasetError, match=r"this cache of pictures is damaged\. Remove "):
+        open_store(dataset, PREPROCESSING, tmp_path / "cache", silent)

@@ -1,0 +1,86 @@
+"""The leaderboard of a study, as rows, CSV and a page."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from optuna.trial import FrozenTrial, TrialState
+
+from .space import Point
+
+#: What each trial was measured by, with intervals
+FIGURES = ("accuracy", "macro_f1")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A finished trial: `value` is the validation figure that is searched for, with its 95% interval."""
+
+    place: int
+    trial: int
+    point: Point
+    metric: str
+    value: float
+    low: float
+    high: float
+    facts: dict[str, Any]
+
+
+def rank(trials: Sequence[FrozenTrial]) -> list[Line]:
+    """Complete trials, the best first; of equals the one with the lower validation loss, then the earlier."""
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    complete.sort(key=lambda trial: (-(trial.value or 0.0), _loss(trial), trial.number))
+    lines = []
+    for place, trial in enumerate(complete, 1):
+        facts = trial.user_attrs["outcome"]
+        value, low, high = facts[facts["metric"]]
+        lines.append(Line(place, trial.number, dict(trial.params), facts["metric"], value, low, high, facts))
+    return lines
+
+
+def _loss(trial: FrozenTrial) -> float:
+    loss = trial.user_attrs["outcome"]["loss"]
+    return math.inf if loss is None else loss
+
+
+def shorten(point: Point) -> str:
+    """`unfreeze 10, hidden 256`: the last words of the keys are enough for a person."""
+    return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in point.items())
+
+
+def write_csv(lines: Sequence[Line], path: Path) -> None:
+    """One line a trial, with every figure and its interval."""
+    keys = list(lines[0].point)
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        figures = [f"validation_{name}{part}" for name in FIGURES for part in ("", "_low", "_high")]
+        writer.writerow(["place", "trial", *keys, *figures, "validation_loss", "best_epoch", "seconds"])
+        for line in lines:
+            values = [number for name in FIGURES for number in line.facts[name]]
+            rest = (line.facts[name] for name in ("loss", "best_epoch", "seconds"))
+            writer.writerow([line.place, line.trial, *line.point.values(), *values, *rest])
+    temporary.replace(path)
+
+
+def write_page(
+    lines: Sequence[Line], title: dict[str, str], facts: dict[str, Any], plots: dict[str, Path], path: Path
+) -> None:
+    """A self-contained page in Korean and English. `title`: by language; `plots`: name → PNG."""
+    templates = Environment(
+        loader=PackageLoader("model_training.search"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    pictures = {name: base64.b64encode(plot.read_bytes()).decode("ascii") for name, plot in plots.items()}
+    page = templates.get_template("leaderboard.html").render(
+        lines=lines, best=lines[0], title=title, facts=facts, plots=pictures, figures=FIGURES
+    )
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(page, "utf-8")
+    temporary.replace(path)

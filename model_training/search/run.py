@@ -1,0 +1,118 @@
+"""A process at work on a study, and what it leaves when the study is complete: leaderboard, plots and the winner."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from lightning_fabric import Fabric
+from optuna.trial import Trial
+
+from ..bundle import make_bundle
+from ..locks import exclusive
+from ..prepare import Prepared, prepare
+from ..recipe import Range, Recipe
+from ..runtime.errors import RecipeError, StudyError, WeightsError
+from ..train import train
+from ..trial import Outcome, Trials
+from .board import Line, rank, shorten, write_csv, write_page
+from .display import Display, show
+from .plots import draw_factors, draw_parallel
+from .space import Point, apply
+from .storage import explain_storage
+from .study import SharedStudy
+
+POLL = 2.0  # seconds between two looks at what the others are running
+
+
+def work(
+    shared: SharedStudy, place: str, recipe: Recipe, prepared: Prepared, fabric: Fabric, cache: Path | None
+) -> None:
+    """Run trials until the study is complete; where others are still running theirs, wait, and take what they lose.
+
+    `place`: where the study is kept, for errors. `cache`: for features of frozen layers, None to do without.
+    Raises `StudyError` where no trial could be trained.
+    """
+    trials = Trials(prepared, fabric, cache)
+    with explain_storage(place), show(shared) as display:
+        display.refresh()
+        while True:
+            trial = shared.claim()
+            if trial is not None:
+                _try(shared, trial, recipe, trials, display)
+            elif shared.running():
+                time.sleep(POLL)
+            else:
+                break
+            display.refresh()
+    for point, reason in shared.failed.items():
+        display.say(f"Not trained: {point}: {reason}")
+    if not shared.finished():
+        raise StudyError("No trial could be trained.", "Mend what the lines above say.")
+
+
+def _try(shared: SharedStudy, trial: Trial, recipe: Recipe, trials: Trials, display: Display) -> None:
+    point: Point = dict(trial.params)
+
+    def report(epoch: int, value: float) -> None:
+        display.refresh(f"trial {trial.number}: {shorten(point)}; epoch {epoch}, {value:.4f}")
+        if recipe.search.prune:
+            trial.report(value, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+    with shared.lease(trial):
+        try:
+            outcome = trials.run(apply(recipe, point), report)
+        except optuna.TrialPruned:
+            shared.prune(trial)
+        except (RecipeError, WeightsError, torch.OutOfMemoryError) as error:
+            shared.fail(trial, " ".join(str(error).split())[:300])
+        except BaseException:
+            shared.give_back(trial)
+            raise
+        else:
+            shared.finish(trial, outcome.value, _facts(recipe, outcome))
+
+
+def _facts(recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
+    loss = outcome.loss if math.isfinite(outcome.loss) else None  # JSON has no infinity
+    return {"metric": recipe.training.keep, **asdict(outcome), "loss": loss}
+
+
+def train_winner(recipe: Recipe, best: Line, data: Path, name: str, build: Path, fabric: Fabric) -> Path:
+    """Train the best point as any recipe is trained, and leave its bundle as `name`; returns the bundle's folder.
+
+    Its figures on the test pictures are those of the card: they were looked at for no other trial.
+    """
+    chosen = apply(recipe, best.point).model_copy(update={"name": name})
+    with exclusive(build / "search" / "winner"):
+        prepared = prepare(chosen, data, build / "cache")
+        return make_bundle(chosen, prepared, train(chosen, prepared, build / "runs", fabric), build / "bundles")
+
+
+def write_results(shared: SharedStudy, recipe: Recipe, prepared: Prepared, folder: Path) -> list[Line]:
+    """`leaderboard.csv`, `leaderboard.html`, `parallel.png` and `factors.png` in `folder`; returns the ranking."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = rank(shared.finished())
+    factors = {
+        key: sorted({line.point[key] for line in lines}) if isinstance(values, Range) else list(values)
+        for key, values in recipe.search.space.items()
+    }
+    with exclusive(folder):
+        draw_parallel(lines, factors, folder / "parallel.png")
+        draw_factors(lines, factors, folder / "factors.png")
+        write_csv(lines, folder / "leaderboard.csv")
+        write_page(
+            lines,
+            recipe.title.model_dump(),
+            {"total": shared.total, "pictures": len(prepared.rows["validation"])},
+            {"parallel": folder / "parallel.png", "factors": folder / "factors.png"},
+            folder / "leaderboard.html",
+        )
+    return lines
