@@ -18,17 +18,18 @@ from typing import IO
 import numpy as np
 import timm
 import torch
-from torch import Tensor
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
-from .boundary import Halves
+from .boundary import Halves, cut_at_freeze
+from .inputs import Inputs, PixelInputs, draw_flips
 from .locks import exclusive, is_full
 from .prepare import Prepared
 from .progress import follow
-from .recipe import Recipe
+from .recipe import Augmentation, Recipe
 from .runtime.errors import DatasetError
 from .runtime.image import DECODER_VERSION
 from .runtime.preprocess import FIT_VERSION
-from .train import draw_flips
 
 #: A change of the files' form must raise this number.
 FEATURES_VERSION = 1
@@ -65,6 +66,24 @@ class FeatureInputs:
 
     def for_evaluation(self, rows: np.ndarray, device: torch.device) -> tuple[Tensor, ...]:
         return self.features.load(rows, np.zeros(len(rows), bool), device)
+
+
+def choose_inputs(
+    plain: nn.Module, recipe: Recipe, prepared: Prepared, fabric: Fabric, cache: Path | None
+) -> tuple[nn.Module, Inputs]:
+    """What is to be trained, and what it is fed: the upper half and features where they can be kept, else all and
+    pixels. A changed picture has other features: only mirror images are kept beside the originals."""
+    others = recipe.augmentation.model_copy(update={"horizontal_flip": Augmentation().horizontal_flip})
+    if cache is None or others != Augmentation():
+        return plain, PixelInputs(prepared, recipe.augmentation)
+    example = torch.from_numpy(prepared.pixels[np.resize(prepared.rows["train"], 2)]).to(fabric.device)
+    halves = cut_at_freeze(plain, example)
+    if halves is None:
+        return plain, PixelInputs(prepared, recipe.augmentation)
+    plain.eval()
+    with fabric.autocast():
+        features = open_features(halves, recipe, prepared, cache, fabric.device)
+    return halves.trained, FeatureInputs(features, recipe.augmentation.horizontal_flip)
 
 
 def open_features(

@@ -75,7 +75,7 @@ def score(recipe: Recipe, place: Path, build: Path, fabric: Fabric) -> Score:
     folder = run_folder(recipe, prepared, build / "comparisons")
     kept = folder / "answers.json"
     if not kept.exists():
-        network = train(recipe, prepared, build / "comparisons", fabric).network
+        network = train(recipe, prepared, build / "comparisons", fabric, build / "cache").network
         confusions = {
             name: _confusion(network, prepared, prepared.rows[name]).tolist() for name in ("validation", "test")
         }

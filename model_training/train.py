@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,16 +18,17 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .augment import augment
 from .balance import draw_rows
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
 from .datasets.pictures import average
+from .features import choose_inputs
+from .inputs import Inputs
 from .losses import make_loss
 from .prepare import Prepared
 from .pretrained import finish_network, make_network
 from .progress import follow
-from .recipe import Augmentation, Recipe, Training
+from .recipe import Recipe, Training
 from .runtime.errors import RecipeError
 from .runtime.network import ClassificationNetwork
 
@@ -98,20 +99,22 @@ def run_folder(recipe: Recipe, prepared: Prepared, runs: Path) -> Path:
     return runs / recipe.name / digest[:12]
 
 
-def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric) -> Trained:
+def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric, cache: Path | None = None) -> Trained:
     """Train to the last epoch, or from where an interrupted run of the same recipe and data stopped.
 
     Every random choice is drawn from the seed and the epoch's number, so a resumed run ends in the same weights.
+    `cache`: where features of frozen layers are kept for other trainings, see `choose_inputs`.
     """
     settings = recipe.training
     folder = run_folder(recipe, prepared, runs)
     folder.mkdir(parents=True, exist_ok=True)
     plain = build_network(recipe, prepared).to(memory_format=torch.channels_last)
-    network, optimizer = fabric.setup(plain, make_optimizer(plain, settings))
+    plain.to(fabric.device)
+    trained, inputs = choose_inputs(plain, recipe, prepared, fabric, cache)
+    answer, optimizer = fabric.setup(trained, make_optimizer(plain, settings))
     history = [Epoch(**each) for each in read_checkpoint(folder / "last.ckpt", plain, optimizer, fabric.device)]
-    inputs = PixelInputs(prepared, recipe.augmentation)
     with follow("Training", quiet=not fabric.is_global_zero) as step:
-        epochs = run_epochs(recipe, prepared, fabric, network, network, inputs, optimizer, len(history), step.update)
+        epochs = run_epochs(recipe, prepared, fabric, plain, answer, inputs, optimizer, len(history), step.update)
         for epoch, _ in epochs:
             history.append(epoch)
             if fabric.is_global_zero:
@@ -137,31 +140,6 @@ def build_network(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
     if recipe.preprocessing.mean == "image":
         network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
     return network
-
-
-class Inputs(Protocol):
-    """What a network is fed for rows of the dataset: one tensor or several, each (N, …)."""
-
-    def for_training(self, rows: np.ndarray, seed: int, device: torch.device) -> tuple[Tensor, ...]:
-        """Augmented; how hangs on `seed` (another in every epoch) and the row alone."""
-
-    def for_evaluation(self, rows: np.ndarray, device: torch.device) -> tuple[Tensor, ...]: ...
-
-
-@dataclass(frozen=True)
-class PixelInputs:
-    """uint8 pixels (N, height, width, 3)."""
-
-    prepared: Prepared
-    augmentation: Augmentation
-
-    def for_training(self, rows: np.ndarray, seed: int, device: torch.device) -> tuple[Tensor, ...]:
-        augmented = augment(self.prepared.pixels[rows], rows, self.augmentation, seed)
-        pixels = torch.from_numpy(augmented).to(device, non_blocking=True)
-        return (flip_some(pixels, rows, self.augmentation.horizontal_flip, seed),)
-
-    def for_evaluation(self, rows: np.ndarray, device: torch.device) -> tuple[Tensor, ...]:
-        return (torch.from_numpy(self.prepared.pixels[rows]).to(device, non_blocking=True),)
 
 
 def run_epochs(
@@ -233,19 +211,6 @@ def shuffle(rows: np.ndarray, settings: Training, epoch: int) -> list[np.ndarray
     """An epoch's batches. They are of nearly equal size: a rest of one or two pictures would spoil batch norm."""
     order = np.random.default_rng(_seed(settings.seed, epoch)).permutation(rows)
     return np.array_split(order, math.ceil(len(rows) / settings.batch_size))
-
-
-def draw_flips(rows: np.ndarray, probability: float, seed: int) -> np.ndarray:
-    """Which pictures are mirrored, bool (N,): it depends on the picture's row and the seed alone, so that any number of
-    processes sees the same pictures."""
-    chances = np.random.default_rng(seed).random(int(rows.max(initial=0)) + 1)
-    return chances[rows] < probability
-
-
-def flip_some(pixels: Tensor, rows: np.ndarray, probability: float, seed: int) -> Tensor:
-    """Mirror each picture left to right with `probability`, see `draw_flips`. `pixels`: (N, height, width, 3)."""
-    flipped = torch.from_numpy(draw_flips(rows, probability, seed)).to(pixels.device)
-    return torch.where(flipped.view(-1, 1, 1, 1), pixels.flip(2), pixels)
 
 
 @torch.no_grad()

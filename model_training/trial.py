@@ -7,18 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from .boundary import cut_at_freeze
-from .features import FeatureInputs, open_features
+from .features import FeatureInputs, choose_inputs
 from .figures import measure_confusion
+from .inputs import Inputs
 from .prepare import Prepared
-from .recipe import Augmentation, Recipe
+from .recipe import Recipe
 from .runtime.network import ClassificationNetwork
-from .train import Epoch, Evaluation, Inputs, PixelInputs, build_network, choose_best, make_optimizer, run_epochs
+from .train import Epoch, Evaluation, build_network, choose_best, make_optimizer, run_epochs
 
 
 @dataclass(frozen=True)
@@ -99,21 +98,3 @@ class _Start:
     trained: nn.Module
     inputs: Inputs
     state: dict[str, Tensor]
-
-
-def choose_inputs(
-    plain: nn.Module, recipe: Recipe, prepared: Prepared, fabric: Fabric, cache: Path | None
-) -> tuple[nn.Module, Inputs]:
-    """What is to be trained, and what it is fed: the upper half and features where they can be kept, else all and
-    pixels. A changed picture has other features: only mirror images are kept beside the originals."""
-    others = recipe.augmentation.model_copy(update={"horizontal_flip": Augmentation().horizontal_flip})
-    if cache is None or others != Augmentation():
-        return plain, PixelInputs(prepared, recipe.augmentation)
-    example = torch.from_numpy(prepared.pixels[np.resize(prepared.rows["train"], 2)]).to(fabric.device)
-    halves = cut_at_freeze(plain, example)
-    if halves is None:
-        return plain, PixelInputs(prepared, recipe.augmentation)
-    plain.eval()
-    with fabric.autocast():
-        features = open_features(halves, recipe, prepared, cache, fabric.device)
-    return halves.trained, FeatureInputs(features, recipe.augmentation.horizontal_flip)

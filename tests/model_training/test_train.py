@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from model_training import train as train_module
+from model_training.inputs import flip_some
 from model_training.prepare import Prepared
 from model_training.recipe import Recipe, Training, load_recipe
 from model_training.runtime.errors import CheckpointError, RecipeError
@@ -20,7 +21,6 @@ from model_training.train import (
     Epoch,
     Trained,
     choose_best,
-    flip_some,
     run_folder,
     set_learning_rate,
     shuffle,
