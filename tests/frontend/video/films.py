@@ -39,7 +39,8 @@ def make_film(
     """The bytes of a film. `times`: when each frame is shown, in seconds; else `rate` a second."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=kind) as container:
-        stream = container.add_stream(codec, rate=rate, options=options or {})
+        quick = {"deadline": "realtime", "cpu-used": "8"} if codec.startswith("libvpx") else {}
+        stream = container.add_stream(codec, rate=rate, options=quick | (options or {}))
         stream.width, stream.height = size
         stream.pix_fmt = pixels
         if times is not None:

@@ -165,7 +165,7 @@ def test_a_frame_that_the_model_fails_on_is_left_out(client: FlaskClient, model_
 
 def test_who_leaves_half_way_ends_the_work(client: FlaskClient, model_server: ModelServerStub) -> None:
     """The server closes the answer as soon as writing to the client fails; closing it ends everything."""
-    film = make_film("webm", "libvpx", seconds=60)
+    film = make_film("matroska", "mpeg4", seconds=60)
     response = client.post(API, data=film, content_type="video/webm", buffered=False)
     stream = response.iter_encoded()
     for _ in range(4):
