@@ -31,6 +31,7 @@ from torchserve.settings import read_settings
 
 HERE = Path(__file__).resolve().parent
 STORE = Path("torchserve/model_store")
+GALLERY = HERE / "build" / "gallery"
 PORT = 8000
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -97,6 +98,7 @@ def front_end(model_server: str, models: list[str], port: int) -> Iterator[str]:
         "HWAPUNG_MODELS": ",".join(models),
         "HWAPUNG_BIND": address,
         "HWAPUNG_REPORTS": os.environ.get("HWAPUNG_REPORTS", str(HERE / "analysis" / "reports")),
+        "HWAPUNG_GALLERY": os.environ.get("HWAPUNG_GALLERY", str(GALLERY) if GALLERY.is_dir() else ""),
         "PYTHONPATH": str(HERE),
     }
     folder = Path(tempfile.mkdtemp(prefix="hwapung-front-"))
