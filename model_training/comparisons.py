@@ -39,6 +39,8 @@ class Comparison:
             table.add_column(column, justify="right" if number else "left", no_wrap=not number)
         for row in self.rows:
             table.add_row(*row)
+        widest = console.measure(table, options=console.options.update(max_width=1000)).maximum
+        table.width = max(console.width, widest)  # a terminal may wrap lines; figures that are cut say nothing
         console.print(table)
         for note in self.notes:
             console.print(note, markup=False)
