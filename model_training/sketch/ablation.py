@@ -80,7 +80,7 @@ def _train_row(name: str, overrides: Sequence[str], data: Path, build: Path) -> 
     recipe = load_recipe(name, overrides)
     prepared = prepare(recipe, data, build / "cache", quiet=True)
     started = time.perf_counter()
-    trained = train(recipe, prepared, build / "runs", start_fabric("cpu"))
+    trained = train(recipe, prepared, build / "runs", start_fabric("cpu"), build / "cache")
     seconds = time.perf_counter() - started
     test = prepared.rows["test"]
     truth = prepared.targets[test]
