@@ -23,7 +23,7 @@ landscapes := ../shared/data/landscape
 ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
-.PHONY: help setup demo train search audit archive analyse forms variants serve up down compare-balance compare-splits pairs draw \
+.PHONY: help setup demo train search audit archive ensemble distil analyse forms variants serve up down compare-balance compare-splits pairs draw \
         sketch gallery ablate test test-unit test-serving test-browser test-compose browser database \
         lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch \
         bench-serving bench-search bench-training bench-video bench-sketch clean
@@ -73,8 +73,17 @@ search: .venv/app  ## try RECIPE's search.space on DATA, archive the best as NAM
 	  $(if $(filter no,$(FEATURES)),--no-features) $(SET)
 	@$(run) -m torchserve archive --bundle build/bundles/$(or $(NAME),$(patsubst %_demo,%,$(RECIPE))) --out $(STORE)
 
-archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar
-	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE)
+archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar; FORM=int8|float32|torch with its DATA
+	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE) \
+	  $(if $(FORM),--form $(FORM)) $(if $(DATA),--data "$(DATA)")
+
+comma := ,
+distil: .venv/app  ## train RECIPE on the softened answers of TEACHER=bundle[,bundle] besides the labels of DATA
+	@$(run) -m model_training distil $(RECIPE) $(foreach each,$(subst $(comma), ,$(TEACHER)),--teacher $(each)) \
+	  $(if $(DATA),--data "$(DATA)") $(if $(NAME),--name "$(NAME)") --device $(DEVICE) $(SET)
+
+ensemble: .venv/app  ## average BUNDLES, trained on DATA, into one bundle, NAME; then archive, analyse, forms as of any other
+	@$(run) -m model_training ensemble $(BUNDLES) --data "$(or $(DATA),build/data/procedural)" $(if $(NAME),--name "$(NAME)")
 
 sketch: .venv/app  ## put the sketch detector and classifier, both trained, into one bundle; then make archive RECIPE=sketch
 	@$(run) -m model_training sketch

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_training.model_card import write_model_card
 from model_training.progress import console, follow
 from model_training.runtime.card import ModelCard, Text
 
@@ -16,7 +17,6 @@ from . import audit_sections, confidence, explanations, galleries, sections
 from .document import CannotComputeError, Document, Section, both, write_document
 from .figures import AXES, find_font
 from .material import Material
-from .model_card import write_model_card
 from .predictions import Evaluated, Predictions, choose_device, evaluate, evaluate_test, evaluate_unlike
 
 Make = Callable[[], Section]
@@ -36,8 +36,7 @@ class Sources:
 
 
 def make_report(sources: Sources, reports: Path, build: Path, device: str = "auto") -> tuple[Path, list[str]]:
-    """Write the report and, beside it and into the bundle, the model card; the previous report stays until the new one
-    is whole.
+    """Write the report and, beside it, the model card; the previous report stays until the new one is whole.
 
     Returns its folder and the names of sections that failed for a reason which nobody foresaw; the report says so, too.
     """
@@ -83,7 +82,6 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         notices=_notices(found, sources, material, font),
         sections=made,
     )
-    write_model_card(found.card, sources.bundle)
     return _write(document, found.card, reports, font), failed
 
 

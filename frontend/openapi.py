@@ -42,6 +42,13 @@ ANSWER: Json = {
         "verdict": {"enum": ["sure", "unsure", "unknown"]},
         "model": STRING,
         "version": STRING,
+        "prediction_set": {
+            "type": "object",
+            "description": "The classes among which the true one is for a stated share of pictures like those that the "
+            "model was trained on, best first. Missing where the verdict is unknown.",
+            "required": ["coverage", "classes"],
+            "properties": {"coverage": PROBABILITY, "classes": {"type": "array", "minItems": 1, "items": STRING}},
+        },
     },
 }
 

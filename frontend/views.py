@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from babel.lists import format_list
 from flask import Flask, request
 from flask_babel import format_date, format_decimal, format_percent
 
@@ -16,6 +17,8 @@ from .reports import find_report
 
 #: What a file dialogue offers. Named one by one, so that a telephone turns its own formats into one of these.
 ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif"
+
+MOST_CANDIDATES = 5
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,17 @@ class VerdictView:
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """The classes, as "one or another", among which the true one is in `coverage`, "90%", of cases."""
+
+    coverage: str
+    titles: str
+
+
+@dataclass(frozen=True)
 class AnswerView:
-    """An answer as the page shows it. `heatmap` is a data URI of a transparent picture, or None."""
+    """An answer as the page shows it. `heatmap` is a data URI of a transparent picture, or None; `candidates` says what
+    else it may be, None where that says nothing."""
 
     title: str
     confidence: float
@@ -49,6 +61,7 @@ class AnswerView:
     rows: tuple[Row, ...]
     heatmap: str | None
     method: str | None
+    candidates: Candidates | None = None
     precomputed: bool = False
     true_title: str | None = None
 
@@ -69,8 +82,20 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
         rows=tuple(sorted(rows, key=lambda row: -row.probability)),
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
         method=explanation["method"] if explanation else None,
+        candidates=view_candidates(answer, model),
         precomputed=true_label is not None,
         true_title=title_of(model, true_label) if true_label is not None else None,
+    )
+
+
+def view_candidates(answer: dict[str, Any], model: Model) -> Candidates | None:
+    """The prediction set where it is worth a line: one class is the answer itself, and many are no help."""
+    found = answer.get("prediction_set")
+    if found is None or not 1 < len(found["classes"]) <= MOST_CANDIDATES:
+        return None
+    titles = [title_of(model, key) for key in found["classes"]]
+    return Candidates(
+        str(format_percent(found["coverage"], "#,##0.#%")), format_list(titles, style="or", locale=language())
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,46 @@ def train(
         console.print(f"Best epoch {trained.best.epoch}: validation accuracy {trained.best.validation_accuracy:.4f}.")
         console.print(f"Run: {trained.folder}")
         console.print(f"Bundle: {bundle}")
+
+
+@app.command()
+def distil(
+    recipe: Annotated[str, typer.Argument(help="the student's: a name under model_training/recipes, or a YAML file")],
+    teacher: Annotated[list[Path], typer.Option(help="a bundle to learn from; repeatable")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, for example training.distillation.temperature=2")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="the pictures that the teachers were trained on")] = None,
+    name: Annotated[str | None, typer.Option(help="of the student; the recipe's with _distilled if unset")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto, with :N for N processes")] = "auto",
+    build: Annotated[Path, typer.Option(help="where runs, caches and bundles go")] = Path("build"),
+) -> None:
+    """Train a recipe on the softened answers of one or several bundles besides the labels."""
+    from .recipe import load_recipe
+
+    called = name or f"{load_recipe(recipe, overrides or []).name}_distilled"
+    teachers = json.dumps([str(each) for each in teacher])
+    settings = [f"name={called}", f"training.distillation.teachers={teachers}"]
+    train(recipe, [*(overrides or []), *settings], data, device, build)
+
+
+@app.command()
+def ensemble(
+    bundles: Annotated[list[Path], typer.Argument(help="folders of bundles of one recipe's classes and pictures")],
+    data: Annotated[Path, typer.Option(help="the pictures that they were trained on")],
+    name: Annotated[str | None, typer.Option(help="of the ensemble; the first one's with _ensemble if unset")] = None,
+    build: Annotated[Path, typer.Option(help="where caches and bundles go")] = Path("build"),
+) -> None:
+    """Average several bundles into one, which serves like every other."""
+    from .ensemble import make_ensemble
+    from .runtime.card import read_card
+
+    made = make_ensemble(bundles, data, build, name)
+    for bundle in (*bundles, made):
+        (accuracy,) = (each for each in read_card(bundle / "card.json").figures if each.is_headline)
+        told = f"{accuracy.value:.4f} ({accuracy.low:.4f}–{accuracy.high:.4f}) of {accuracy.pictures} test pictures"
+        console.print(f"{bundle}: {told}", markup=False)
+    console.print(f"Bundle: {made}", markup=False)
 
 
 @app.command(name="leave-one-out")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from .calibration import choose_thresholds, fit_temperature
+from .examples import answer_examples, write_example_pictures
 from .figures import measure, measure_classes
+from .model_card import write_model_card
 from .prepare import Prepared
 from .progress import follow
 from .quantise import quantise
@@ -25,7 +26,6 @@ from .runtime.card import (
     Agreement,
     Calibration,
     Conformal,
-    Example,
     FastForm,
     Label,
     ModelCard,
@@ -37,53 +37,71 @@ from .runtime.card import (
     VerdictWords,
     write_card,
 )
-from .runtime.classifier import Classifier, softmax
+from .runtime.classifier import softmax
 from .runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
-from .runtime.image import decode
-from .runtime.network import MEAN_IMAGE, count_parameters, save_mean_image, save_weights
+from .runtime.network import MEAN_IMAGE, ClassificationNetwork, count_parameters, save_mean_image, save_weights
 from .runtime.unknown import REFERENCES, normalise
 from .train import Trained
 from .unknown import choose_references, fit_unknown
 
-EXAMPLES_A_CLASS = 3
-EXAMPLE_SIDE = 512
 LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
+FAST_FORM = "network.xml"
+#: How the training went.
+RECORDS = ("loss_accuracy.png", "metrics.json")
 _BATCH = 64
 _AGREEMENT_PICTURES = 256
 
 
+@dataclass(frozen=True)
+class Product:
+    """A network to be packed. `records`: the folder with its run's curves; None where nothing was trained."""
+
+    network: ClassificationNetwork
+    architecture: Network
+    provenance: Provenance
+    records: Path | None
+
+
 def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
+    """`pack` what training left."""
+    architecture = Network(
+        backbone=recipe.network.backbone,
+        head=recipe.network.head,
+        parameters=count_parameters(trained.network),
+        clip=getattr(trained.network.backbone, "configuration", None),
+    )
+    seconds = round(sum(each.seconds for each in trained.epochs), 1)
+    provenance = record_making(recipe, seconds, trained.device)
+    return pack(recipe, prepared, Product(trained.network, architecture, provenance, trained.folder), bundles)
+
+
+def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
     """Write `bundles/<name>/`; the previous bundle stays until the new one is whole. Returns its folder."""
     bundles.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{recipe.name}-", dir=bundles))
     try:
-        _fill(stage, recipe, prepared, trained)
+        _fill(stage, recipe, prepared, product)
         stage.chmod(0o755)
         return put_in_place(stage, bundles / recipe.name)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> None:
+def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> None:
     validation, test = prepared.rows["validation"], prepared.rows["test"]
-    torch_form = TorchExecution(trained.network, "cpu")
+    network = product.network
+    torch_form = TorchExecution(network, "cpu")
     with follow("Packing") as step:
         total = 5
-        save_weights(trained.network, stage / "weights.safetensors")
+        save_weights(network, stage / "weights.safetensors")
         if recipe.preprocessing.mean == "image":
-            save_mean_image(trained.network, stage / MEAN_IMAGE)
+            save_mean_image(network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
-        export_openvino(trained.network, np.ascontiguousarray(prepared.pixels[test[:2]]), stage / "network.xml")
-        if recipe.form == "int8":
-            quantise(stage / "network.xml", prepared.pixels, prepared.rows["train"])
-        fast_form = OpenVINOExecution(stage / "network.xml")
+        served = torch_form if recipe.form == "torch" else _export(stage / FAST_FORM, recipe, prepared, network)
         step.update(2, total, "OpenVINO form")
-        seen = {rows: observe(fast_form, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
+        seen = {rows: observe(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
         logits = {name: each[0] for name, each in seen.items()}
         step.update(3, total, "figures")
-        sample = np.concatenate([test, validation])[:_AGREEMENT_PICTURES]
-        reference = run(torch_form, prepared.pixels, sample)
-        ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_PICTURES]
         calibration = _measure_calibration(
             fit_temperature(logits["validation"], prepared.targets[validation]), logits["test"], prepared.targets[test]
         )
@@ -95,9 +113,10 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
         )
         keys = prepared.dataset.labels
         predicted = logits["test"].argmax(1)
-        shutil.copyfile(trained.folder / "loss_accuracy.png", stage / "loss_accuracy.png")
-        shutil.copyfile(trained.folder / "metrics.json", stage / "metrics.json")
-        examples = _write_example_pictures(stage / "examples", prepared)
+        for record in RECORDS:
+            if product.records is not None and (product.records / record).is_file():
+                shutil.copyfile(product.records / record, stage / record)
+        examples = write_example_pictures(stage / "examples", prepared)
         card = ModelCard(
             name=recipe.name,
             version=recipe.version,
@@ -106,33 +125,48 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, trained: Trained) -> 
             limits=recipe.limits,
             labels=tuple(Label(key=key, title=recipe.labels.get(key, Text(en=key, ko=key))) for key in keys),
             preprocessing=recipe.preprocessing,
-            network=Network(
-                backbone=recipe.network.backbone,
-                head=recipe.network.head,
-                parameters=count_parameters(trained.network),
-                clip=getattr(trained.network.backbone, "configuration", None),
-            ),
+            network=product.architecture,
             calibration=calibration,
             thresholds=thresholds,
             verdicts=phrase_verdicts(recipe.verdicts),
             conformal=_fit_conformal(logits, prepared, calibration.temperature),
-            unknown=_fit_unknown(stage, fast_form, prepared, seen["validation"], calibration.temperature),
+            unknown=_fit_unknown(stage, served, prepared, seen["validation"], calibration.temperature),
             figures=(
                 *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
                 *measure(predicted, prepared.targets[test], "test", len(keys)),
             ),
             per_class=measure_classes(predicted, prepared.targets[test], keys),
-            fast_form=FastForm(precision=recipe.form, file="network.xml", agreement=measure_agreement(reference, ours)),
+            fast_form=_describe_form(recipe, prepared, torch_form, logits),
             data=prepared.provenance,
-            provenance=_provenance(recipe, trained),
+            provenance=product.provenance,
             examples=examples,
             files=hash_files(stage),
         )
         write_card(card, stage / "card.json")
+        write_model_card(card, stage)
         step.update(4, total, "examples")
-        _answer_examples(stage, examples)
+        answer_examples(stage, examples)
         write_card(card.model_copy(update={"files": hash_files(stage)}), stage / "card.json")
         step.update(5, total, "done")
+
+
+def _export(path: Path, recipe: Recipe, prepared: Prepared, network: ClassificationNetwork) -> Execution:
+    export_openvino(network, np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]]), path)
+    if recipe.form == "int8":
+        quantise(path, prepared.pixels, prepared.rows["train"])
+    return OpenVINOExecution(path)
+
+
+def _describe_form(
+    recipe: Recipe, prepared: Prepared, torch_form: Execution, logits: dict[str, np.ndarray]
+) -> FastForm | None:
+    """With its agreement with torch; `logits`: split → the served form's."""
+    if recipe.form == "torch":
+        return None
+    sample = np.concatenate([prepared.rows["test"], prepared.rows["validation"]])[:_AGREEMENT_PICTURES]
+    ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_PICTURES]
+    agreement = measure_agreement(run(torch_form, prepared.pixels, sample), ours)
+    return FastForm(precision=recipe.form, file=FAST_FORM, agreement=agreement)
 
 
 def phrase_verdicts(verdicts: Verdicts) -> dict[Verdict, VerdictWords]:
@@ -202,39 +236,15 @@ def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:
     )
 
 
-def _write_example_pictures(folder: Path, prepared: Prepared) -> tuple[Example, ...]:
-    """The first test pictures of each class: not chosen by how well the network does on them."""
-    folder.mkdir()
-    examples: list[Example] = []
-    test = prepared.rows["test"]
-    for number, key in enumerate(prepared.dataset.labels):
-        for row in test[prepared.targets[test] == number][:EXAMPLES_A_CLASS]:
-            name = f"example-{len(examples) + 1:02d}"
-            picture = decode(prepared.dataset.entries[row].path.read_bytes(), at_least=EXAMPLE_SIDE)
-            picture.thumbnail((EXAMPLE_SIDE, EXAMPLE_SIDE), Image.Resampling.LANCZOS)
-            picture.save(folder / f"{name}.jpg", quality=88)
-            examples.append(Example(name=name, picture=f"{name}.jpg", label=key))
-    return tuple(examples)
-
-
-def _answer_examples(bundle: Path, examples: tuple[Example, ...]) -> None:
-    classifier = Classifier.load(bundle)
-    pictures = [(bundle / "examples" / each.picture).read_bytes() for each in examples]
-    for example, picture in zip(examples, pictures, strict=True):
-        (answer,) = classifier.answer([picture], [True])
-        if isinstance(answer, Exception):
-            raise answer
-        (bundle / "examples" / f"{example.name}.json").write_text(json.dumps(answer, ensure_ascii=False), "utf-8")
-
-
-def _provenance(recipe: Recipe, trained: Trained) -> Provenance:
+def record_making(recipe: Recipe, seconds: float, device: str) -> Provenance:
+    """`seconds`: of training, on `device`; the time, the code and the libraries are those of now."""
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         code=_git_commit(),
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
         recipe=recipe.model_dump(mode="json"),
-        seconds=round(sum(each.seconds for each in trained.epochs), 1),
-        device=trained.device,
+        seconds=seconds,
+        device=device,
     )
 
 

@@ -110,6 +110,14 @@ Balance = Literal[
 ]
 
 
+class Distillation(Section):
+    """Teachers, see `model_training/distillation.py`."""
+
+    teachers: tuple[str, ...] = Field(min_length=1, description="folders of bundles; of several the mean is taught")
+    temperature: float = Field(4.0, gt=0, description="softens both answers; 1 leaves them as they are")
+    weight: float = Field(0.9, ge=0, le=1, description="of the teachers' answers; the labels have the rest")
+
+
 class Training(Section):
     loss: Literal["cross_entropy", "focal", "quantile_margin", "quantile_margin_hard"] = Field(
         "cross_entropy",
@@ -129,6 +137,7 @@ class Training(Section):
     epochs: int = Field(10, ge=1)
     keep: Literal["accuracy", "macro_f1"] = Field("accuracy", description="the validation figure of the epoch to keep")
     batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
+    distillation: Distillation | None = Field(None, description="learn from other bundles, besides the labels")
     seed: int = 0
 
 
@@ -167,6 +176,10 @@ class Search(Section):
     seed: int | None = Field(0, description="of the sampler")
 
 
+#: OpenVINO in 32-bit floats, OpenVINO in 8-bit integers, or torch itself.
+Form = Literal["float32", "int8", "torch"]
+
+
 class Recipe(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str = Field("1.0", pattern=r"^[0-9][0-9A-Za-z.\-]*$")
@@ -182,7 +195,7 @@ class Recipe(Section):
     network: Network = Network()
     training: Training = Training()
     verdicts: Verdicts = Verdicts()
-    form: Literal["float32", "int8"] = Field("float32", description="of the OpenVINO network that serves on a CPU")
+    form: Form = Field("float32", description="of the network that serves on a CPU")
     search: Search = Search()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .runtime.classifier import holds
+
 BINS = 15
 #: Prediction sets miss the true class in this share of cases at most.
 ALPHA = 0.1
@@ -40,6 +42,5 @@ def conformal_rank(pictures: int, alpha: float = ALPHA) -> int:
 
 
 def conformal_sets(probabilities: np.ndarray, least_probability: float) -> np.ndarray:
-    """bool (N, classes): the classes in each picture's set."""
-    # A bound that is itself one of the probabilities must not lose it to rounding.
-    return probabilities >= least_probability - 1e-12
+    """bool (N, classes): the classes in each picture's set. It can be empty; a served one then has the best class."""
+    return holds(probabilities, least_probability)

@@ -22,6 +22,7 @@ from .balance import draw_rows
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
 from .datasets.pictures import average
+from .distillation import Teacher, ask_teachers, distil, identify_teachers
 from .features import choose_inputs
 from .inputs import Inputs
 from .losses import make_loss
@@ -95,7 +96,8 @@ def run_folder(recipe: Recipe, prepared: Prepared, runs: Path) -> Path:
     """A folder of its own for each recipe and data, so that a resumed run is always a run of the same thing."""
     # Titles and sentences change nothing about the weights.
     identity = recipe.model_dump_json(include={"preprocessing", "augmentation", "network", "training"})
-    digest = hashlib.sha256((identity + prepared.provenance.fingerprint).encode()).hexdigest()
+    identity += prepared.provenance.fingerprint + identify_teachers(recipe)
+    digest = hashlib.sha256(identity.encode()).hexdigest()
     return runs / recipe.name / digest[:12]
 
 
@@ -108,13 +110,16 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric, cache:
     settings = recipe.training
     folder = run_folder(recipe, prepared, runs)
     folder.mkdir(parents=True, exist_ok=True)
+    with fabric.rank_zero_first():
+        teacher = ask_teachers(recipe, prepared, folder, fabric.device)
     plain = build_network(recipe, prepared).to(memory_format=torch.channels_last)
     plain.to(fabric.device)
     trained, inputs = choose_inputs(plain, recipe, prepared, fabric, cache)
     answer, optimizer = fabric.setup(trained, make_optimizer(plain, settings))
     history = [Epoch(**each) for each in read_checkpoint(folder / "last.ckpt", plain, optimizer, fabric.device)]
     with follow("Training", quiet=not fabric.is_global_zero) as step:
-        epochs = run_epochs(recipe, prepared, fabric, plain, answer, inputs, optimizer, len(history), step.update)
+        given = (recipe, prepared, fabric, plain, answer, inputs, optimizer, len(history), step.update)
+        epochs = run_epochs(*given, teacher)
         for epoch, _ in epochs:
             history.append(epoch)
             if fabric.is_global_zero:
@@ -152,6 +157,7 @@ def run_epochs(
     optimizer: torch.optim.Optimizer,
     done: int,
     update: Callable[[int, int, str], None],
+    teacher: Teacher | None = None,
 ) -> Iterator[tuple[Epoch, Evaluation]]:
     """Train from epoch `done` to the last; yields what each gave. The caller may stop or save in between.
 
@@ -176,6 +182,8 @@ def run_epochs(
             targets = torch.from_numpy(prepared.targets[rows]).to(fabric.device)
             logits = answer(*inputs.for_training(rows, seed, fabric.device))
             loss = measure_loss(logits, targets)
+            if teacher is not None and settings.distillation is not None:
+                loss = distil(loss, logits, teacher.answer(rows, seed, fabric.device), settings.distillation)
             fabric.backward(loss)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

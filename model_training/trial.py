@@ -16,6 +16,7 @@ from .figures import measure_confusion
 from .inputs import Inputs
 from .prepare import Prepared
 from .recipe import Recipe
+from .runtime.errors import RecipeError
 from .runtime.network import ClassificationNetwork
 from .train import Epoch, Evaluation, build_network, choose_best, make_optimizer, run_epochs
 
@@ -48,7 +49,12 @@ class Trials:
     _last: tuple[str, _Start] | None = None
 
     def run(self, recipe: Recipe, report: Callable[[int, float], None]) -> Outcome:
-        """Train and validate; `report(epoch, value)` is told each epoch's validation figure."""
+        """Train and validate; `report(epoch, value)` is told each epoch's validation figure.
+
+        Raises `RecipeError` for a recipe with teachers.
+        """
+        if recipe.training.distillation is not None:
+            raise RecipeError("A search goes without teachers.", "Search first, then distil into what was found.")
         started = time.perf_counter()
         start = self._start(recipe)
         answer, optimizer = self.fabric.setup(start.trained, make_optimizer(start.network, recipe.training))

@@ -21,10 +21,21 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 def archive(
     bundle: Annotated[Path, typer.Option(help="Folder that training left.")] = Path("build/bundles/landscape"),
     out: Annotated[Path, typer.Option(help="Folder for the archive.")] = MODEL_STORE,
+    form: Annotated[
+        str | None, typer.Option(help="What serves on a CPU: float32, int8 or torch; the bundle's own if unset.")
+    ] = None,
+    data: Annotated[
+        Path, typer.Option(help="The pictures that it was trained on, which another form is calibrated and tested on.")
+    ] = Path("build/data/procedural"),
+    build: Annotated[Path, typer.Option(help="Where caches are and where bundles of another form go.")] = Path("build"),
 ) -> None:
     """Make a bundle's model archive."""
     from torchserve.archive import build_archive
 
+    if form is not None:
+        from model_training.repack import change_form, read_form  # training's libraries: serving goes without them
+
+        bundle = change_form(bundle, read_form(form), data, build)
     print(build_archive(bundle, out))
 
 

@@ -65,15 +65,31 @@ class Head(Part):
     dropout: float = Field(0.0, ge=0, lt=1, description="share of pooled features that a training step leaves out")
 
 
-class Network(Part):
+class Architecture(Part):
     """A timm architecture by name, with its last layer sized to the labels."""
 
     backbone: str
     head: Head = Head()
-    parameters: int
     clip: dict[str, Any] | None = Field(
         None, description="configuration of CLIP's image encoder, in place of timm's name"
     )
+
+
+class Member(Architecture):
+    """One network of an ensemble, and the bundle that it came from."""
+
+    name: str
+    version: str
+    temperature: float = Field(gt=0, description="its logits are divided by it before its probabilities are averaged")
+    weights: str = Field(description="SHA-256 of its weights")
+    recipe: dict[str, object]
+
+
+class Network(Architecture):
+    """What makes the logits. Of an ensemble, `backbone` only lists the members' names."""
+
+    parameters: int
+    members: tuple[Member, ...] = Field((), description="the networks whose probabilities are averaged; none in most")
 
 
 class Calibration(Part):
@@ -144,6 +160,11 @@ class Figure(Part):
     pictures: int
     split: Literal["validation", "test"]
     interval: str = Field(description="the method: wilson or dirichlet")
+
+    @property
+    def is_headline(self) -> bool:
+        """Whether it is the figure that speaks for the model: accuracy on the test pictures."""
+        return (self.name, self.split) == ("accuracy", "test")
 
 
 class ClassFigures(Part):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .card import ModelCard, read_card
+from .card import Conformal, ModelCard, read_card
 from .errors import BundleError, PictureError
 from .execution import choose_execution
 from .explain import Explainer, encode_heatmap
@@ -132,7 +132,7 @@ class Classifier:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         verdict = "sure" if confidence >= self.card.thresholds.sure else "unsure"
-        return {
+        answer: Answer = {
             "class": self.card.labels[best].key,
             "confidence": round(confidence, 6),
             "processing_time_ms": elapsed_ms,
@@ -143,6 +143,23 @@ class Classifier:
             "model": self.card.name,
             "version": self.card.version,
         }
+        # What the set promises, it promises for pictures like those of the training.
+        if self.card.conformal is not None and not unknown:
+            answer["prediction_set"] = self._choose_set(probabilities, self.card.conformal)
+        return answer
+
+    def _choose_set(self, probabilities: np.ndarray, conformal: Conformal) -> Answer:
+        """The classes among which the true one is in the stated share of cases, best first. Where none reaches the
+        bound it is the best one alone: a class more in a set can only make it right more often."""
+        order = np.argsort(-probabilities, kind="stable")
+        size = max(1, int(holds(probabilities, conformal.least_probability).sum()))
+        return {"coverage": conformal.wanted, "classes": [self.card.labels[index].key for index in order[:size]]}
+
+
+def holds(probabilities: np.ndarray, least_probability: float) -> np.ndarray:
+    """Which classes belong to a conformal prediction set, bool of the same shape."""
+    # A bound that is itself one of the probabilities must not lose it to rounding.
+    return probabilities >= least_probability - 1e-12
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:

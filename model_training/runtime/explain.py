@@ -15,6 +15,7 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
+from .ensemble import EnsembleBackbone
 from .network import ClassificationNetwork
 
 METHOD = "grad-cam"
@@ -23,22 +24,20 @@ SIDE = 112  # pixels: the maps of a 224×224 network are 7×7, so more would car
 _COLOURS = (np.asarray(matplotlib.colormaps["inferno"](np.arange(256)))[:, :3] * 255).astype(np.uint8)
 
 
-def last_feature_layer(network: ClassificationNetwork) -> nn.Module:
+def last_feature_layer(backbone: Any) -> nn.Module:
     """The layer whose maps are weighed: the deepest that timm lists among the backbone's features.
 
     Of a transformer's last block it is what goes into the attention: of what comes out, only the class token counts.
     """
-    backbone: Any = network.backbone
     layer = backbone.get_submodule(backbone.feature_info[-1]["module"])
     return layer.norm1 if hasattr(backbone, "patch_embed") and hasattr(layer, "norm1") else layer
 
 
-def to_maps(network: ClassificationNetwork) -> Callable[[Tensor], Tensor] | None:
+def to_maps(backbone: Any) -> Callable[[Tensor], Tensor] | None:
     """How what `last_feature_layer` gives becomes maps, (N, channels, rows, columns); None where it already is that.
 
     A vision transformer gives tokens (N, prefix + rows × columns, channels), a Swin (N, rows, columns, channels).
     """
-    backbone: Any = network.backbone
     if getattr(backbone, "output_fmt", None) == "NHWC":
         return lambda maps: maps.permute(0, 3, 1, 2)
     if not hasattr(backbone, "patch_embed"):
@@ -59,14 +58,23 @@ class Explainer:
         """`pixels`: uint8 (N, height, width, 3); `classes`: the class to explain, one a picture.
 
         Returns float32 (N, height, width) in 0…1, each map scaled to its own maximum; zeros where nothing spoke for it.
+        An ensemble's map is the mean of its members', which count alike.
         """
         batch = torch.from_numpy(pixels).to(self.device)
         # Normalised before the library sees it: it wants a float input that can carry a gradient.
         normalised = self.network.normalise(batch).detach()
-        layers, reshape = [last_feature_layer(self.network)], to_maps(self.network)
-        with GradCAM(self.network.backbone, layers, reshape_transform=reshape) as cam:
-            maps = cam(normalised, [ClassifierOutputTarget(int(index)) for index in classes])
-        return np.nan_to_num(maps).astype(np.float32)
+        targets = [ClassifierOutputTarget(int(index)) for index in classes]
+        backbone: Any = self.network.backbone
+        if not isinstance(backbone, EnsembleBackbone):
+            return _weigh(backbone, normalised, targets)
+        mean = np.mean([_weigh(member, normalised, targets) for member in backbone.members], axis=0)
+        highest = mean.max(axis=(1, 2), keepdims=True)
+        return mean / np.where(highest > 0, highest, 1)
+
+
+def _weigh(backbone: nn.Module, normalised: Tensor, targets: list[ClassifierOutputTarget]) -> np.ndarray:
+    with GradCAM(backbone, [last_feature_layer(backbone)], reshape_transform=to_maps(backbone)) as cam:
+        return np.nan_to_num(cam(normalised, targets)).astype(np.float32)
 
 
 def encode_heatmap(heatmap: np.ndarray) -> dict[str, object]:

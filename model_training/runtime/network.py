@@ -12,7 +12,8 @@ import timm
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .card import Head, ModelCard, Preprocessing
+from .card import Architecture, Head, ModelCard, Network, Preprocessing
+from .ensemble import EnsembleBackbone
 from .errors import BundleError, WeightsError
 from .preprocess import Normalise
 
@@ -103,14 +104,23 @@ def put_head(backbone: nn.Module, head: Head) -> None:
     backbone.set_submodule(name, nn.Sequential(layers))
 
 
-def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
-    """The trained network in evaluation mode, float32 on the CPU. Raises `BundleError` where weights do not fit."""
-    backbone: str | nn.Module = card.network.backbone
-    if card.network.clip is not None:
+def build_network(architecture: Architecture, classes: int, preprocessing: Preprocessing) -> ClassificationNetwork:
+    """What a card describes, with random weights."""
+    if isinstance(architecture, Network) and architecture.members:
+        members = [build_network(each, classes, preprocessing).backbone for each in architecture.members]
+        temperatures = [each.temperature for each in architecture.members]
+        return ClassificationNetwork(EnsembleBackbone(members, temperatures), classes, preprocessing)
+    backbone: str | nn.Module = architecture.backbone
+    if architecture.clip is not None:
         from .clip import ClipBackbone  # transformers takes a second that other models need not wait
 
-        backbone = ClipBackbone(card.network.clip, len(card.labels))
-    network = ClassificationNetwork(backbone, len(card.labels), card.preprocessing, card.network.head)
+        backbone = ClipBackbone(architecture.clip, classes)
+    return ClassificationNetwork(backbone, classes, preprocessing, architecture.head)
+
+
+def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
+    """The trained network in evaluation mode, float32 on the CPU. Raises `BundleError` where weights do not fit."""
+    network = build_network(card.network, len(card.labels), card.preprocessing)
     if card.preprocessing.mean == "image":
         _read_mean_image(network, bundle / MEAN_IMAGE)
     path = bundle / "weights.safetensors"

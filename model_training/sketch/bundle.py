@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import save_file
 
 from ..bundle import hash_files, put_in_place
+from ..model_card import write_model_card
 from ..runtime.card import DetectorPart, Example, ModelCard, read_card, write_card
 from ..runtime.errors import BundleError
 from ..runtime.sketch import Sketch
@@ -110,6 +111,7 @@ def make_sketch_bundle(detector: Path, classifier: Path, bundles: Path, version:
         )
         write_card(card, stage / "card.json")
         _answer(stage, card)
+        write_model_card(card, stage)
         write_card(card.model_copy(update={"files": hash_files(stage)}), stage / "card.json")
         stage.chmod(0o755)
         return put_in_place(stage, bundles / "sketch")

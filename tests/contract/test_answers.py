@@ -21,11 +21,11 @@ SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 
 
 def closed(**properties: object) -> dict[str, object]:
-    """An object with these keys, all of them and no others."""
+    """An object with these keys, all of them and no others; a `prediction_set` may be missing."""
     return {
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name != "prediction_set"],
         "additionalProperties": False,
     }
 
@@ -38,6 +38,9 @@ ANSWER: dict[str, object] = {
     "verdict": {"enum": ["sure", "unsure", "unknown"]},
     "model": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
     "version": {"type": "string", "minLength": 1},
+    "prediction_set": closed(
+        coverage=SHARE, classes={"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
+    ),
 }
 EXPLANATION = closed(
     method={"const": "grad-cam"},
@@ -80,6 +83,7 @@ def picture() -> bytes:
 def test_the_documented_answer_conforms() -> None:
     (example,) = re.findall(r'```json\n(\{"class".*?)\n```', CONTRACT, re.DOTALL)
     assert conforms(closed(**ANSWER), json.loads(example))
+    assert json.loads(example).keys() == ANSWER.keys()
 
 
 def test_the_documented_explanation_conforms() -> None:

@@ -58,6 +58,7 @@ def answer(*, explained: bool = False, china: float = 0.97) -> dict[str, Any]:
         "verdict": "sure" if china > 0.9 else "unsure",
         "model": "landscape",
         "version": "1.0",
+        "prediction_set": {"coverage": 0.9, "classes": ["china"] if china > 0.9 else ["china", "han gang"]},
     }
     if explained:
         data = base64.b64encode(picture("red", size=(8, 8))).decode()

@@ -252,6 +252,20 @@ def test_one_language_is_enough(make_client: MakeClient) -> None:
     assert '<html lang="ko">' in response.text
 
 
+def test_what_else_it_may_be_is_one_line_in_the_visitors_language(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    model_server.reply = (200, json.dumps(answer(china=0.6)).encode())
+    assert "Among these in 90% of cases: China or han gang" in send(client, picture()).text
+    assert "정답이 이 안에 있을 확률이 90%입니다: 중국 또는 han gang" in send(client, picture(), language="ko").text
+    many = answer(china=0.6) | {"prediction_set": {"coverage": 0.9, "classes": ["china", *"abcde"]}}
+    alone = answer(china=0.95)
+    without = {key: value for key, value in answer(china=0.6).items() if key != "prediction_set"}  # an older bundle's
+    for said in (many, alone, without):
+        model_server.reply = (200, json.dumps(said).encode())
+        assert "of cases" not in send(client, picture()).text
+
+
 @pytest.mark.parametrize(
     ("probability", "shown"),
     [(1.0, "> 99.9%"), (0.99951, "> 99.9%"), (0.9994, "99.9%"), (0.5, "50.0%"), (0.0004, "< 0.1%"), (0.0, "< 0.1%")],

@@ -46,7 +46,7 @@ def test_an_answer(classifier: Classifier) -> None:
     (result,) = classifier.answer([picture(0)])
     answer = answered(result)
     card = classifier.card
-    assert list(answer) == KEYS
+    assert list(answer) == [*KEYS, *(["prediction_set"] if answer["verdict"] != "unknown" else [])]
     assert (answer["model"], answer["version"]) == (card.name, card.version)
     probabilities = answer["probabilities"]
     assert isinstance(probabilities, dict)
@@ -103,6 +103,30 @@ def test_the_verdict_is_sure_from_the_threshold_on(
     other = Classifier(card.model_copy(update={"thresholds": limit, "unknown": None}), tiny_bundle, "cpu")
     other.execute = classifier.execute
     assert answered(other.answer([picture(2)])[0])["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("least", "size"), [(0.0, 2), (1.0, 1)])
+def test_a_prediction_set_has_the_classes_above_the_bound_and_never_none(
+    classifier: Classifier, tiny_bundle: Path, least: float, size: int
+) -> None:
+    card = classifier.card
+    assert card.conformal is not None
+    conformal = card.conformal.model_copy(update={"least_probability": least})
+    changed = card.model_copy(update={"conformal": conformal, "unknown": None})
+    answer = answered(Classifier(changed, tiny_bundle, "cpu").answer([picture(2)])[0])
+    probabilities = answer["probabilities"]
+    assert isinstance(probabilities, dict)
+    best_first = sorted(probabilities, key=lambda key: -probabilities[key])
+    assert answer["prediction_set"] == {"coverage": 0.9, "classes": best_first[:size]}
+
+
+def test_no_set_where_none_can_be_promised(classifier: Classifier, tiny_bundle: Path) -> None:
+    card = classifier.card
+    assert card.unknown is not None
+    refusing = card.unknown.model_copy(update={"threshold": -1e9})
+    for change in ({"unknown": refusing}, {"unknown": None, "conformal": None}):
+        changed = Classifier(card.model_copy(update=change), tiny_bundle, "cpu")
+        assert "prediction_set" not in answered(changed.answer([picture(2)])[0])
 
 
 BROKEN = {b"": "empty_body", b"text": "not_a_picture", picture(9)[:200]: "broken_picture"}

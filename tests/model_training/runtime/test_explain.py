@@ -30,11 +30,11 @@ def by_hand(network: ClassificationNetwork, pixels: np.ndarray, index: int) -> n
     """Grad-CAM of one picture, unscaled (Selvaraju et al. 2017, eq. 1 and 2): the gradient of the class's logit with
     respect to the feature maps, averaged over space, weighs the maps; what is below zero is cut off."""
     kept: list[torch.Tensor] = []
-    handle = last_feature_layer(network).register_forward_hook(lambda module, given, maps: kept.append(maps))
+    handle = last_feature_layer(network.backbone).register_forward_hook(lambda module, given, maps: kept.append(maps))
     logits = network(torch.from_numpy(pixels[None]))
     handle.remove()
     (gradient,) = torch.autograd.grad(logits[0, index], kept[0])
-    reshape = to_maps(network) or (lambda maps: maps)
+    reshape = to_maps(network.backbone) or (lambda maps: maps)
     weights = reshape(gradient).mean(dim=(2, 3), keepdim=True)
     return torch.relu((weights * reshape(kept[0])).sum(dim=1))[0].detach().numpy()
 
@@ -76,13 +76,13 @@ def test_tokens_lie_where_their_patches_are() -> None:
     """A transformer's tokens, the class token left out, become rows and columns of the picture."""
     preprocessing = Preprocessing(height=96, width=128, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     network = ClassificationNetwork("test_vit", 2, preprocessing)
-    reshape = to_maps(network)
+    reshape = to_maps(network.backbone)
     assert reshape is not None
     patches = torch.arange(6 * 8.0).view(1, 48, 1)
     tokens = torch.cat([torch.full((1, 1, 1), -1.0), patches], dim=1)
     assert reshape(tokens).shape == (1, 1, 6, 8)
     assert reshape(tokens)[0, 0, 2, 3] == 2 * 8 + 3
-    assert to_maps(ClassificationNetwork("resnet18", 2, preprocessing)) is None
+    assert to_maps(ClassificationNetwork("resnet18", 2, preprocessing).backbone) is None
 
 
 def test_each_picture_gets_a_map_of_its_size(card: ModelCard, tiny_bundle: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from model_training.runtime.card import Figure, ModelCard, Text
-
-from .document import both
+from .runtime.card import Figure, ModelCard, Text
 
 NAME = "MODEL_CARD.md"
+
+
+def both(en: str, ko: str) -> Text:
+    return Text(en=en, ko=ko)
+
 
 _FIGURES = {"accuracy": both("accuracy", "정확도"), "macro_f1": both("macro-F1", "매크로 F1")}
 _SPLITS = {"train": both("train", "학습"), "validation": both("validation", "검증"), "test": both("test", "평가")}
@@ -44,7 +47,7 @@ def _describe(card: ModelCard, say: Callable[[Text], str]) -> str:
         (both("What it can't do", "한계"), [say(card.limits)]),
         (both("Data", "데이터"), _describe_data(card, titles, say)),
         (both("How good it is", "성능"), _describe_figures(card, titles, say)),
-        (both("Confidence", "확신도"), [say(_describe_confidence(card))]),
+        (both("Confidence", "확신도"), _describe_confidence(card, say)),
         (both("How it was made", "만든 방법"), [say(_describe_making(card))]),
     ]
     parts = [f"# {say(card.title)}", "", f"{card.name} {card.version}", ""]
@@ -122,7 +125,43 @@ def _describe_figure(figure: Figure, say: Callable[[Text], str]) -> list[str]:
     ]
 
 
-def _describe_confidence(card: ModelCard) -> Text:
+def _describe_confidence(card: ModelCard, say: Callable[[Text], str]) -> list[str]:
+    """The temperature and the threshold; then, as far as the card has them, what they and the sets are worth."""
+    told = [_describe_thresholds(card)]
+    calibration, conformal, unknown = card.calibration, card.conformal, card.unknown
+    if calibration.error_after is not None and calibration.error_before is not None:
+        told.append(
+            both(
+                f"On {calibration.error_pictures} test pictures its confidence was off by "
+                f"{calibration.error_after:.3f} on average (expected calibration error; "
+                f"{calibration.error_before:.3f} before scaling).",
+                f"평가 그림 {calibration.error_pictures}장에서 확신도는 정확도와 평균 "
+                f"{calibration.error_after:.3f}만큼 어긋났습니다(기대 보정 오차, 보정 전 "
+                f"{calibration.error_before:.3f}).",
+            )
+        )
+    if conformal is not None:
+        told.append(
+            both(
+                f"The sets of classes that are meant to hold the true one in {conformal.wanted:.0%} of cases: they did "
+                f"in {conformal.reached:.1%} of {conformal.pictures} test pictures.",
+                f"예측 집합은 {conformal.wanted:.0%}의 그림에서 정답을 담도록 정했고, 평가 그림 {conformal.pictures}장 "
+                f"가운데 {conformal.reached:.1%}에서 그러했습니다.",
+            )
+        )
+    if unknown is not None:
+        told.append(
+            both(
+                f"The verdict `unknown`, for pictures unlike those of the training, refuses {unknown.refused:.1%} of "
+                "the validation pictures, too. It does not catch every strange picture.",
+                f"학습한 그림과 다른 그림에 내리는 `unknown` 판정은 검증 그림의 {unknown.refused:.1%}도 거부합니다. "
+                "낯선 그림을 모두 걸러 내지는 못합니다.",
+            )
+        )
+    return [" ".join(say(each) for each in told)]
+
+
+def _describe_thresholds(card: ModelCard) -> Text:
     temperature, fitted = card.calibration.temperature, card.calibration.fitted_on
     sure, above = card.thresholds.sure, card.thresholds.precision_above
     reached = both("", "")
