@@ -26,7 +26,7 @@ paintings := ../shared/data/painting_styles
 .PHONY: help setup demo train search audit archive ensemble distil analyse forms variants serve up down compare-balance compare-splits pairs draw \
         sketch gallery ablate test test-unit test-serving test-browser test-compose browser database \
         lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch \
-        bench-serving bench-search bench-training bench-video bench-sketch clean
+        bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -180,6 +180,9 @@ bench-search: .venv/dev  ## a grid of 54 with caches and without
 
 bench-training: .venv/dev  ## pictures a second against torchvision's own loop; memory at 100,000 pictures
 	$(run) -m tests.benchmarks.training --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
+
+bench-analysis: .venv/dev .venv/analysis  ## a report on 10,000 predicted pictures in seconds, and on 50,000 in memory
+	$(run) -m tests.benchmarks.reports $(SET)
 
 bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
 	$(run) -m tests.benchmarks.serving $(SET)

@@ -48,7 +48,7 @@ def _describe(card: ModelCard, say: Callable[[Text], str]) -> str:
         (both("Data", "데이터"), _describe_data(card, titles, say)),
         (both("How good it is", "성능"), _describe_figures(card, titles, say)),
         (both("Confidence", "확신도"), _describe_confidence(card, say)),
-        (both("How it was made", "만든 방법"), [say(_describe_making(card))]),
+        (both("How it was made", "만든 방법"), [" ".join(say(each) for each in _describe_making(card))]),
     ]
     parts = [f"# {say(card.title)}", "", f"{card.name} {card.version}", ""]
     for title, lines in sections:
@@ -180,20 +180,43 @@ def _describe_thresholds(card: ModelCard) -> Text:
     )
 
 
-def _describe_making(card: ModelCard) -> Text:
+def _describe_making(card: ModelCard) -> list[Text]:
     network, made = card.network, card.provenance
     minutes = made.seconds / 60
     size = f"{network.parameters / 1e6:.1f}"
-    return both(
-        f"{network.backbone} with {size} million parameters, trained in {minutes:.0f} minutes on {made.device} on "
-        f"{made.created[:10]}, by code {made.code}. The recipe and the versions of all libraries stand in "
-        "card.json; the "
-        f"pictures' fingerprint is {card.data.fingerprint[:16]}.",
-        f"매개변수 {size}백만 개의 {network.backbone}을(를) {made.created[:10]}에 {made.device}에서 "
-        f"{minutes:.0f}분 동안 "
-        f"학습했습니다(코드 {made.code}). 레시피와 라이브러리 버전은 card.json에 있고, 그림의 지문은 "
-        f"{card.data.fingerprint[:16]}입니다.",
-    )
+    told = [
+        both(
+            f"{network.backbone} with {size} million parameters, trained in {minutes:.0f} minutes on {made.device} on "
+            f"{made.created[:10]}, by code {made.code}. The recipe and the versions of all libraries stand in "
+            f"card.json; the pictures' fingerprint is {card.data.fingerprint[:16]}.",
+            f"매개변수 {size}백만 개의 {network.backbone}을(를) {made.created[:10]}에 {made.device}에서 "
+            f"{minutes:.0f}분 동안 학습했습니다(코드 {made.code}). 레시피와 라이브러리 버전은 card.json에 있고, 그림의 "
+            f"지문은 {card.data.fingerprint[:16]}입니다.",
+        )
+    ]
+    if network.members:
+        members = ", ".join(f"{each.name} {each.version} ({each.backbone})" for each in network.members)
+        told.append(
+            both(
+                "It answers with the mean of the calibrated probabilities of "
+                f"{len(network.members)} networks: {members}.",
+                f"신경망 {len(network.members)}개가 보정한 확률의 평균으로 답합니다: {members}.",
+            )
+        )
+    if teachers := _list_teachers(made.recipe):
+        told.append(
+            both(
+                f"Besides the labels it learned the softened answers of {teachers} (distillation).",
+                f"라벨과 함께 {teachers}의 부드러운 답을 배웠습니다(지식 증류).",
+            )
+        )
+    return told
+
+
+def _list_teachers(recipe: dict[str, object]) -> str:
+    training = recipe.get("training")
+    distillation = training.get("distillation") if isinstance(training, dict) else None
+    return ", ".join(Path(each).name for each in distillation["teachers"]) if distillation else ""
 
 
 def _cite(card: ModelCard) -> str:

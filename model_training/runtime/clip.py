@@ -1,10 +1,12 @@
 """CLIP as a classifier: image features against stored features of the classes' prompts (Radford et al. 2021, fig. 3).
 
-It has the four calls of a timm backbone that the rest of the runtime makes, so that it takes a backbone's place.
+It has the four calls and the facts of a timm backbone that the rest of the runtime needs, so that it takes a backbone's
+place.
 """
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -26,6 +28,14 @@ class ClipBackbone(nn.Module):
         self.vision = CLIPVisionModelWithProjection(config)
         self.logit_scale = nn.Parameter(torch.tensor(2.6592))  # ln(1 / 0.07), CLIP's own start
         self.register_buffer("text_features", torch.zeros(classes, config.projection_dim))
+        #: What `explain` asks a backbone for: where the last feature maps are, and what their tokens are tokens of.
+        #: They are taken before the last attention, since of what comes out only the class token counts.
+        self.feature_info = [
+            {"module": f"vision.vision_model.encoder.layers.{config.num_hidden_layers - 1}.layer_norm1"}
+        ]
+        side = config.image_size // config.patch_size
+        self.patch_embed = SimpleNamespace(grid_size=(side, side))
+        self.num_prefix_tokens = 1
         #: While the text encoder is adapted: prompts → features (classes, D), instead of the stored ones.
         self.text: nn.Module | None = None
 

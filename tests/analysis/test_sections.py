@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from analysis import confidence, galleries, sections
 from analysis.document import CannotComputeError, Sheet, Table, file_name, to_csv
-from analysis.explanations import overlay
+from analysis.explanations import heatmaps, overlay
 from analysis.figures import Style, using
 from analysis.material import Material
 from analysis.metrics import Score
 from analysis.predictions import Predictions
-from model_training.runtime.card import Text
+from model_training.runtime.card import Preprocessing, Text
+from model_training.runtime.network import ClassificationNetwork
 
 from .made_up import make_predictions
 
@@ -37,6 +39,55 @@ def test_one_answer_for_everything_is_said() -> None:
     predictions = make_predictions({"a": 5, "b": 5})
     predictions.logits[:, 0] = 9
     assert sections.scores(material(predictions)).words[0].en == "Every picture got the answer a."
+
+
+def test_a_class_that_is_never_the_answer_has_no_precision_and_loses_nothing_else() -> None:
+    predictions = make_predictions({"a": 5, "b": 5})
+    predictions.logits[:, 0] = 9
+    section = sections.scores(material(predictions))
+    a, b = (row for part in section.parts if part.name == "classification_report" for row in part.rows)  # type: ignore[union-attr]
+    assert a[1].value == 0.5  # type: ignore[union-attr]
+    assert a[2].value == 1.0  # type: ignore[union-attr]
+    assert np.isnan(b[1].value)  # type: ignore[union-attr]
+    assert b[2].value == 0.0  # type: ignore[union-attr]
+    assert len(sections.curves(material(predictions)).parts) == 3
+    sheets = {part.name: part for part in galleries.pictures(material(predictions)).parts}
+    assert len(sheets["wrong_predictions"].pictures) == 5  # type: ignore[union-attr]
+
+
+def test_fifty_thousand_pictures_are_all_counted_and_a_few_shown() -> None:
+    many = make_predictions({"a": 25_000, "b": 25_000}, side=2)
+    section = sections.scores(material(many))
+    (answers,) = (part for part in section.parts if part.name == "predictions")
+    assert isinstance(answers, Table)
+    assert len(answers.rows) == 50_000
+    scores = {name.en: score for name, score in sections.measure_headline(many)}
+    assert scores["accuracy"].pictures == 50_000
+    assert scores["accuracy"].high - scores["accuracy"].low < 0.01
+    assert "Over 50000 test pictures" in confidence.calibration(material(many)).words[0].en
+    shown = [part for part in galleries.pictures(material(many)).parts if isinstance(part, Sheet)]
+    assert [len(sheet.pictures) for sheet in shown] == [24, 24, 24]
+
+
+def test_of_two_hundred_classes_the_maps_of_twenty_are_shown() -> None:
+    many = make_predictions({f"c{number}": 1 for number in range(200)}, sharpness=4, side=32)
+    torch.manual_seed(0)
+    preprocessing = Preprocessing(height=32, width=32, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    section = heatmaps(material(many), ClassificationNetwork("test_resnet", 200, preprocessing), "cpu")
+    assert section.missing[0].en == "20 of 200 classes are shown: those with the most wrong answers."
+    assert len([part for part in section.parts if isinstance(part, Sheet)]) == 20
+
+
+def test_maps_of_no_test_picture_are_not_computed() -> None:
+    preprocessing = Preprocessing(height=32, width=32, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    network = ClassificationNetwork("test_resnet", 2, preprocessing)
+    for make in (
+        lambda some: heatmaps(some, network, "cpu"),
+        lambda some: galleries.pictures(some),
+        lambda some: confidence.calibration(some),
+    ):
+        with pytest.raises(CannotComputeError, match="There is no test picture"):
+            make(material(make_predictions({"a": 0, "b": 0})))
 
 
 def test_curves_need_two_classes() -> None:

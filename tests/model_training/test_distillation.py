@@ -126,5 +126,7 @@ def test_distil_leaves_a_bundle_like_every_other(tiny_bundle: Path, procedural_f
     assert card.network.backbone == "test_resnet"
     training = card.provenance.recipe["training"]
     assert training["distillation"]["teachers"] == [str(tiny_bundle)]  # type: ignore[index]
+    told = (tmp_path / "bundles" / "landscape_distilled" / "MODEL_CARD.md").read_text("utf-8")
+    assert "the softened answers of landscape (distillation)" in told
     (taught,) = tmp_path.glob("runs/landscape_distilled/*/taught.npy")
     assert np.load(taught).shape == (2, 30, 2)

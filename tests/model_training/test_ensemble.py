@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from model_training.runtime.classifier import Classifier, softmax
 from model_training.runtime.errors import BundleError, DatasetError, RecipeError
 from model_training.runtime.network import ClassificationNetwork
 from model_training.train import Trained
+from torchserve.__main__ import app as serving
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,8 @@ def test_it_is_a_bundle_like_every_other(ensemble: Path, tiny_bundle: Path, othe
     assert card.fast_form.agreement.largest_logit_difference < 1e-4
     assert card.unknown is not None
     assert {"MODEL_CARD.md", "network.bin", "references.npy"} <= set(card.files)
-    assert "mobilenetv3_small_050 + test_resnet" in (ensemble / "MODEL_CARD.md").read_text("utf-8")
+    told = (ensemble / "MODEL_CARD.md").read_text("utf-8")
+    assert "2 networks: landscape 1.0 (mobilenetv3_small_050), landscape 1.0 (test_resnet)." in told
     picture = (ensemble / "examples" / card.examples[0].picture).read_bytes()
     (answer,) = Classifier.load(ensemble).answer([picture], [True])
     assert isinstance(answer, dict)
@@ -138,9 +141,14 @@ def test_other_pictures_and_bad_names_are_refused(
         make_ensemble([tiny_bundle, other_bundle], more, tmp_path)
 
 
-def test_a_bundle_gets_another_form(tiny_bundle: Path, procedural_folder: Path, tmp_path: Path) -> None:
-    made = change_form(tiny_bundle, "torch", procedural_folder, tmp_path)
-    assert made == tmp_path / "forms" / "torch" / "landscape"
+def test_an_archive_is_built_from_the_chosen_form(tiny_bundle: Path, procedural_folder: Path, tmp_path: Path) -> None:
+    arguments = ["archive", "--bundle", str(tiny_bundle), "--form", "torch", "--data", str(procedural_folder)]
+    places = ["--out", str(tmp_path / "store"), "--build", str(tmp_path)]
+    assert CliRunner().invoke(serving, [*arguments, *places], catch_exceptions=False).exit_code == 0
+    made = tmp_path / "forms" / "torch" / "landscape"
+    with zipfile.ZipFile(tmp_path / "store" / "landscape.mar") as archive:
+        assert archive.read("card.json") == (made / "card.json").read_bytes()
+        assert archive.read("MODEL_CARD.md") == (made / "MODEL_CARD.md").read_bytes()
     before, card = read_card(tiny_bundle / "card.json"), read_card(made / "card.json")
     assert card.fast_form is None
     assert "network.xml" not in card.files

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from model_training.runtime.card import ModelCard, Preprocessing, read_card
+from model_training.runtime.clip import ClipBackbone
 from model_training.runtime.explain import SIDE, Explainer, encode_heatmap, last_feature_layer, to_maps
 from model_training.runtime.network import ClassificationNetwork, load_network
 
@@ -69,6 +70,19 @@ def test_it_is_grad_cam_on_other_backbones(backbone: str) -> None:
     torch.manual_seed(0)
     preprocessing = Preprocessing(height=96, width=128, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     network = ClassificationNetwork(backbone, 3, preprocessing).eval()
+    assert check_against_hand(network, noise(3, preprocessing), [0, 1, 2]) > 0
+
+
+def test_it_is_grad_cam_on_clips_vision_tower() -> None:
+    torch.manual_seed(0)
+    preprocessing = Preprocessing(height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    backbone = ClipBackbone({**tower, "image_size": 64, "patch_size": 8, "projection_dim": 16}, 3)
+    torch.nn.init.normal_(backbone.text_features)
+    network = ClassificationNetwork(backbone, 3, preprocessing).eval()
+    reshape = to_maps(backbone)
+    assert reshape is not None
+    assert reshape(torch.zeros(2, 65, 32)).shape == (2, 32, 8, 8)
     assert check_against_hand(network, noise(3, preprocessing), [0, 1, 2]) > 0
 
 

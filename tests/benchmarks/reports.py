@@ -1,0 +1,136 @@
+"""`make bench-analysis`: how long a report on 10,000 pictures takes once they are predicted, and what 50,000 cost.
+
+    python -m tests.benchmarks.reports [--pictures 10000] [--most 50000]
+
+The pictures are noise of two colours, each file different, under two class folders; the model is MobileNetV3 (small) at
+112×112, trained for one epoch on procedural landscapes (scratch weights, so that there are no features from before
+training to predict besides). Each size has a process of its own, which predicts first; what is timed is the report,
+with everything that it predicts besides: altered pictures, heatmaps and their check. Memory is anonymous memory (what
+is not a file's pages). Writes `build/bench/reports.json` and exits 1 naming each target missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from analysis.predictions import evaluate_test
+from analysis.report import Sources, make_report
+from model_training.bundle import make_bundle
+from model_training.datasets.procedural import write_dataset
+from model_training.prepare import prepare
+from model_training.recipe import load_recipe
+from model_training.train import start_fabric, train
+from tests.benchmarks.serving import processor
+
+FOLDER = Path("build/bench/reports")
+CLASSES = ("china", "japan")
+TARGETS = {"report_seconds": ("<=", 120.0), "most_peak_mib": ("<=", 2048.0)}
+SETTINGS = ["network.backbone=mobilenetv3_small_100", "network.pretrained=false", "training.epochs=1"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--most", type=int, default=50_000, help="pictures at which memory is looked at")
+    parser.add_argument("--size", type=int, default=112, help="of the network's pictures, in pixels")
+    parser.add_argument("--report-of", type=Path, help="internal: measure one folder")
+    arguments = parser.parse_args()
+    if arguments.report_of:
+        print(json.dumps(measure(arguments.report_of)))
+        return
+    make_model(arguments.size)
+    figures: dict[str, float] = {}
+    for name, pictures in (("", arguments.pictures), ("most_", arguments.most)):
+        found = measure_apart(pictures)
+        figures |= {f"{name}{key}": value for key, value in found.items()}
+        print("\n".join(f"{name}{key}: {value:.1f}" for key, value in found.items()), flush=True)
+    missed = [
+        f"{name} is {figures[name]:.1f}, wanted {sign} {target}"
+        for name, (sign, target) in TARGETS.items()
+        if figures[name] > target
+    ]
+    result = {
+        "machine": f"{os.cpu_count()} × {processor()}",
+        "setup": f"MobileNetV3 at {arguments.size} pixels, {arguments.pictures} and {arguments.most} pictures",
+        "figures": {name: round(value, 3) for name, value in figures.items()},
+        "targets": {name: list(target) for name, target in TARGETS.items()},
+    }
+    (FOLDER.parent / "reports.json").write_text(json.dumps(result, indent=2) + "\n")
+    if missed:
+        sys.exit("missed: " + "; ".join(missed))
+
+
+def make_model(size: int) -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    sides = [f"preprocessing.height={size}", f"preprocessing.width={size}"]
+    recipe = load_recipe("landscape", [*SETTINGS, *sides])
+    write_dataset(FOLDER / "procedural", CLASSES, 20, 0)
+    prepared = prepare(recipe, FOLDER / "procedural", FOLDER / "cache")
+    make_bundle(recipe, prepared, train(recipe, prepared, FOLDER / "runs", start_fabric("cpu")), FOLDER / "bundles")
+
+
+def measure_apart(pictures: int) -> dict[str, float]:
+    folder = FOLDER / "pictures"
+    fill(folder, pictures)
+    command = [sys.executable, "-m", "tests.benchmarks.reports", "--report-of", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{pictures} pictures: the report ended with {done.returncode}")
+    return {name: float(value) for name, value in json.loads(done.stdout.splitlines()[-1]).items()}
+
+
+def fill(folder: Path, pictures: int) -> None:
+    """Those of a smaller folder stay."""
+    for number in range(pictures):
+        path = folder / CLASSES[number % 2] / f"{number:06d}.jpg"
+        if path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 200, (16, 16, 3), np.uint8)
+        pixels[..., number % 2] += 50
+        Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC).save(path, quality=80)
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Seconds of the prediction and of the report after it, and the report's peak of anonymous memory in MiB."""
+    bundle = FOLDER / "bundles" / "landscape"
+    started = time.perf_counter()
+    evaluate_test(bundle, folder, FOLDER)
+    predicted = time.perf_counter()
+    peak, ended = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.1):
+            lines = Path("/proc/self/status").read_text().splitlines()
+            now = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+            peak[0] = max(peak[0], now)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        _, failed = make_report(Sources(bundle, folder, test=folder), FOLDER / "reports", FOLDER, "cpu")
+    finally:
+        ended.set()
+        thread.join()
+    if failed:
+        sys.exit(f"sections failed: {', '.join(failed)}")
+    return {
+        "prediction_seconds": predicted - started,
+        "report_seconds": time.perf_counter() - predicted,
+        "peak_mib": peak[0],
+    }
+
+
+if __name__ == "__main__":
+    main()
