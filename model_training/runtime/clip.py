@@ -33,7 +33,7 @@ class ClipBackbone(nn.Module):
         self.feature_info = [
             {"module": f"vision.vision_model.encoder.layers.{config.num_hidden_layers - 1}.layer_norm1"}
         ]
-        side = config.image_size // config.patch_size
+        side = self.configuration["image_size"] // self.configuration["patch_size"]
         self.patch_embed = SimpleNamespace(grid_size=(side, side))
         self.num_prefix_tokens = 1
         #: While the text encoder is adapted: prompts → features (classes, D), instead of the stored ones.
