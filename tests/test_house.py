@@ -1,8 +1,9 @@
-"""What holds for the whole house: every library that is imported is one that the requirements name."""
+"""What holds for the whole house: what is imported can be, and is named by the requirements."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 from importlib.metadata import packages_distributions
@@ -70,3 +71,9 @@ def test_what_is_imported_is_required(folder: str, requirements: str) -> None:
 def test_every_requirement_is_pinned() -> None:
     pinned = {line.partition("==")[0] for line in (ROOT / "requirements/constraints.txt").read_text().splitlines()}
     assert not (named("dev.txt") | named("detector.txt")) - {normalise(name) for name in pinned}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_finds_what_it_measures(path: Path) -> None:
+    """None of them runs in the tests, so a name that has moved would be noticed by nobody."""
+    importlib.import_module(f"tests.benchmarks.{path.stem}")

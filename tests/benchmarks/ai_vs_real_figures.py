@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-from analysis.calibration import expected_calibration_error
 from model_training.bundle import run
 from model_training.calibration import choose_thresholds, fit_temperature
 from model_training.prepare import prepare
 from model_training.recipe import load_recipe
+from model_training.reliability import expected_calibration_error
 from model_training.runtime.classifier import softmax
 from model_training.runtime.execution import TorchExecution
 from model_training.train import start_fabric, train
