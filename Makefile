@@ -136,8 +136,10 @@ browser:
 database:
 	@if ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 && $(can_install); then $(debian) postgresql >/dev/null; fi
 
+# two processes share the cores: threads of one that wait actively would take the other's time
+test: export OMP_WAIT_POLICY := PASSIVE
 test: .venv/dev .venv/analysis browser database lint  ## lint and every test but the containers'
-	$(run) -m pytest tests --ignore tests/compose --numprocesses 2 --dist loadfile
+	$(run) -m pytest tests --ignore tests/compose --numprocesses 2 --dist loadfile --durations 25
 
 test-unit: .venv/dev .venv/analysis database  ## the tests that start no server
 	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/test_house.py
