@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--weights")
     parser.add_argument("--size", type=int, default=112, help="of the pictures, in pixels: the webtoon recipe's")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="pictures in the folder that memory is taken at")
     parser.add_argument("--memory-of", type=Path, help="internal: measure one folder and print its peak in MiB")
     arguments = parser.parse_args()
