@@ -177,8 +177,10 @@ figures-webtoon: .venv/dev  ## webtoon's recipe on paintings by artist against f
 figures-analysis: .venv/dev .venv/analysis  ## calibration, coverage, unknown, label errors, leaks and shortcuts on real pictures
 	$(run) -m tests.benchmarks.analysis --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
 
-bench-search: .venv/dev  ## a grid of 54 with caches and without
-	$(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
+searching := $(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights)
+bench-search: .venv/dev  ## a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe
+	missed=0; $(searching) $(SET) || missed=$$?; \
+	  $(searching) --depths 0 --size 112 --epochs 10 --pictures 360 $(SET) || missed=$$?; exit $$missed
 
 bench-training: .venv/dev  ## pictures a second against torchvision's own loop; memory at 100,000 pictures
 	$(run) -m tests.benchmarks.training --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
