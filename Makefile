@@ -95,7 +95,7 @@ ablate: .venv/app  ## adaptations × losses of RECIPE=sketch_classifier on DATA,
 	@$(run) -m model_training ablate $(RECIPE) --data "$(DATA)" $(SET)
 
 analyse: .venv/analysis  ## a report on RECIPE's bundle in analysis/reports; DATA=the pictures it was trained on
-	@$(run) -m analysis $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
+	@$(run) -m analysis $(notdir $(BUNDLE)) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
 
 forms: .venv/analysis  ## BUNDLES in torch, OpenVINO and 8-bit integers: accuracy, agreement, size, latency, throughput
 	@$(run) -m analysis.forms $(or $(BUNDLES),$(BUNDLE)) $(if $(DATA),--data "$(DATA)",--data build/data/procedural)

@@ -239,7 +239,9 @@ def reliability(before: Calibrated, after: Calibrated, style: Style) -> Figure:
             color=LINE,
             linewidth=3,
         )
-        axes.scatter(x, y, s=[20 + 260 * each.pictures / total for each in measured.bins], color=SEAL, zorder=3)
+        axes.scatter(
+            x, y, s=[20 + 260 * each.pictures / total for each in measured.bins], color=SEAL, zorder=3, clip_on=False
+        )
         axes.set_title(f"{style.axis(name)}: ECE {measured.error.value:.3f}", fontsize=10)
         axes.set(xlabel=style.axis("confidence"), xlim=(0, 1.03), ylim=(-0.02, 1.03))
         axes.grid(True)
