@@ -21,7 +21,7 @@ from rich.table import Table as Printed
 
 from model_training.bundle import run
 from model_training.prepare import Prepared, prepare
-from model_training.progress import console, follow
+from model_training.progress import console, follow, print_whole
 from model_training.quantise import quantise
 from model_training.recipe import validate_recipe
 from model_training.runtime.card import read_card
@@ -169,7 +169,7 @@ def _print(rows: list[Row]) -> None:
             f"{each.latency * 1000:.1f}",
             f"{each.throughput:.1f}",
         )
-    console.print(printed)
+    print_whole(printed)
 
 
 def measure(

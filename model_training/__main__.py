@@ -11,7 +11,7 @@ import typer
 
 from .compare_commands import compare_balance, compare_splits, pairs
 from .datasets.sources.commands import fetch
-from .progress import console, follow
+from .progress import console, follow, print_whole
 from .runtime.errors import DatasetError, HwapungError
 from .search.command import search
 from .sketch.commands import ablate, gallery, sketch, train_detection
@@ -128,7 +128,7 @@ def leave_one_out(
     prepared = prepare(chosen, data, build / "cache")
     found, passed_over = leave_each_out(chosen, prepared, column, build / "runs", start_fabric(device))
     path = write_table(found, build / "leave_one_out" / chosen.name / f"{column}.csv")
-    console.print(describe_sources(found, column))
+    print_whole(describe_sources(found, column))
     for source, reason in passed_over.items():
         console.print(f"{source}: passed over, {reason}", markup=False)
     console.print(f"Table: {path}", markup=False)

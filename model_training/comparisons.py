@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from rich.table import Table
 
 from .figures import measure
-from .progress import console
+from .progress import console, print_whole
 from .recipe import Balance, Recipe
 from .runtime.errors import RecipeError
 from .scores import Score, mean_interval, repeat, score, with_settings
@@ -39,9 +39,7 @@ class Comparison:
             table.add_column(column, justify="right" if number else "left", no_wrap=not number)
         for row in self.rows:
             table.add_row(*row)
-        widest = console.measure(table, options=console.options.update(max_width=1000)).maximum
-        table.width = max(console.width, widest)  # a terminal may wrap lines; figures that are cut say nothing
-        console.print(table)
+        print_whole(table)
         for note in self.notes:
             console.print(note, markup=False)
 

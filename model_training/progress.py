@@ -8,10 +8,18 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _SECONDS_BETWEEN_LINES = 15.0
+
+
+def print_whole(table: Table) -> None:
+    """Print a table as wide as it is: a terminal may wrap lines; figures that are cut say nothing."""
+    widest = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    table.width = max(console.width, widest)
+    console.print(table, soft_wrap=True)
 
 
 class Step:
