@@ -79,6 +79,7 @@ def label_errors(material: Material, evaluated: Evaluated) -> Section:
         ) from None
     section = Section("labels", both("Doubtful labels", "의심스러운 라벨"))
     count = int(found.probable.sum())
+    agreed = float((found.suggested == everything.targets[found.rows]).mean())
     seen = both(
         "The network was trained on the training labels, so that it may hide their errors.",
         "신경망은 학습 라벨을 이미 보았으므로 학습 그림의 오류는 가려질 수 있습니다.",
@@ -90,10 +91,14 @@ def label_errors(material: Material, evaluated: Evaluated) -> Section:
         )
     section.words.append(
         both(
-            f"{count} of {len(found.rows)} labels are probably wrong. Each picture was judged by a classifier "
-            f"that had not seen its label (logistic regression on the network's features, five folds). {seen.en}",
-            f"라벨 {len(found.rows)}개 가운데 {count}개가 틀렸을 가능성이 큽니다. 그 라벨을 보지 않은 분류기"
-            f"(신경망 특징에 대한 로지스틱 회귀, 5겹 교차 검증)로 판단했습니다. {seen.ko}",
+            f"{count} of {len(found.rows)} labels are doubtful: a classifier that had not seen the label (logistic "
+            "regression on the network's features, five folds) is as sure of another class as of that class's own "
+            f"pictures. It agrees with {agreed:.0%} of all labels; the fewer, the more doubts are its own errors."
+            f" {seen.en}",
+            f"라벨 {len(found.rows)}개 가운데 {count}개가 의심스럽습니다. 그 라벨을 보지 않은 분류기(신경망 특징에 대한"
+            " 로지스틱 회귀, 5겹 교차 검증)가 다른 클래스를, 그 클래스의 그림을 볼 때만큼 확신하는 경우입니다. 이 "
+            f"분류기는 전체 라벨의 {agreed:.0%}에 동의합니다. 이 비율이 낮을수록 분류기 쪽이 틀렸을 가능성이 "
+            f"큽니다. {seen.ko}",
         )
     )
     names = material.names
@@ -106,7 +111,7 @@ def label_errors(material: Material, evaluated: Evaluated) -> Section:
                 both("label", "라벨"),
                 both("suggested", "제안"),
                 both("belief in the label", "라벨을 믿는 정도"),
-                both("probably wrong", "틀렸을 가능성이 큼"),
+                both("doubtful", "의심스러움"),
             ),
             [
                 (
