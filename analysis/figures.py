@@ -133,7 +133,10 @@ def using(style: Style) -> Any:
             "ytick.color": WASH,
             "grid.color": LINE,
             "grid.alpha": 0.6,
-            "legend.frameon": False,
+            # readable also where lines run behind it
+            "legend.facecolor": SHEET,
+            "legend.edgecolor": "none",
+            "legend.framealpha": 0.85,
         }
     )
 
