@@ -34,7 +34,7 @@ from model_training.train import start_fabric
 from model_training.trial import Trials
 from tests.benchmarks.serving import processor
 
-SPACE = {
+SPACE: dict[str, list[Any]] = {
     "network.unfreeze": [0, 10, 20, 30, 40, "all"],
     "network.head.hidden": [128, 256, 512],
     "training.learning_rate": [0.001, 0.0003, 0.0001],
@@ -97,10 +97,10 @@ def main() -> None:
             plain = dataclasses.replace(prepared, pixels=decoding)
             measure("with", Trials(prepared, fabric, cache), seed, scan)
             measure("without", Trials(plain, fabric, None), seed, 0.0)
-    report(seconds, figures, points, arguments)
+    report(seconds, figures, points, arguments, {name: len(rows) for name, rows in prepared.rows.items()})
 
 
-def _choose_depths(wanted: list[str] | None) -> list[object]:
+def _choose_depths(wanted: list[str] | None) -> list[Any]:
     depths = SPACE["network.unfreeze"]
     return [each for each in depths if wanted is None or str(each) in wanted]
 
@@ -122,7 +122,9 @@ def report(
     figures: dict[tuple[str, int, int], tuple[float, float]],
     points: list[Point],
     arguments: argparse.Namespace,
+    pictures: dict[str, int],
 ) -> None:
+    """`pictures`: how many of each split there were; a split may have fewer than were asked for."""
     depths = list(dict.fromkeys(point["network.unfreeze"] for point in points))
     print(f"\n{'layers trained':<16}{'without, s':>12}{'with, s':>12}{'faster':>10}")
     for depth in depths:
@@ -139,7 +141,7 @@ def report(
     # Twice the standard error of a difference of two means over the seeds, and never less than one picture.
     spread = sum(each.var(0, ddof=1) for each in accuracy.values()) if arguments.seeds > 1 else 0.0
     error = np.sqrt(spread / arguments.seeds)
-    noise = np.maximum(2 * error, 1 / (arguments.pictures // 2))
+    noise = np.maximum(2 * error, 1 / pictures["validation"])
     found = {
         "differences_beyond_noise": float((difference > noise).sum()),
         "largest_accuracy_difference": float(difference.max()),
@@ -161,7 +163,7 @@ def report(
         "machine": f"{os.cpu_count()} × {processor()}",
         "setup": (
             f"{len(points)} combinations, MobileNetV2 at {arguments.size}×{arguments.size}, {arguments.epochs} epochs, "
-            f"{arguments.pictures} pictures to train on, {arguments.pictures // 2} to validate, {arguments.seeds} seeds"
+            f"{pictures['train']} pictures to train on, {pictures['validation']} to validate, {arguments.seeds} seeds"
         ),
         "figures": {name: round(value, 4) for name, value in found.items()},
         "targets": {name: list(target) for name, target in TARGETS.items()},
