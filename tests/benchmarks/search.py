@@ -15,7 +15,6 @@ import dataclasses
 import json
 import os
 import shutil
-import sys
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +31,7 @@ from model_training.runtime.preprocess import read
 from model_training.search.space import Point, apply, list_points
 from model_training.train import start_fabric
 from model_training.trial import Trials
-from tests.benchmarks.serving import processor
+from tests.benchmarks.results import publish
 
 SPACE: dict[str, list[Any]] = {
     "network.unfreeze": [0, 10, 20, 30, 40, "all"],
@@ -154,25 +153,12 @@ def report(
         found["speed_up_bound"] = total["without"] / seconds["with", "all"]
         found["speed_up"] = total["without"] / total["with"]
     print("\n".join(f"{name}: {value:.2f}" for name, value in found.items()))
-    missed = [
-        f"{name} is {found[name]:.2f}, wanted {sign} {target}"
-        for name, (sign, target) in TARGETS.items()
-        if name in found and not (found[name] >= target if sign == ">=" else found[name] <= target)
-    ]
-    result = {
-        "machine": f"{os.cpu_count()} × {processor()}",
-        "setup": (
-            f"{len(points)} combinations, MobileNetV2 at {arguments.size}×{arguments.size}, {arguments.epochs} epochs, "
-            f"{pictures['train']} pictures to train on, {pictures['validation']} to validate, {arguments.seeds} seeds"
-        ),
-        "figures": {name: round(value, 4) for name, value in found.items()},
-        "targets": {name: list(target) for name, target in TARGETS.items()},
-    }
-    FOLDER.parent.mkdir(parents=True, exist_ok=True)
-    name = "search.json" if "speed_up" in found else f"search_{'_'.join(map(str, depths))}.json"
-    (FOLDER.parent / name).write_text(json.dumps(result, indent=2) + "\n")
-    if missed:
-        sys.exit("missed: " + "; ".join(missed))
+    setup = (
+        f"{len(points)} combinations, MobileNetV2 at {arguments.size}×{arguments.size}, {arguments.epochs} epochs, "
+        f"{pictures['train']} pictures to train on, {pictures['validation']} to validate, {arguments.seeds} seeds"
+    )
+    name = "search" if "speed_up" in found else f"search_{'_'.join(map(str, depths))}"
+    publish(name, found, TARGETS, setup)
 
 
 if __name__ == "__main__":

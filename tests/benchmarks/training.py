@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import shutil
 import statistics
@@ -35,7 +34,7 @@ from model_training.prepare import Prepared, prepare
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.network import ClassificationNetwork
 from model_training.train import build_network, make_optimizer, run_epochs, start_fabric
-from tests.benchmarks.serving import processor
+from tests.benchmarks.results import publish
 
 FOLDER = Path("build/bench/training")
 TARGETS = {"faster_than_torchvision": (">=", 1.5), "memory_growth": ("<=", 1.25)}
@@ -57,20 +56,8 @@ def main() -> None:
     figures = measure_speed(arguments) | measure_memory(arguments.largest)
     for name, value in figures.items():
         print(f"{name}: {value:.2f}")
-    missed = [
-        f"{name} is {figures[name]:.2f}, wanted {sign} {target}"
-        for name, (sign, target) in TARGETS.items()
-        if not (figures[name] >= target if sign == ">=" else figures[name] <= target)
-    ]
-    result = {
-        "machine": f"{os.cpu_count()} × {processor()}",
-        "setup": f"MobileNetV2 at {arguments.size}×{arguments.size}, all layers trained, batches of 32, medians",
-        "figures": {name: round(value, 3) for name, value in figures.items()},
-        "targets": {name: list(target) for name, target in TARGETS.items()},
-    }
-    (FOLDER.parent / "training.json").write_text(json.dumps(result, indent=2) + "\n")
-    if missed:
-        sys.exit("missed: " + "; ".join(missed))
+    setup = f"MobileNetV2 at {arguments.size}×{arguments.size}, all layers trained, batches of 32, medians"
+    publish("training", figures, TARGETS, setup)
 
 
 def measure_speed(arguments: argparse.Namespace) -> dict[str, float]:
