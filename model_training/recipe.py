@@ -64,6 +64,10 @@ class Augmentation(Section):
 
     horizontal_flip: float = Field(0.5, ge=0, le=1, description="probability")
     shift: float = Field(0.0, ge=0, lt=0.5, description="largest share of each side by which a picture moves")
+    turn: float = Field(0.0, ge=0, le=180, description="largest rotation either way, in degrees")
+    zoom: float = Field(0.0, ge=0, lt=0.7, description="largest change of size either way, as a natural logarithm")
+    shear: float = Field(0.0, ge=0, lt=45, description="largest slant either way, in degrees")
+    stroke: float = Field(0.0, ge=0, le=1, description="probability that dark lines grow wider or paler")
     corruption: float = Field(
         0.0, ge=0, le=1, description="probability of JPEG, shrinking, blur, noise, cropping or a screenshot"
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_training.augment import augment, shift
+from model_training.augment import augment, bend, change_stroke, shift
 from model_training.corruptions import Corruption, crop, draw_corruption, encode_jpeg, noise, screenshot, shrink
 from model_training.recipe import Augmentation
 from model_training.runtime.card import Preprocessing
@@ -59,6 +59,56 @@ def test_what_happens_to_a_picture_hangs_on_its_row_and_the_seed() -> None:
     assert (together[1] == alone[0]).all()
     assert (together != augment(PIXELS, rows, settings, 8)).any()
     assert augment(PIXELS, rows, Augmentation(), 7) is PIXELS
+
+
+def draw_bar(width: int = 4) -> np.ndarray:
+    """A dark bar across the middle of a white square of 64 pixels."""
+    picture = np.full((64, 64, 3), 255, np.uint8)
+    picture[32 - width // 2 : 32 + width // 2, 16:48] = 0
+    return picture
+
+
+def measure_bar(picture: np.ndarray) -> tuple[float, float]:
+    """Degrees by which the ink's long axis is turned, and its spread along it in pixels."""
+    rows, columns = np.nonzero(picture[..., 0] < 128)
+    values, vectors = np.linalg.eigh(np.cov(columns, rows))
+    across, down = vectors[:, 1]
+    return float(np.degrees(np.arctan(down / across))), float(np.sqrt(values[1]))
+
+
+def test_a_picture_turns_and_grows_no_further_than_asked_and_its_paper_stays_white() -> None:
+    picture = draw_bar()
+    _, before = measure_bar(picture)
+    turned = [bend(picture, Augmentation(turn=20), np.random.default_rng(seed)) for seed in range(60)]
+    degrees = np.array([measure_bar(each)[0] for each in turned])
+    assert -20.5 < degrees.min() < -17
+    assert 17 < degrees.max() < 20.5
+    assert all((each[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all() for each in turned)
+    zoomed = [bend(picture, Augmentation(zoom=0.3), np.random.default_rng(seed)) for seed in range(60)]
+    growth = np.log([measure_bar(each)[1] / before for each in zoomed])
+    assert -0.35 < growth.min() < -0.2
+    assert 0.2 < growth.max() < 0.35
+    sheared = bend(picture.transpose(1, 0, 2), Augmentation(shear=30), np.random.default_rng(1))
+    assert measure_bar(sheared)[0] != pytest.approx(90, abs=3)
+
+
+def test_strokes_become_wider_or_paler() -> None:
+    picture = draw_bar()
+    ink = (255 - picture[:, 32, 0].astype(int)).sum()
+    changed = [change_stroke(picture, np.random.default_rng(seed)) for seed in range(20)]
+    wide = [(255 - each[:, 32, 0].astype(int)).sum() / ink for each in changed]
+    assert {round(each, 1) for each in wide} == {1.0, 1.5}
+    assert any(0 < each[29, 32, 0] < 255 for each in changed)
+
+
+def test_what_no_recipe_asked_for_draws_nothing() -> None:
+    """A recipe that only shifts sees the pictures that it saw before there were other changes."""
+    rows = np.array([3])
+    expected = np.random.default_rng((7, 3, 1))
+    expected.random()  # whether to corrupt
+    assert (augment(PIXELS[:1], rows, Augmentation(shift=0.1), 7)[0] == shift(PIXELS[0], 0.1, expected)).all()
+    bent = augment(PIXELS[:1], rows, Augmentation(stroke=1.0, turn=10), 7)
+    assert (bent != PIXELS[:1]).any()
 
 
 def test_every_kind_is_drawn() -> None:
