@@ -110,12 +110,15 @@ def fit_probe(features: np.ndarray, targets: np.ndarray) -> Pipeline:
 
 
 def slices(test: Predictions, most_values: int = 50) -> dict[str, list[tuple[str, Score]]]:
-    """Column → (value, accuracy), the worst first. Columns with one value or more than 50 are passed over."""
+    """Column → (value, accuracy), the worst first. Columns with one value or more than 50 are passed over, and the one
+    that names the class."""
     right = test.predicted == test.targets
     found: dict[str, list[tuple[str, Score]]] = {}
     for name, values in test.columns.items():
         distinct = np.unique(values)
-        if 2 <= len(distinct) <= most_values:
+        pairs = len(set(zip(values.tolist(), test.targets.tolist(), strict=True)))
+        names_class = pairs == len(distinct) == len(np.unique(test.targets))
+        if 2 <= len(distinct) <= most_values and not names_class:
             scores = [
                 (str(each) or "—", grouped_share(right[values == each], test.group[values == each]))
                 for each in distinct

@@ -247,5 +247,7 @@ def bootstrap(
     for start in range(0, draws, block):
         counts = generator.multinomial(groups, np.full(groups, 1 / groups), size=min(block, draws - start))
         values.append(measure(counts[:, group_of].astype(float)))
-    low, high = np.nanquantile(np.concatenate(values), [0.025, 0.975])
+    drawn = np.concatenate(values)
+    drawn = drawn[~np.isnan(drawn)]  # where a draw has no picture of the class
+    low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
     return Score(value, float(low), float(high), "bootstrap", len(group))

@@ -68,6 +68,7 @@ def test_slices_show_the_worst_value_first() -> None:
     museum = np.array(["서울", "교토"] * 30)
     predictions.logits[museum == "교토"] *= -1
     predictions.columns.update(museum=museum, constant=np.full(60, "x"), each=np.arange(60).astype(str))
+    predictions.columns.update(country=np.where(predictions.targets == 0, "中", "日"))  # the class by another name
     found = slices(predictions)
     assert list(found) == ["museum"]
     assert [(value, score.value) for value, score in found["museum"]] == [("교토", 0.0), ("서울", 1.0)]

@@ -155,6 +155,12 @@ def test_the_bootstrap_covers_a_mean() -> None:
     assert 0.89 <= np.mean(covered) <= 0.98
 
 
+def test_what_no_draw_can_measure_has_no_interval_and_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    score = bootstrap(lambda w: np.full(len(w), np.nan), np.arange(5), draws=50)
+    assert np.isnan([score.value, score.low, score.high]).all()
+    assert not recwarn.list
+
+
 def test_the_bootstrap_draws_groups() -> None:
     values = np.repeat(np.random.default_rng(6).normal(size=20), 10)
     mean = lambda w: w @ values / w.sum(axis=1)  # noqa: E731
