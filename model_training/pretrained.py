@@ -13,8 +13,9 @@ from torch import nn
 
 from .heads import freeze
 from .recipe import Adapter, Recipe
-from .runtime.errors import WeightsError
+from .runtime.errors import RecipeError, WeightsError
 from .runtime.network import ClassificationNetwork, head_name
+from .runtime.stages import StagesBackbone
 
 #: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
 CLIP = "clip:"
@@ -105,6 +106,18 @@ def head_layers(network: ClassificationNetwork) -> list[nn.Linear]:
     return layers
 
 
+def only_layer(network: ClassificationNetwork) -> nn.Linear:
+    """The head, where it is one linear layer on the backbone's own features. Raises `RecipeError`."""
+    is_clip = not hasattr(network.backbone, "default_cfg")
+    head = None if is_clip else network.backbone.get_submodule(head_name(network.backbone))
+    if not isinstance(head, nn.Linear):
+        raise RecipeError(
+            "training.start=discriminant needs a head of one linear layer.",
+            "Leave network.head.hidden and network.head.standardise unset, and take no CLIP; or training.start=random.",
+        )
+    return head
+
+
 def _download(backbone: str) -> dict[str, torch.Tensor]:
     try:
         return timm.create_model(backbone, pretrained=True).state_dict()
@@ -138,6 +151,8 @@ def _load(network: ClassificationNetwork, state: dict[str, torch.Tensor], source
     """Take everything but the last layer, which is made for other classes."""
     backbone: Any = network.backbone
     head = f"{head_name(backbone)}."
+    if isinstance(backbone, StagesBackbone):
+        state = backbone.rename(state)
     kept = {name: value for name, value in state.items() if not name.startswith(head)}
     try:
         missing, unexpected = backbone.load_state_dict(kept, strict=False)

@@ -130,6 +130,9 @@ class Training(Section):
     focal_gamma: float = Field(2.0, ge=0, description="focal: how much easy pictures fade")
     margin_quantile: float = Field(0.25, gt=0, lt=1, description="quantile_margin: share of a batch with small margins")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    start: Literal["random", "discriminant"] = Field(
+        "random", description="how the head begins: drawn, or as a linear discriminant of the pretrained features"
+    )
     balance: Balance = Field("none", description="what is done about unequal classes")
     balance_strength: float = Field(
         1.0, ge=0, description="0 does nothing, 1 makes classes equal; focal loss: its gamma, of which 2 is usual"

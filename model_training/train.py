@@ -22,12 +22,13 @@ from .balance import draw_rows
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
 from .datasets.pictures import average
+from .discriminant import start_head
 from .distillation import Teacher, ask_teachers, distil, identify_teachers
 from .features import choose_inputs
 from .inputs import Inputs
 from .losses import make_loss
 from .prepare import Prepared
-from .pretrained import finish_network, make_network
+from .pretrained import finish_network, make_network, only_layer
 from .progress import follow
 from .recipe import Recipe, Training
 from .runtime.errors import RecipeError
@@ -144,6 +145,8 @@ def build_network(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
     network = make_network(recipe, len(keys), [recipe.labels[key].en if key in recipe.labels else key for key in keys])
     if recipe.preprocessing.mean == "image":
         network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
+    if recipe.training.start == "discriminant":
+        start_head(network, only_layer(network), prepared, recipe.augmentation.horizontal_flip > 0)
     return network
 
 

@@ -61,6 +61,11 @@ class Head(Part):
     standardise: bool = Field(
         False, description="centre and scale each pooled feature by its statistics over the training pictures"
     )
+    stages: int | None = Field(
+        None,
+        ge=1,
+        description="of a convolutional backbone: pool the maps of that many last stages, not the last layer's",
+    )
     hidden: int | None = Field(None, ge=1, description="units of a dense layer with ReLU; none if unset")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of pooled features that a training step leaves out")
 

@@ -16,6 +16,7 @@ from .card import Architecture, Head, ModelCard, Network, Preprocessing
 from .ensemble import EnsembleBackbone
 from .errors import BundleError, WeightsError
 from .preprocess import Normalise
+from .stages import StagesBackbone
 
 MEAN_IMAGE = "mean_image.npy"  # in the bundle, where `preprocessing.mean` is `image`
 
@@ -34,7 +35,7 @@ class ClassificationNetwork(nn.Module):
             self.backbone = backbone
         else:
             size = (preprocessing.height, preprocessing.width)
-            self.backbone = create_backbone(backbone, classes, size, dropout=head.dropout)
+            self.backbone = create_backbone(backbone, classes, size, dropout=head.dropout, stages=head.stages)
         if head.hidden is not None or head.standardise:
             put_head(self.backbone, head)
         #: Modules that answer as in evaluation also while the rest is trained.
@@ -57,11 +58,15 @@ class ClassificationNetwork(nn.Module):
         return backbone.forward_head(maps), backbone.forward_head(maps, pre_logits=True).flatten(1)
 
 
-def create_backbone(name: str, classes: int, size: tuple[int, int], *, dropout: float = 0.0) -> nn.Module:
-    """A randomly initialised timm network; `dropout` is of its pooled features.
+def create_backbone(
+    name: str, classes: int, size: tuple[int, int], *, dropout: float = 0.0, stages: int | None = None
+) -> nn.Module:
+    """A randomly initialised timm network; `dropout` is of its pooled features, `stages` as in `Head`.
 
-    Raises `WeightsError` for a name that timm does not know.
+    Raises `WeightsError` for a name that timm does not know, and what `StagesBackbone` raises.
     """
+    if stages is not None:
+        return StagesBackbone(create_backbone(name, 0, size), stages, classes, dropout)
     arguments: dict[str, Any] = {"num_classes": classes, "drop_rate": dropout}
     if "vit" in name or "swin" in name or "deit" in name:
         arguments["img_size"] = size  # their position embeddings are made for one size

@@ -30,21 +30,28 @@ class Composer(BaseModel):
 
     scenes: int = Field(1000, ge=0, description="composed scenes an epoch")
     objects: tuple[int, int] = Field((2, 7), description="least and most drawings on a page")
-    scale: tuple[float, float] = Field((0.06, 0.6), description="longer side of a drawing")
+    scale: tuple[float, float] = Field((0.06, 0.6), description="longer side of a drawing whose own size is not known")
+    resize: float = Field(0.35, ge=0, description="spread of the natural logarithm of changes to a size that is known")
     overlap: float = Field(0.25, ge=0, le=1, description="largest share of a drawing that another may cover")
     stroke_width: tuple[int, int] = Field(
         (-2, 1), description="pixels added on either side of a stroke; negative: paler by 15%"
     )
     paper: tuple[float, float] = Field((0.85, 1.0), description="darkest and brightest paper, 0…1")
-    colour: float = Field(0.5, ge=0, le=1, description="share of drawings whose strokes get another colour")
+    white: float = Field(0.5, ge=0, le=1, description="share of pages of pure white")
+    height: float = Field(0.6, gt=0, le=1, description="the flattest page's height; below a page there is white")
+    colour: float = Field(0.2, ge=0, le=1, description="share of drawings whose strokes get another colour")
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One object on white, cut to its strokes: RGB, with the index of its class."""
+    """One object on white, cut to its strokes: RGB, with the index of its class.
+
+    `size`: its longer side in parts of its page's longer side, where it comes from a page.
+    """
 
     picture: Image.Image
     label: int
+    size: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,18 +76,24 @@ def crop_scene(scene: Scene) -> list[Drawing]:
     for box, label in zip(scene.boxes, scene.classes, strict=True):
         crop = page.crop(tuple(round(float(value)) for value in box))  # type: ignore[arg-type]
         grey = np.asarray(crop.convert("L"))
-        if min(grey.shape) >= 8 and (grey > _PAPER).mean() > 0.3 and (drawing := cut_out(crop, int(label))):
+        if (
+            min(grey.shape) >= 8
+            and (grey > _PAPER).mean() > 0.3
+            and (drawing := cut_out(crop, int(label), max(page.size)))
+        ):
             drawings.append(drawing)
     return drawings
 
 
-def cut_out(picture: Image.Image, label: int) -> Drawing | None:
+def cut_out(picture: Image.Image, label: int, page: int | None = None) -> Drawing | None:
+    """`page`: the longer side of the page that `picture` is a part of, in pixels."""
     box = ink_box(picture)
     if box is None:
         return None
     drawing = picture.crop(box)
+    size = max(drawing.size) / page if page else None
     drawing.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
-    return Drawing(drawing, label)
+    return Drawing(drawing, label, size)
 
 
 def compose(drawings: Sequence[Drawing], settings: Composer, size: tuple[int, int], seed: int, number: int) -> Composed:
@@ -90,8 +103,9 @@ def compose(drawings: Sequence[Drawing], settings: Composer, size: tuple[int, in
     drawings, so that every class is equally frequent however many drawings it has.
     """
     generator = np.random.default_rng((seed, number))
-    width, height = size
-    page = _paper(settings, size, generator)
+    width, height = size[0], round(size[1] * generator.uniform(settings.height, 1))
+    page = Image.new("RGB", size, "white")
+    page.paste(_paper(settings, (width, height), generator))
     by_class: dict[int, list[Drawing]] = {}
     for drawing in drawings:
         by_class.setdefault(drawing.label, []).append(drawing)
@@ -101,7 +115,7 @@ def compose(drawings: Sequence[Drawing], settings: Composer, size: tuple[int, in
     for _ in range(int(generator.integers(settings.objects[0], settings.objects[1] + 1))):
         label = labels[int(generator.integers(len(labels)))]
         chosen = by_class[label][int(generator.integers(len(by_class[label])))]
-        pixels = _vary(chosen.picture, settings, max(size), generator)
+        pixels = _vary(chosen, settings, max(size), generator)
         if pixels is None or pixels.width >= width or pixels.height >= height:
             continue
         for _ in range(_TRIES):
@@ -119,6 +133,8 @@ def compose(drawings: Sequence[Drawing], settings: Composer, size: tuple[int, in
 
 def _paper(settings: Composer, size: tuple[int, int], generator: np.random.Generator) -> Image.Image:
     """A page of one brightness, slightly tinted, now and then with grain."""
+    if generator.random() < settings.white:
+        return Image.new("RGB", size, "white")
     tone = 255 * generator.uniform(*settings.paper)
     colour = np.clip(tone + generator.normal(0, 3, 3), 0, 255)
     pixels = np.broadcast_to(colour, (size[1], size[0], 3))
@@ -127,9 +143,13 @@ def _paper(settings: Composer, size: tuple[int, int], generator: np.random.Gener
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _vary(picture: Image.Image, settings: Composer, side: int, generator: np.random.Generator) -> Image.Image | None:
+def _vary(drawing: Drawing, settings: Composer, side: int, generator: np.random.Generator) -> Image.Image | None:
     """One drawing in another size, angle, stroke width and colour, cut to its strokes again."""
-    longer = side * np.exp(generator.uniform(*np.log(settings.scale)))
+    picture = drawing.picture
+    if drawing.size is None:
+        longer = side * np.exp(generator.uniform(*np.log(settings.scale)))
+    else:
+        longer = side * min(0.95, drawing.size * np.exp(generator.normal(0, settings.resize)))
     factor = longer / max(picture.size)
     if generator.random() < 0.5:
         picture = ImageOps.mirror(picture)

@@ -158,7 +158,7 @@ def _identity(recipe: DetectionRecipe, scenes: Sequence[Scene], drawings: Sequen
         digest.update(scene.path.read_bytes())
         digest.update(scene.boxes.tobytes() + scene.classes.tobytes())
     for drawing in drawings:
-        digest.update(drawing.picture.tobytes() + bytes([drawing.label % 256]))
+        digest.update(drawing.picture.tobytes() + bytes([drawing.label % 256]) + repr(drawing.size).encode())
     return digest.hexdigest()[:12]
 
 

@@ -19,10 +19,11 @@ import numpy as np
 import requests
 from PIL import Image, ImageDraw
 
+from model_training.recipe import load_recipe
 from model_training.runtime.card import DetectorPart, ModelCard, read_card, write_card
 from model_training.runtime.detector import letterbox
 from model_training.runtime.execution import export_openvino
-from model_training.runtime.network import ClassificationNetwork, save_weights
+from model_training.runtime.network import build_network, save_weights
 from model_training.sketch.bundle import make_detector_bundle, make_sketch_bundle
 from model_training.sketch.detection_recipe import load_detection_recipe
 from model_training.sketch.detector import detect, make_detector
@@ -91,12 +92,14 @@ def make_random_bundle(folder: Path, page: bytes) -> Path:
     detector = make_detector_bundle(recipe, network, ("object",), part, None, folder)
     classifier = make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier")
     card = read_card(classifier / "card.json").model_dump(mode="json")
-    card["preprocessing"] |= {"height": 160, "width": 160}
-    card["network"] |= {"backbone": "mobilenetv2_100"}
+    made = load_recipe("sketch_classifier")
+    size = {"height": made.preprocessing.height, "width": made.preprocessing.width}
+    card["preprocessing"] |= size
+    card["network"] |= {"backbone": made.network.backbone, "head": made.network.head.model_dump()}
     parsed = ModelCard.model_validate(card)
-    backbone = ClassificationNetwork("mobilenetv2_100", len(parsed.labels), parsed.preprocessing).eval()
+    backbone = build_network(parsed.network, len(parsed.labels), parsed.preprocessing).eval()
     save_weights(backbone, classifier / "weights.safetensors")
-    export_openvino(backbone, np.zeros((1, 160, 160, 3), np.uint8), classifier / "network.xml")
+    export_openvino(backbone, np.zeros((1, *size.values(), 3), np.uint8), classifier / "network.xml")
     write_card(parsed, classifier / "card.json")
     return make_sketch_bundle(detector, classifier, folder)
 
