@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from model_training.sketch.composer import Composer, Drawing, compose, cut_out
+from model_training.sketch.annotations import Scene
+from model_training.sketch.composer import Composer, Drawing, compose, crop_scene, cut_out
 
 
 def draw(label: int) -> Drawing:
@@ -68,3 +71,29 @@ def test_overlap_stays_below_the_limit() -> None:
 def test_classes_are_equally_frequent_however_many_drawings_they_have() -> None:
     classes = np.concatenate([compose(DRAWINGS, Composer(), (120, 120), 2, number).classes for number in range(150)])
     assert np.bincount(classes)[1] / len(classes) == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_drawing_cut_out_of_a_page_keeps_its_size_there(tmp_path: Path) -> None:
+    page = Image.new("RGB", (400, 300), "white")
+    ImageDraw.Draw(page).rectangle((20, 30, 119, 89), outline="black", width=3)
+    page.save(tmp_path / "page.png")
+    boxes = np.array([[15, 25, 125, 95]], np.float32)
+    [drawing] = crop_scene(Scene(tmp_path / "page.png", 400, 300, boxes, np.array([0]), "page"))
+    assert drawing.size == pytest.approx(100 / 400)
+    settings = Composer(objects=(1, 1), paper=(1.0, 1.0), scale=(0.8, 0.9), stroke_width=(0, 0), colour=0, resize=0.1)
+    widths = [np.diff(compose([drawing], settings, (200, 200), 0, number).boxes[0, ::2])[0] for number in range(60)]
+    assert np.median(widths) == pytest.approx(50, rel=0.12)
+    assert np.std(np.log(widths)) < 0.25
+
+
+def test_below_a_flat_page_there_is_white_and_no_drawing() -> None:
+    settings = Composer(paper=(0.5, 0.6), white=0, height=0.5)
+    for number in range(20):
+        scene = compose(DRAWINGS, settings, (120, 120), 4, number)
+        rows = np.asarray(scene.picture).min(axis=(1, 2))
+        bottom = int(np.argmax(rows == 255)) if (rows == 255).any() else 120
+        assert 60 <= bottom <= 120
+        assert (rows[bottom:] == 255).all()
+        assert scene.boxes[:, 3].max(initial=0) <= bottom
+    white = compose(DRAWINGS, Composer(white=1, objects=(1, 1)), (120, 120), 4, 0).picture
+    assert (np.asarray(white) == 255).mean() > 0.5
