@@ -73,6 +73,7 @@ class OpenVINOExecution:
             raise BundleError(
                 f"{model}: OpenVINO can't load the network ({reason}).", "Make the bundle again: make train."
             ) from None
+        self.shape = tuple(each.get_length() for each in list(compiled.input(0).partial_shape)[1:])
         self.widths = [each.partial_shape[1].get_length() for each in compiled.outputs]
         self.queue = openvino.AsyncInferQueue(compiled)
         self.queue.set_callback(_store)
@@ -82,6 +83,9 @@ class OpenVINOExecution:
         return self.observe(pixels)[0]
 
     def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # The queue never gets back a request whose input it refused, and once all are lost it waits for ever.
+        if pixels.shape[1:] != self.shape:
+            raise ValueError(f"The network takes pixels of shape {self.shape}, not {pixels.shape[1:]}.")
         # OpenVINO reads shared memory while we go on, so it has to be memory that stays: of an array that it can not
         # share (read-only or strided) it would read a copy that is already gone.
         pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])

@@ -91,8 +91,9 @@ def test_pictures_of_another_size_are_refused_and_the_next_are_answered(
 ) -> None:
     pixels = noise(3, card)
     expected = fast(pixels)
-    with pytest.raises(Exception, match=r"(?i)shape"):
-        fast(pixels[:, :-1])
+    for _ in range(len(fast.queue) + 1):  # one more than could each take a request out of the queue
+        with pytest.raises(ValueError, match="shape"):
+            fast(pixels[:, :-1])
     np.testing.assert_allclose(fast(pixels), expected, atol=1e-6)
 
 
