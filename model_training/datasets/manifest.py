@@ -49,12 +49,13 @@ def find_manifest(place: Path) -> Path | None:
     return inside if inside.is_file() else None
 
 
-def read_manifest(path: Path, label: str = "label") -> Dataset:
+def read_manifest(path: Path, label: str = "label", setting: str = "data.label") -> Dataset:
     """List the pictures of a manifest, in one pass over its lines.
 
     Paths start at the manifest's folder; Windows' backslashes are understood, and so is a Hangul name that a Mac
-    decomposed. `label` names the class column; a column `split` (train, validation or val, test) is a given split.
-    UTF-8, UTF-16 and CP949 are told apart; commas, semicolons and tabs too.
+    decomposed. `label` names the class column, `setting` the recipe's key that says so; a column `split`
+    (train, validation or val, test) is a given split. UTF-8, UTF-16 and CP949 are told apart; commas, semicolons and
+    tabs too.
     Raises `DatasetError` with the line's number for whatever does not hold.
     """
     root = os.path.normpath(path.parent)
@@ -62,7 +63,7 @@ def read_manifest(path: Path, label: str = "label") -> Dataset:
     lines: dict[str, int] = {}  # path → the line that has it
     missing: list[tuple[int, str]] = []
     rows = _read_rows(path)
-    names = _read_header(path, next(rows, (1, []))[1], label)
+    names = _read_header(path, next(rows, (1, []))[1], label, setting)
     for line, cells in rows:
         if len(cells) != len(names):
             raise DatasetError(
@@ -141,7 +142,7 @@ def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DatasetError(f"{path}: {reason}.", "Save it as UTF-8.") from None
 
 
-def _read_header(path: Path, header: list[str], label: str) -> dict[str, int]:
+def _read_header(path: Path, header: list[str], label: str, setting: str) -> dict[str, int]:
     names = [_tidy(name) for name in header]
     if not names:
         raise DatasetError(f"{path}: the file is empty.", "Its first line names the columns: path,label.")
@@ -149,7 +150,7 @@ def _read_header(path: Path, header: list[str], label: str) -> dict[str, int]:
         if column not in names:
             known = [name for name in names if name]
             other = next((name for name in known if name != "path"), "column")
-            set_label = "" if column == "path" else f" Name the class column with data.label={other}."
+            set_label = "" if column == "path" else f" Name the class column with {setting}={other}."
             raise DatasetError(f"{path}: there is no column {column!r}.", suggest(column, known) + set_label)
     if twice := [name for name in names if name and names.count(name) > 1]:
         raise DatasetError(f"{path}: two columns are called {twice[0]!r}.", "Rename or remove one of them.")

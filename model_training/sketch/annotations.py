@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,12 @@ def read_scenes(place: Path) -> Scenes:
         f"{place}: there is neither data.yaml (YOLO) nor a COCO file.",
         "Give a folder with data.yaml, images/ and labels/, or the path of a COCO .json file.",
     )
+
+
+def merge_classes(scenes: Scenes) -> Scenes:
+    """The same scenes with one class, `object`."""
+    merged = [replace(scene, classes=np.zeros_like(scene.classes)) for scene in scenes.scenes]
+    return replace(scenes, classes=("object",), scenes=merged)
 
 
 def read_yolo(folder: Path) -> Scenes:

@@ -72,7 +72,7 @@ def train_detection(recipe: str, overrides: Sequence[str], data: Path | None, bu
     from ..runtime.card import DetectorPart
     from ..runtime.drawing import measure_flatness
     from ..runtime.image import decode
-    from .annotations import divide, read_scenes
+    from .annotations import divide, merge_classes, read_scenes
     from .bundle import make_detector_bundle
     from .composer import crop_scene
     from .detection_metrics import measure_detection
@@ -85,20 +85,20 @@ def train_detection(recipe: str, overrides: Sequence[str], data: Path | None, bu
     if data is None:
         raise DatasetError("There are no labelled scenes to train on.", "Give DATA=folder, as docs/data.md describes.")
     scenes = read_scenes(data)
+    if chosen.data.single_class:
+        scenes = merge_classes(scenes)
     sides = divide(scenes, chosen.data.split.validation, chosen.data.split.test, chosen.data.split.seed)
     train = sides["train"] + sides["validation"]  # nothing is chosen by validation
-    one = chosen.data.single_class
     drawings = [drawing for scene in train for drawing in crop_scene(scene)]
     drawings += read_drawings(chosen.data, scenes.classes)
-    classes = ("object",) if one else scenes.classes
     console.print(
-        f"{len(scenes.classes)} classes; {len(train)} scenes to train, {len(sides['test'])} to test; "
+        f"Classes: {', '.join(scenes.classes)}. {len(train)} scenes to train, {len(sides['test'])} to test; "
         f"{len(drawings)} single drawings to compose from."
     )
-    trained = train_detector(chosen, len(classes), train, drawings, build / "runs")
-    pages = [load_page(scene, chosen.network.input, one) for scene in sides["test"]]
+    trained = train_detector(chosen, len(scenes.classes), train, drawings, build / "runs")
+    pages = [load_page(scene, chosen.network.input) for scene in sides["test"]]
     found = detect(trained.network, np.stack([pixels for pixels, _, _ in pages]), 0.001, 0.6)
-    figures = measure_detection(found, [(boxes, kinds) for _, boxes, kinds in pages], classes)
+    figures = measure_detection(found, [(boxes, kinds) for _, boxes, kinds in pages], scenes.classes)
     flat = [measure_flatness(decode(scene.path.read_bytes())) for scene in train]
     part = DetectorPart(
         file="detector.xml",
@@ -108,7 +108,7 @@ def train_detection(recipe: str, overrides: Sequence[str], data: Path | None, bu
         least_flat=round(float(np.quantile(flat, 1 - _DRAWINGS_KEPT)), 3),
         figures={"map50": round(figures.map50, 4), "map50_95": round(figures.map50_95, 4), "scenes": len(pages)},
     )
-    bundle = make_detector_bundle(chosen, trained.network, classes, part, figures, build / "bundles")
+    bundle = make_detector_bundle(chosen, trained.network, scenes.classes, part, figures, build / "bundles")
     console.print(f"mAP50 {figures.map50:.3f}, mAP50-95 {figures.map50_95:.3f} on {len(pages)} test scenes.")
     for row in sorted(figures.classes, key=lambda each: each.map50):
         console.print(f"  {row.key}: precision {row.precision:.2f}, recall {row.recall:.2f}, mAP50 {row.map50:.3f}")

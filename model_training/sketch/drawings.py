@@ -16,7 +16,7 @@ def read_drawings(data: DetectionData, classes: tuple[str, ...]) -> list[Drawing
         return []
     place = Path(data.drawings)
     manifest = find_manifest(place)
-    listed = read_manifest(manifest, data.drawings_label) if manifest else list_folder(place)
+    listed = read_manifest(manifest, data.drawings_label, "data.drawings_label") if manifest else list_folder(place)
     index = {name.lower(): number for number, name in enumerate(classes)}
     drawings: list[Drawing] = []
     for entry in listed.entries:

@@ -37,14 +37,11 @@ class TrainedDetector:
     seconds: float
 
 
-def load_page(scene: Scene, side: int, single_class: bool = False) -> Page:
-    """A scene as the detector sees it: uint8 (side, side, 3), boxes float32 (n, 4) in its pixels, classes int64 (n,).
-
-    `single_class` makes every class 0.
-    """
+def load_page(scene: Scene, side: int) -> Page:
+    """What the detector is shown: uint8 (side, side, 3), boxes float32 (n, 4) in its pixels, classes int64 (n,)."""
     pixels, _ = letterbox(decode(scene.path.read_bytes(), at_least=side), side)
     factor = side / max(scene.width, scene.height)  # the decoder may have halved the picture
-    return pixels, scene.boxes * factor, np.zeros_like(scene.classes) if single_class else scene.classes
+    return pixels, scene.boxes * factor, scene.classes
 
 
 def train_detector(
@@ -66,7 +63,7 @@ def train_detector(
         math.ceil((recipe.composer.scenes if epoch < settings.composed_epochs else len(scenes)) / settings.batch_size)
         for epoch in range(epochs)
     ]
-    pages = [load_page(scene, side, recipe.data.single_class) for scene in scenes] if len(losses) < epochs else []
+    pages = [load_page(scene, side) for scene in scenes] if len(losses) < epochs else []
     with follow("Training the detector") as step:
         for epoch in range(len(losses), epochs):
             composed = epoch < settings.composed_epochs

@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace, seed: int, arm: Arm) -> Detection:
 
 
 def evaluate(recipe: DetectionRecipe, network: object, test: list, classes: tuple[str, ...]) -> Detection:
-    pages = [load_page(scene, recipe.network.input, recipe.data.single_class) for scene in test]
+    pages = [load_page(scene, recipe.network.input) for scene in test]
     found = detect(network, np.stack([pixels for pixels, _, _ in pages]), 0.001, 0.6)  # type: ignore[arg-type]
     return measure_detection(found, [(boxes, kinds) for _, boxes, kinds in pages], classes)
 
