@@ -24,7 +24,7 @@ _BLOCK_BYTES = 2**25
 
 @dataclass(frozen=True)
 class Score:
-    """A figure with its 95% interval; `method`: wilson, dirichlet, newcombe or bootstrap; `pictures`: of how many."""
+    """A figure with its 95% interval; `method`: wilson, resampling, newcombe or bootstrap; `pictures`: of how many."""
 
     value: float
     low: float
@@ -93,18 +93,18 @@ def grouped_share(right: np.ndarray, group: np.ndarray) -> Score:
 
 
 def macro_f1(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, classes: int) -> Score:
-    """The mean F1 of the classes that have pictures or answers, with its posterior interval (`macro_f1_interval`)."""
+    """The mean F1 of the classes that have pictures or answers, with `macro_f1_interval`."""
     matrix = confusion(targets, predicted, classes)
     seen = np.nonzero(matrix.sum(0) + matrix.sum(1))[0]
     if not len(seen):
-        return Score(np.nan, np.nan, np.nan, "dirichlet", 0)
+        return Score(np.nan, np.nan, np.nan, "resampling", 0)
     matrix = matrix[np.ix_(seen, seen)]
     value = float(f1_scores(matrix).mean())
     effect = design_effect((targets == predicted).astype(float), group)
     # Draws × classes² numbers: fewer draws where there are many classes.
     draws = int(np.clip(40_000_000 // len(seen) ** 2, 400, 4000))
     low, high = macro_f1_interval(matrix / effect, draws)
-    return Score(value, min(low, value), max(high, value), "dirichlet", len(targets))
+    return Score(value, low, high, "resampling", len(targets))
 
 
 def f1_scores(matrix: np.ndarray) -> np.ndarray:

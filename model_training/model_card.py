@@ -18,7 +18,7 @@ _FIGURES = {"accuracy": both("accuracy", "정확도"), "macro_f1": both("macro-F
 _SPLITS = {"train": both("train", "학습"), "validation": both("validation", "검증"), "test": both("test", "평가")}
 _METHODS = {
     "wilson": both("Wilson", "윌슨"),
-    "dirichlet": both("Dirichlet posterior", "디리클레 사후 분포"),
+    "resampling": both("resampling", "재표집"),
     "bootstrap": both("bootstrap", "부트스트랩"),
 }
 

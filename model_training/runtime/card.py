@@ -164,7 +164,7 @@ class Figure(Part):
     high: float
     pictures: int
     split: Literal["validation", "test"]
-    interval: str = Field(description="the method: wilson or dirichlet")
+    interval: str = Field(description="the method: wilson or resampling")
 
     @property
     def is_headline(self) -> bool:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from model_training.figures import macro_f1_interval, measure, measure_classes
+from model_training.figures import macro_f1_interval, mean_f1, measure, measure_classes
 
 
 def test_values_are_scikit_learns_and_wilson_is_the_textbooks() -> None:
@@ -37,18 +37,38 @@ def test_the_wilson_interval_covers() -> None:
     assert 0.92 <= covered / 400 <= 0.99
 
 
-def test_the_macro_f1_interval_covers() -> None:
-    """Two classes of 60 and 30 pictures, answered rightly at 0.92 and 0.8: by simulation, not by formula."""
+@pytest.mark.parametrize(
+    ("classes", "pictures", "recall"),
+    [(2, 45, 0.86), (2, 24, 0.97), (10, 12, 0.65), (23, 5, 0.62), (23, 5, 0.95)],
+    ids=["two classes", "two classes, nearly faultless", "ten", "many small ones", "many small ones, nearly faultless"],
+)
+def test_the_macro_f1_interval_covers(classes: int, pictures: int, recall: float) -> None:
+    """By simulation, not by formula: each class has a recall of its own, and is mistaken for a few others mostly."""
     generator = np.random.default_rng(3)
-    rates = np.array([[0.92, 0.08], [0.2, 0.8]])
-    true = rates * np.array([[60], [30]])
-    f1 = [2 * true[k, k] / (true[:, k].sum() + true[k].sum()) for k in range(2)]
-    covered = 0
-    for _ in range(300):
-        confusion = np.array([generator.multinomial(count, row) for count, row in zip((60, 30), rates, strict=True)])
-        low, high = macro_f1_interval(confusion, draws=1000)
-        covered += low <= np.mean(f1) <= high
-    assert 0.91 <= covered / 300 <= 0.985
+    covered, count = 0, 300
+    for number in range(count):
+        if number % 10 == 0:
+            rates = np.stack([mistake(generator, classes, own, recall) for own in range(classes)])
+            true = mean_f1(rates * pictures)
+        confusion = np.stack([generator.multinomial(pictures, row) for row in rates])
+        low, high = macro_f1_interval(confusion, draws=400)
+        assert low <= mean_f1(confusion) <= high
+        covered += low <= true <= high
+    assert 0.87 <= covered / count
+
+
+def mistake(generator: np.random.Generator, classes: int, own: int, recall: float) -> np.ndarray:
+    """How often a class is given each answer, float (classes,)."""
+    right = generator.beta(20 * recall, 20 * (1 - recall))
+    return np.insert(generator.dirichlet(np.full(classes - 1, 0.2)) * (1 - right), own, right)
+
+
+def test_macro_f1_is_that_of_scikit_learn() -> None:
+    generator = np.random.default_rng(4)
+    targets, predicted = generator.integers(0, 4, (2, 60))
+    targets[targets == 3] = 0  # answered, but never true
+    found = mean_f1(confusion_matrix(targets, predicted, labels=range(5)))  # and one that is neither
+    assert found == pytest.approx(f1_score(targets, predicted, labels=range(5), average="macro", zero_division=0))
 
 
 def test_faultless_is_not_certain() -> None:
