@@ -90,7 +90,7 @@ export class Sheet {
     const context = page.getContext("2d", { alpha: false });
     context.fillStyle = "#fff";
     context.fillRect(0, 0, SENT_SIDE, SENT_SIDE);
-    context.imageSmoothingQuality = "high";
+    context.imageSmoothingQuality = "low"; // bilinear: enough for 1.6 to 1, and a sixth of the time
     context.drawImage(this.#ink, 0, 0, SENT_SIDE, SENT_SIDE);
     return new Promise((resolve) => page.toBlob(resolve, "image/png"));
   }

@@ -1,7 +1,7 @@
 // The drawing page: a stroke goes out as a picture, guesses come back. Every word comes from the server's templates.
 import { Sheet } from "./sheet.js";
 
-const PAUSE = 50; // ms after a change before the model is asked, so that undoing thrice asks once
+const PAUSE = 30; // ms after a change before the model is asked, so that what changes at one blow is asked about once
 
 const bench = document.querySelector("[data-sketch]");
 const form = bench.querySelector("form");
