@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from torchserve.archive import build_archive
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no fault
 settings.load_profile("any machine")
+
+# A shell has what it starts in the background ignore Ctrl-C, and so would every process that a test means to interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
