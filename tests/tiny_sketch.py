@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import openvino
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 from torch.nn import functional
 
 from model_training.runtime.card import DetectorPart
+from model_training.runtime.execution import save_openvino
 from model_training.sketch.bundle import DETECTOR_CARD, DetectorCard, make_sketch_bundle
 from tests.torchserve.tiny import make_tiny_bundle
 
@@ -37,12 +37,8 @@ def make_tiny_sketch_bundle(folder: Path) -> Path:
     classifier = make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier", labels=LABELS)
     detector = folder / "sketch_detector"
     detector.mkdir()
-    model = openvino.convert_model(
-        GridDetector().eval(),
-        example_input=torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8),
-        input=[([1, SIDE, SIDE, 3], openvino.Type.u8)],
-    )
-    openvino.save_model(model, detector / "detector.xml", compress_to_fp16=False)
+    pixels = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
+    save_openvino(GridDetector(), pixels, pixels.shape, detector / "detector.xml")
     part = DetectorPart(file="detector.xml", side=SIDE, score=0.3, iou=0.5, least_flat=0.3)
     card = DetectorCard(part=part, classes=("object",), recipe={}, figures={})
     (detector / DETECTOR_CARD).write_text(card.model_dump_json(), "utf-8")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -124,14 +126,20 @@ def export_openvino(network: ClassificationNetwork, example: np.ndarray, path: P
 
     `example`: uint8 (N, height, width, 3), used to trace the graph.
     """
+    _, height, width, _ = example.shape
+    save_openvino(_Observing(network), torch.from_numpy(example), (-1, height, width, 3), path)
+
+
+def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], path: Path) -> None:
+    """Write what `network` makes of uint8 pixels of `shape` (-1: any) as `path` (.xml) and its .bin."""
     import openvino
 
-    _, height, width, _ = example.shape
-    model = openvino.convert_model(
-        _Observing(network.cpu().eval()),
-        example_input=torch.from_numpy(example),
-        input=[([-1, height, width, 3], openvino.Type.u8)],
-    )
+    with warnings.catch_warnings():
+        # OpenVINO traces by torch.jit, which tells its users that it is deprecated; ours can do nothing about that.
+        warnings.filterwarnings("ignore", r"`torch\.jit", FutureWarning)
+        model = openvino.convert_model(
+            network.cpu().eval(), example_input=example, input=[(list(shape), openvino.Type.u8)]
+        )
     openvino.save_model(model, path, compress_to_fp16=False)
 
 

@@ -19,6 +19,7 @@ from ..bundle import hash_files, put_in_place
 from ..model_card import write_model_card
 from ..runtime.card import DetectorPart, Example, ModelCard, read_card, write_card
 from ..runtime.errors import BundleError
+from ..runtime.execution import save_openvino
 from ..runtime.sketch import Sketch
 from .detection_metrics import Detection
 from .detection_recipe import DetectionRecipe
@@ -42,12 +43,8 @@ class DetectorCard(BaseModel):
 
 def export_detector(network: DetectorNetwork, side: int, path: Path) -> None:
     """Write the detector as OpenVINO (`path` and its .bin), for one page at a time, scaling included."""
-    import openvino
-
-    network.cpu().eval()
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
-    model = openvino.convert_model(network, example_input=example, input=[([1, side, side, 3], openvino.Type.u8)])
-    openvino.save_model(model, path, compress_to_fp16=False)
+    save_openvino(network, example, example.shape, path)
 
 
 def make_detector_bundle(

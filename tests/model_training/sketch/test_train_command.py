@@ -55,12 +55,6 @@ def read_classes(build: Path) -> tuple[str, ...]:
     return DetectorCard.model_validate_json(card.read_text("utf-8")).classes
 
 
-def test_a_bundle_knows_the_scenes_classes(scenes: Path, tmp_path: Path) -> None:
-    output = train(scenes, tmp_path)
-    assert "Classes: sun, house, tree. 2 scenes to train, 1 to test; 4 single drawings to compose from." in output
-    assert read_classes(tmp_path) == ("sun", "house", "tree")
-
-
 def test_one_class_takes_in_all_objects_and_drawings(scenes: Path, drawings: Path, tmp_path: Path) -> None:
     chosen = ("data.single_class=true", f"data.drawings={drawings}", "data.drawings_label=object")
     output = train(scenes, tmp_path, *chosen)
