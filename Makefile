@@ -101,8 +101,10 @@ forms: .venv/analysis  ## BUNDLES in torch, OpenVINO and 8-bit integers: accurac
 	@$(run) -m analysis.forms $(or $(BUNDLES),$(BUNDLE)) $(if $(DATA),--data "$(DATA)",--data build/data/procedural)
 
 variants: .venv/analysis  ## train RECIPE with each of BACKBONES and compare them and their forms
-	@for each in $(BACKBONES); do $(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) 	  --build build/variants/$$each network.backbone=$$each $(SET); done
-	@$(run) -m analysis.forms $(foreach each,$(BACKBONES),build/variants/$(each)/bundles/$(notdir $(BUNDLE))) 	  --data $(or "$(DATA)",build/variants/$(firstword $(BACKBONES))/data/procedural) --build build/variants
+	@for each in $(BACKBONES); do $(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) \
+	  --build build/variants/$$each network.backbone=$$each $(SET); done
+	@$(run) -m analysis.forms $(foreach each,$(BACKBONES),build/variants/$(each)/bundles/$(notdir $(BUNDLE))) \
+	  --data $(or "$(DATA)",build/variants/$(firstword $(BACKBONES))/data/procedural) --build build/variants
 
 serve: .venv/app  ## TorchServe with every archive of the store, and the front end before it
 	@exec $(run) hwapung.py serve --store $(STORE)
