@@ -104,7 +104,7 @@ variants: .venv/analysis  ## train RECIPE with each of BACKBONES and compare the
 	@for each in $(BACKBONES); do $(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) \
 	  --build build/variants/$$each network.backbone=$$each $(SET); done
 	@$(run) -m analysis.forms $(foreach each,$(BACKBONES),build/variants/$(each)/bundles/$(notdir $(BUNDLE))) \
-	  --data $(or "$(DATA)",build/variants/$(firstword $(BACKBONES))/data/procedural) --build build/variants
+	  --data "$(or $(DATA),build/variants/$(firstword $(BACKBONES))/data/procedural)" --build build/variants
 
 serve: .venv/app  ## TorchServe with every archive of the store, and the front end before it
 	@exec $(run) hwapung.py serve --store $(STORE)

@@ -127,7 +127,7 @@ def export_openvino(network: ClassificationNetwork, example: np.ndarray, path: P
     `example`: uint8 (N, height, width, 3), used to trace the graph.
     """
     _, height, width, _ = example.shape
-    save_openvino(_Observing(network), torch.from_numpy(example), (-1, height, width, 3), path)
+    save_openvino(_Observing(network), torch.tensor(example), (-1, height, width, 3), path)
 
 
 def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], path: Path) -> None:
