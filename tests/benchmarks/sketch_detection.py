@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from model_training.sketch.annotations import divide, read_scenes
+from model_training.sketch.annotations import divide, merge_classes, read_scenes
 from model_training.sketch.composer import crop_scene
 from model_training.sketch.detection_metrics import Detection, measure_detection
 from model_training.sketch.detection_recipe import DetectionRecipe, load_detection_recipe
@@ -61,8 +61,11 @@ def run(arguments: argparse.Namespace, seed: int, arm: Arm) -> Detection:
     """Train one arm and measure it on the test drawings."""
     scenes = read_scenes(arguments.data)
     recipe = load_detection_recipe(
-        "sketch_detector", [f"network.input={arguments.side}", f"data.split.seed={seed}", f"training.seed={seed}"]
+        "sketch_detector",
+        [f"network.input={arguments.side}", f"data.split.seed={seed}", f"training.seed={seed}", *arguments.overrides],
     )
+    if recipe.data.single_class:
+        scenes = merge_classes(scenes)
     sides = divide(scenes, recipe.data.split.validation, recipe.data.split.test, seed)
     train = sides["train"] + sides["validation"]  # nothing is chosen by validation
     rounds = 4
