@@ -32,9 +32,9 @@ class GridDetector(nn.Module):
         return torch.cat([boxes.expand(pixels.shape[0], -1, -1), score[:, None]], 1)
 
 
-def make_tiny_sketch_bundle(folder: Path) -> Path:
+def make_tiny_sketch_bundle(folder: Path, sharpness: float = 1.0) -> Path:
     """`folder/sketch`: what `make_sketch_bundle` makes, small enough for a test."""
-    classifier = make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier", labels=LABELS)
+    classifier = make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier", labels=LABELS, sharpness=sharpness)
     detector = folder / "sketch_detector"
     detector.mkdir()
     pixels = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)

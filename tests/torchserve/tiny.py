@@ -15,7 +15,7 @@ from PIL import Image
 from model_training.runtime.card import ModelCard, write_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.execution import export_openvino
-from model_training.runtime.network import ClassificationNetwork, save_weights
+from model_training.runtime.network import ClassificationNetwork, head_name, save_weights
 
 LABELS = ("korea", "산수화", "ink wash")
 
@@ -28,11 +28,15 @@ def draw_picture(seed: int = 0, side: int = 48, format: str = "JPEG") -> bytes:
 
 
 def make_tiny_bundle(
-    folder: Path, name: str = "tiny", version: str = "1.0", labels: Mapping[str, str] | None = None
+    folder: Path,
+    name: str = "tiny",
+    version: str = "1.0",
+    labels: Mapping[str, str] | None = None,
+    sharpness: float = 1.0,
 ) -> Path:
     """timm's own test network at 32×32 with random weights, with its OpenVINO form and one example.
 
-    `labels`: class → its Korean title.
+    `labels`: class → its Korean title. `sharpness` multiplies the last layer: random weights are never sure by themselves.
     """
     labels = labels or {key: key for key in LABELS}
     folder.mkdir(parents=True)
@@ -76,6 +80,8 @@ def make_tiny_bundle(
     }
     parsed = ModelCard.model_validate(card)
     network = ClassificationNetwork("test_resnet", len(labels), parsed.preprocessing).eval()
+    with torch.no_grad():
+        network.backbone.get_submodule(head_name(network.backbone)).weight.mul_(sharpness)
     save_weights(network, folder / "weights.safetensors")
     export_openvino(network, np.zeros((1, 32, 32, 3), np.uint8), folder / "network.xml")
     (folder / "examples" / "first.jpg").write_bytes(draw_picture())
