@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from model_training.corruptions import blur, crop, each_picture, encode_jpeg, noise, screenshot, shrink
+from model_training.datasets.corruptions import blur, crop, each_picture, encode_jpeg, noise, screenshot, shrink
 from model_training.runtime.card import Text
 
 Alteration = Callable[[np.ndarray], np.ndarray]

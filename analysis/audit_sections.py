@@ -8,7 +8,7 @@ import numpy as np
 
 from model_training.runtime.card import Text
 
-from . import figures
+from . import charts as figures
 from .alterations import CORRUPTIONS, SHORTCUTS
 from .audits import Shortcut, find_label_errors, find_leaks, frozen_features, predict_altered, probe_shortcut, slices
 from .compare import Comparison, compare

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model_training.pretrained import make_network
+from model_training.models.factory import make_network
 from model_training.recipe import validate_recipe
 from model_training.runtime.card import Text
 from model_training.runtime.errors import WeightsError

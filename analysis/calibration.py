@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import betabinom
 
-from model_training.reliability import ALPHA, BINS, bin_of, conformal_rank, conformal_sets, fit_conformal
+from model_training.evaluation.conformal import ALPHA, BINS, bin_of, conformal_rank, conformal_sets, fit_conformal
 
 from .metrics import Score, bootstrap, grouped_share
 

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model_training.reliability import BINS
+from model_training.evaluation.conformal import BINS
 from model_training.runtime.card import Text, Unknown
 from model_training.runtime.classifier import softmax
-from model_training.runtime.unknown import energy, load_neighbours
+from model_training.runtime.ood import energy, load_neighbours
 
-from . import figures
+from . import charts as figures
 from .calibration import Calibrated, ConformalSets, measure_calibration, measure_conformal
 from .document import CannotComputeError, Chart, Section, Table, both
 from .material import Material
 from .metrics import Score
+from .ood import Refusal, measure_unknown
 from .predictions import Evaluated, Predictions
-from .unknown import Refusal, measure_unknown
 
 
 def calibration(material: Material) -> Section:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from model_training.runtime.card import Text
 
-from .figures import CLASS_COLOURS, Language, Style, save, sheet, using
+from .charts import CLASS_COLOURS, Language, Style, save, sheet, using
 from .metrics import Score
 
 TEMPLATES = Path(__file__).parent / "templates"

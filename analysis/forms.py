@@ -19,10 +19,10 @@ import numpy as np
 import typer
 from rich.table import Table as Printed
 
-from model_training.bundle import run
-from model_training.prepare import Prepared, prepare
+from model_training.datasets.prepare import Prepared, prepare
+from model_training.evaluation.predict import run
+from model_training.packaging.quantise import quantise
 from model_training.progress import console, follow, print_whole
-from model_training.quantise import quantise
 from model_training.recipe import validate_recipe
 from model_training.runtime.card import read_card
 from model_training.runtime.errors import DatasetError, HwapungError

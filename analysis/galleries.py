@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import figures, projections
+from . import charts as figures
+from . import projections
 from .document import CannotComputeError, Chart, Projection, Section, Sheet, both
 from .material import Material, describe_pictures
 

@@ -15,7 +15,7 @@ from scipy.stats import norm
 from sklearn.metrics import precision_recall_curve
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from model_training.figures import macro_f1_interval
+from model_training.evaluation.metrics import macro_f1_interval
 
 Z = float(norm.ppf(0.975))
 DRAWS = 1000

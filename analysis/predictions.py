@@ -15,7 +15,7 @@ import torch
 from model_training.datasets.duplicates import find_duplicates
 from model_training.datasets.folders import SUFFIXES, Dataset, Entry
 from model_training.datasets.pictures import PictureStore, open_store
-from model_training.prepare import prepare
+from model_training.datasets.prepare import prepare
 from model_training.progress import follow
 from model_training.recipe import Recipe, validate_recipe
 from model_training.runtime.card import ModelCard, read_card

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_training.model_card import write_model_card
+from model_training.packaging.model_card import write_model_card
 from model_training.progress import console, follow
 from model_training.runtime.card import ModelCard, Text
 
 from . import audit_sections, confidence, explanations, galleries, sections
+from .charts import AXES, find_font
 from .document import CannotComputeError, Document, Section, both, write_document
-from .figures import AXES, find_font
 from .material import Material
 from .predictions import Evaluated, Predictions, choose_device, evaluate, evaluate_test, evaluate_unlike
 

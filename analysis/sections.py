@@ -10,7 +10,7 @@ import numpy as np
 
 from model_training.runtime.card import Text
 
-from . import figures
+from . import charts as figures
 from .document import CannotComputeError, Chart, Section, Table, both
 from .material import Material
 from .metrics import (

@@ -15,15 +15,7 @@ from .gallery import Gallery
 from .languages import language, remember_language
 from .security import allow_pictures
 from .settings import Settings
-from .sketch import (
-    SketchView,
-    find_photographs,
-    recognise,
-    recognise_paper,
-    sketch_model,
-    state_as_answer,
-    view_sketch,
-)
+from .sketch import SketchView, find_photographs, recognise, recognise_paper, sketch_model, state_as_answer, view_sketch
 from .unsplash import Unsplash
 from .uploads import read_picture
 from .views import wants_fragment

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from .compare_commands import compare_balance, compare_splits, pairs
+from .commands.compare import compare_balance, compare_splits, pairs
+from .commands.search import search
+from .commands.sketch import ablate, gallery, sketch, train_detection
 from .datasets.sources.commands import fetch
 from .progress import console, follow, print_whole
 from .runtime.errors import DatasetError, HwapungError
-from .search.command import search
-from .sketch.commands import ablate, gallery, sketch, train_detection
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(fetch, name="fetch")
@@ -34,12 +34,12 @@ def train(
 ) -> None:
     """Train a recipe on a folder of pictures and leave its bundle in BUILD/bundles."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
-    from .audit import audit_files, phrase_audit
-    from .bundle import make_bundle
-    from .prepare import describe, prepare, with_audit
+    from .datasets.file_audit import audit_files, phrase_audit
+    from .datasets.prepare import describe, prepare, with_audit
+    from .packaging.bundle import make_bundle
     from .recipe import find_task, load_recipe
-    from .train import start_fabric
-    from .train import train as run_training
+    from .training.loop import start_fabric
+    from .training.loop import train as run_training
 
     if find_task(recipe) == "detection":
         train_detection(recipe, overrides or [], data, build)
@@ -98,7 +98,7 @@ def ensemble(
     build: Annotated[Path, typer.Option(help="where caches and bundles go")] = Path("build"),
 ) -> None:
     """Average several bundles into one, which serves like every other."""
-    from .ensemble import make_ensemble
+    from .packaging.ensemble import make_ensemble
     from .runtime.card import read_card
 
     made = make_ensemble(bundles, data, build, name)
@@ -119,10 +119,10 @@ def leave_one_out(
     build: Annotated[Path, typer.Option(help="where runs, caches and the table go")] = Path("build"),
 ) -> None:
     """Train without one source at a time, and say how well the network does on what it never saw."""
-    from .generalisation import describe_sources, leave_each_out, write_table
-    from .prepare import prepare
+    from .datasets.prepare import prepare
+    from .experiments.leave_one_source_out import describe_sources, leave_each_out, write_table
     from .recipe import load_recipe
-    from .train import start_fabric
+    from .training.loop import start_fabric
 
     chosen = load_recipe(recipe, overrides or [])
     prepared = prepare(chosen, data, build / "cache")
@@ -141,8 +141,8 @@ def audit(
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example data.label=artist")] = None,
 ) -> None:
     """Say how well the classes can be told by the files alone: format, size, JPEG tables, EXIF, colour profile."""
-    from .audit import audit_files, phrase_audit
-    from .prepare import read_dataset
+    from .datasets.file_audit import audit_files, phrase_audit
+    from .datasets.prepare import read_dataset
     from .recipe import load_recipe
 
     found = audit_files(read_dataset(load_recipe(recipe, overrides or []), data))

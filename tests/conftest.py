@@ -11,11 +11,11 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from hwapung import serving
-from model_training.bundle import make_bundle
+from model_training.datasets.prepare import Prepared, prepare
 from model_training.datasets.procedural import write_dataset
-from model_training.prepare import Prepared, prepare
+from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Recipe, load_recipe
-from model_training.train import Trained, start_fabric, train
+from model_training.training.loop import Trained, start_fabric, train
 from tests.tiny_sketch import make_tiny_sketch_bundle
 from torchserve.archive import build_archive
 

@@ -30,10 +30,13 @@ def archive(
     build: Annotated[Path, typer.Option(help="Where caches are and where bundles of another form go.")] = Path("build"),
 ) -> None:
     """Make a bundle's model archive."""
-    from torchserve.archive import build_archive
+    from .archive import build_archive
 
     if form is not None:
-        from model_training.repack import change_form, read_form  # training's libraries: serving goes without them
+        from model_training.packaging.convert import (  # training's libraries: serving goes without them
+            change_form,
+            read_form,
+        )
 
         bundle = change_form(bundle, read_form(form), data, build)
     print(build_archive(bundle, out))
@@ -49,8 +52,8 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port of the inference API; 0 picks a free one.")] = None,
 ) -> None:
     """Serve every archive of the model stores until Ctrl-C or SIGTERM."""
-    from torchserve.server import TorchServe
-    from torchserve.settings import read_settings
+    from .server import TorchServe
+    from .settings import read_settings
 
     signal.signal(signal.SIGTERM, _leave)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
@@ -66,8 +69,8 @@ def ready() -> None:
     """Ask every model of the server that runs here for a real prediction; status 1 if one does not answer."""
     import requests
 
-    from torchserve.server import try_prediction
-    from torchserve.settings import read_settings
+    from .server import try_prediction
+    from .settings import read_settings
 
     settings = read_settings()
     try:

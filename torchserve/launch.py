@@ -17,8 +17,9 @@ from string import Template
 from typing import NamedTuple
 
 from model_training.runtime.errors import ServingError
-from torchserve.settings import ServingSettings, count_cores, count_gpus, divide_machine
-from torchserve.store import StoredModel
+
+from .settings import ServingSettings, count_cores, count_gpus, divide_machine
+from .store import StoredModel
 
 CONFIG = Path(__file__).parent / "config"
 

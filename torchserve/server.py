@@ -21,10 +21,11 @@ import requests
 from PIL import Image
 
 from model_training.runtime.errors import ServingError
-from torchserve.launch import Ports, find_java, make_environment, make_folder, prepare_launch
-from torchserve.process import ProcessGroup
-from torchserve.settings import PREFIX, ServingSettings, read_settings
-from torchserve.store import StoredModel, list_models
+
+from .launch import Ports, find_java, make_environment, make_folder, prepare_launch
+from .process import ProcessGroup
+from .settings import PREFIX, ServingSettings, read_settings
+from .store import StoredModel, list_models
 
 _SILENCE_S = 3.0
 

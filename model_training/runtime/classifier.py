@@ -18,8 +18,8 @@ from .errors import BundleError, PictureError
 from .execution import choose_execution
 from .explain import Explainer, encode_heatmap
 from .network import load_network
+from .ood import load_score
 from .preprocess import Box, read_placed
-from .unknown import load_score
 
 Answer = dict[str, object]
 

@@ -13,19 +13,19 @@ import torch
 from lightning_fabric import Fabric
 from optuna.trial import Trial
 
-from ..bundle import make_bundle
+from ..datasets.prepare import Prepared, prepare
 from ..locks import exclusive
-from ..prepare import Prepared, prepare
+from ..packaging.bundle import make_bundle
 from ..recipe import Range, Recipe
 from ..runtime.errors import RecipeError, StudyError, WeightsError
-from ..train import train
-from ..trial import Outcome, Trials
+from ..training.loop import train
 from .board import Line, rank, shorten, write_csv, write_page
 from .display import Display, show
 from .plots import draw_factors, draw_parallel
 from .space import Point, apply
 from .storage import explain_storage
 from .study import SharedStudy
+from .trial import Outcome, Trials
 
 POLL = 2.0  # seconds between two looks at what the others are running
 

@@ -16,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from ..prepare import Prepared
+from ..datasets.prepare import Prepared
 from ..recipe import Recipe, Search
 from ..runtime.errors import StudyError
 from .space import SECTIONS

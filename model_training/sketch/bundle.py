@@ -15,15 +15,15 @@ from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import save_file
 
-from ..bundle import hash_files, put_in_place
-from ..model_card import write_model_card
+from ..detection.detector import DetectorNetwork
+from ..detection.metrics import Detection
+from ..detection.recipe import DetectionRecipe
+from ..packaging.bundle import hash_files, put_in_place
+from ..packaging.model_card import write_model_card
 from ..runtime.card import DetectorPart, Example, ModelCard, read_card, write_card
 from ..runtime.errors import BundleError
 from ..runtime.execution import save_openvino
 from ..runtime.sketch import Sketch
-from .detection_metrics import Detection
-from .detection_recipe import DetectionRecipe
-from .detector import DetectorNetwork
 
 DETECTOR_CARD = "detector.json"
 _EXAMPLES = 3

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from model_training.prepare import prepare
+from model_training.datasets.prepare import prepare
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.card import (
     Calibration,
@@ -24,7 +24,7 @@ from model_training.runtime.card import (
     write_card,
 )
 from model_training.runtime.network import ClassificationNetwork, count_parameters, save_weights
-from model_training.runtime.unknown import REFERENCES
+from model_training.runtime.ood import REFERENCES
 
 LABELS = ("먹", "판화")
 

@@ -11,9 +11,8 @@ from analysis.audits import find_label_errors, find_leaks, predict_altered, slic
 from analysis.material import Material
 from analysis.predictions import evaluate
 from model_training.runtime.card import Text
-
-from .conftest import LABELS, draw_pictures
-from .made_up import make_predictions
+from tests.analysis.conftest import LABELS, draw_pictures
+from tests.analysis.made_up import make_predictions
 
 
 def test_a_planted_leak_is_named(bundle: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from analysis.calibration import coverage_interval, measure_calibration, measure_conformal
-from model_training.reliability import conformal_sets, expected_calibration_error, fit_conformal
+from model_training.evaluation.conformal import conformal_sets, expected_calibration_error, fit_conformal
 
 
 def draw(pictures: int, classes: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

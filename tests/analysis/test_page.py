@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from analysis import confidence, figures, sections
+from analysis import charts as figures
+from analysis import confidence, sections
+from analysis.charts import find_font
 from analysis.document import Chart, Document, LabelReview, Projection, Section, Sheet, both, write_document
-from analysis.figures import find_font
 from analysis.material import Material, describe_pictures
-
-from .made_up import make_predictions
+from tests.analysis.made_up import make_predictions
 
 WIDTHS = {"telephone": 360, "desk": 1280}
 LABELS = {"먹, 그림": 30, "판화": 30}

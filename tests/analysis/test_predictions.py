@@ -9,9 +9,8 @@ import pytest
 from analysis.predictions import choose_device, evaluate, evaluate_test, evaluate_unlike, predict
 from model_training.runtime.classifier import Classifier, softmax
 from model_training.runtime.errors import DatasetError, RecipeError
-
-from .conftest import LABELS, draw_pictures
-from .made_up import make_predictions
+from tests.analysis.conftest import LABELS, draw_pictures
+from tests.analysis.made_up import make_predictions
 
 
 def test_the_splits_are_trainings_and_the_answers_servings(bundle: Path, pictures: Path, tmp_path: Path) -> None:

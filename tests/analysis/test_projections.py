@@ -14,8 +14,7 @@ from analysis.galleries import maps
 from analysis.material import Material
 from analysis.projections import FEWEST, keep, sample, tsne, umap
 from model_training.runtime.card import Text
-
-from .made_up import make_predictions
+from tests.analysis.made_up import make_predictions
 
 
 @pytest.mark.parametrize("project", [tsne, umap])

@@ -17,10 +17,9 @@ from typer.testing import CliRunner
 from analysis import report
 from analysis.__main__ import app
 from analysis.report import Sources, make_report
-from model_training.model_card import describe_model
+from model_training.packaging.model_card import describe_model
 from model_training.runtime.card import read_card
-
-from .conftest import LABELS, draw_pictures
+from tests.analysis.conftest import LABELS, draw_pictures
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,15 @@ import pytest
 import torch
 
 from analysis import confidence, galleries, sections
+from analysis.charts import Style, using
 from analysis.document import CannotComputeError, Sheet, Table, file_name, to_csv
 from analysis.explanations import heatmaps, overlay
-from analysis.figures import Style, using
 from analysis.material import Material
 from analysis.metrics import Score
 from analysis.predictions import Predictions
 from model_training.runtime.card import Preprocessing, Text
 from model_training.runtime.network import ClassificationNetwork
-
-from .made_up import make_predictions
+from tests.analysis.made_up import make_predictions
 
 
 def material(predictions: Predictions) -> Material:

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-from model_training.bundle import run
-from model_training.calibration import choose_thresholds, fit_temperature
-from model_training.prepare import prepare
+from model_training.datasets.prepare import prepare
+from model_training.evaluation.calibration import choose_thresholds, fit_temperature
+from model_training.evaluation.conformal import expected_calibration_error
+from model_training.evaluation.predict import run
 from model_training.recipe import load_recipe
-from model_training.reliability import expected_calibration_error
 from model_training.runtime.classifier import softmax
 from model_training.runtime.execution import TorchExecution
-from model_training.train import start_fabric, train
+from model_training.training.loop import start_fabric, train
 from tests.benchmarks.results import publish
 
 TARGETS: dict[str, tuple[str, float]] = {

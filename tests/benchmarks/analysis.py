@@ -22,23 +22,23 @@ from analysis.audit_sections import phrase_shortcut
 from analysis.audits import find_label_errors, find_leaks, probe_shortcut
 from analysis.calibration import coverage_interval
 from analysis.predictions import evaluate, read_pictures
-from model_training.bundle import make_bundle, observe
-from model_training.calibration import fit_temperature
 from model_training.datasets.duplicates import find_duplicates
 from model_training.datasets.pictures import open_store
-from model_training.prepare import Prepared, prepare
-from model_training.pretrained import make_network
+from model_training.datasets.prepare import Prepared, prepare
+from model_training.evaluation.calibration import fit_temperature
+from model_training.evaluation.conformal import conformal_sets, expected_calibration_error, fit_conformal
+from model_training.evaluation.ood import fit_unknown
+from model_training.evaluation.predict import observe
+from model_training.models.factory import make_network
+from model_training.packaging.bundle import make_bundle
 from model_training.progress import follow
 from model_training.recipe import Recipe, load_recipe
-from model_training.reliability import conformal_sets, expected_calibration_error, fit_conformal
 from model_training.runtime.classifier import softmax
 from model_training.runtime.execution import TorchExecution
-from model_training.runtime.unknown import Neighbours, energy
-from model_training.train import Trained, start_fabric, train
-from model_training.unknown import fit_unknown
+from model_training.runtime.ood import Neighbours, energy
+from model_training.training.loop import Trained, start_fabric, train
+from tests.benchmarks.landscape_accuracy import OVERRIDES
 from tests.benchmarks.results import publish
-
-from .landscape_accuracy import OVERRIDES
 
 BUILD = Path("build")
 RESAMPLES = 20

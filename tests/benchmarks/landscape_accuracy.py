@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import bootstrap
 
-from model_training.bundle import run
-from model_training.prepare import prepare
+from model_training.datasets.prepare import prepare
+from model_training.evaluation.predict import run
 from model_training.recipe import load_recipe
 from model_training.runtime.execution import TorchExecution
-from model_training.train import start_fabric, train
+from model_training.training.loop import start_fabric, train
 from tests.benchmarks.results import publish
 
 SPLITS = 5

@@ -25,11 +25,11 @@ from PIL import Image
 
 from analysis.predictions import evaluate_test
 from analysis.report import Sources, make_report
-from model_training.bundle import make_bundle
+from model_training.datasets.prepare import prepare
 from model_training.datasets.procedural import write_dataset
-from model_training.prepare import prepare
+from model_training.packaging.bundle import make_bundle
 from model_training.recipe import load_recipe
-from model_training.train import start_fabric, train
+from model_training.training.loop import start_fabric, train
 from tests.benchmarks.results import publish
 
 FOLDER = Path("build/bench/reports")

@@ -23,14 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from model_training.prepare import Prepared, prepare
+from model_training.datasets.prepare import Prepared, prepare
 from model_training.progress import follow
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.card import Preprocessing
 from model_training.runtime.preprocess import read
 from model_training.search.space import Point, apply, list_points
-from model_training.train import start_fabric
-from model_training.trial import Trials
+from model_training.search.trial import Trials
+from model_training.training.loop import start_fabric
 from tests.benchmarks.results import publish
 
 SPACE: dict[str, list[Any]] = {

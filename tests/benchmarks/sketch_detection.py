@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from model_training.sketch.annotations import divide, merge_classes, read_scenes
-from model_training.sketch.composer import crop_scene
-from model_training.sketch.detection_metrics import Detection, measure_detection
-from model_training.sketch.detection_recipe import DetectionRecipe, load_detection_recipe
-from model_training.sketch.detector import detect
-from model_training.sketch.train_detector import load_page, train_detector
+from model_training.detection.annotations import divide, merge_classes, read_scenes
+from model_training.detection.composer import crop_scene
+from model_training.detection.detector import detect
+from model_training.detection.metrics import Detection, measure_detection
+from model_training.detection.recipe import DetectionRecipe, load_detection_recipe
+from model_training.detection.train import load_page, train_detector
 from tests.benchmarks.results import publish
 
 

@@ -19,14 +19,14 @@ import numpy as np
 import requests
 from PIL import Image, ImageDraw
 
+from model_training.detection.detector import detect, make_detector
+from model_training.detection.recipe import load_detection_recipe
 from model_training.recipe import load_recipe
 from model_training.runtime.card import DetectorPart, ModelCard, read_card, write_card
 from model_training.runtime.detector import letterbox
 from model_training.runtime.execution import export_openvino
 from model_training.runtime.network import build_network, save_weights
 from model_training.sketch.bundle import make_detector_bundle, make_sketch_bundle
-from model_training.sketch.detection_recipe import load_detection_recipe
-from model_training.sketch.detector import detect, make_detector
 from tests.benchmarks.results import publish
 from tests.torchserve.tiny import make_tiny_bundle
 from torchserve.archive import build_archive

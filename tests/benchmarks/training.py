@@ -29,11 +29,11 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2 as transforms
 
-from model_training.inputs import PixelInputs
-from model_training.prepare import Prepared, prepare
+from model_training.datasets.prepare import Prepared, prepare
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.network import ClassificationNetwork
-from model_training.train import build_network, make_optimizer, run_epochs, start_fabric
+from model_training.training.inputs import PixelInputs
+from model_training.training.loop import build_network, make_optimizer, run_epochs, start_fabric
 from tests.benchmarks.results import publish
 
 FOLDER = Path("build/bench/training")

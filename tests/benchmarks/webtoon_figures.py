@@ -23,12 +23,12 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model_training.comparisons import compare_balance, compare_splits
-from model_training.prepare import prepare
-from model_training.pretrained import make_network
+from model_training.datasets.prepare import prepare
+from model_training.experiments.comparisons import compare_balance, compare_splits
+from model_training.experiments.runs import mean_interval, repeat, score
+from model_training.models.factory import make_network
 from model_training.recipe import Recipe, load_recipe
-from model_training.scores import mean_interval, repeat, score
-from model_training.train import start_fabric
+from model_training.training.loop import start_fabric
 from tests.benchmarks.results import publish
 
 TARGET = 0.06

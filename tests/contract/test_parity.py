@@ -19,7 +19,7 @@ from model_training.datasets.pictures import open_store
 from model_training.runtime.card import read_card
 from model_training.runtime.execution import TorchExecution
 from model_training.runtime.explain import Explainer
-from model_training.train import Trained
+from model_training.training.loop import Trained
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,7 +1,7 @@
 """An archive made today answers as archives always did: stored answers of earlier code, to the fourth decimal.
 
-`python -m tests.contract.test_reference_answers` writes the stored answers anew. Do so only where a change of the answer's
-numbers is meant, and say so in the changelog (CONTRIBUTING.md).
+`python -m tests.contract.test_reference_answers` writes them anew. Do so only
+where a change of the numbers is meant, and say so in the changelog (CONTRIBUTING.md).
 """
 
 from __future__ import annotations

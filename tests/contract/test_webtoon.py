@@ -14,16 +14,16 @@ import pytest
 import torch
 from PIL import Image
 
-from model_training.bundle import make_bundle
 from model_training.datasets.folders import Dataset, Entry
 from model_training.datasets.pictures import average, open_store
-from model_training.prepare import Prepared, prepare
+from model_training.datasets.prepare import Prepared, prepare
+from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
 from model_training.runtime.network import MEAN_IMAGE, load_network
-from model_training.train import Trained, start_fabric, train
+from model_training.training.loop import Trained, start_fabric, train
 from tests.conftest import TINY
 from tests.contract.test_parity import SERVE
 from torchserve.archive import build_archive

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from .conftest import SCREENS
+from tests.e2e.conftest import SCREENS
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 FILE = "[data-file] >> nth=0"

@@ -19,14 +19,13 @@ from werkzeug.serving import make_server
 
 from frontend import create_app
 from frontend.settings import Settings
+from tests.e2e.conftest import SCREENS
+from tests.e2e.test_accessibility import serious_findings
 from tests.frontend.model_server_stub import ModelServerStub, Reply
 from tests.frontend.sketch_stub import EMBEDDING, no_drawing, sketch_answer, sketch_card, sketch_examples
 from tests.frontend.test_gallery import write_gallery
 from tests.frontend.test_paper import photograph, strokes
 from tests.frontend.unsplash_stub import KEY, UnsplashStub
-
-from .conftest import SCREENS
-from .test_accessibility import serious_findings
 
 FILE = "[data-file] >> nth=0"
 

@@ -14,10 +14,9 @@ from hwapung import serving
 from model_training.runtime.card import read_card
 from model_training.runtime.sketch import Sketch
 from model_training.sketch.gallery import index_gallery
+from tests.e2e.conftest import SCREENS
+from tests.e2e.test_sketch import draw
 from tests.tiny_sketch import LABELS, draw_page
-
-from .conftest import SCREENS
-from .test_sketch import draw
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.conftest import SCREENS, draw_mountains
+from tests.e2e.test_accessibility import serious_findings
 from tests.frontend.video.films import make_film
-
-from .conftest import SCREENS, draw_mountains
-from .test_accessibility import serious_findings
 
 FILE = "[data-file]"
 

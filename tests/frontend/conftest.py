@@ -7,8 +7,7 @@ from flask.testing import FlaskClient
 
 from frontend import create_app
 from frontend.settings import Settings
-
-from .model_server_stub import ModelServerStub
+from tests.frontend.model_server_stub import ModelServerStub
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .model_server_stub import card, picture
+from tests.frontend.model_server_stub import card, picture
 
 #: The hash of the weights that made the embeddings.
 EMBEDDING = "e1" * 32

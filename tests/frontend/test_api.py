@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from .model_server_stub import FAULTS, ModelServerStub, card, picture
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, card, picture
 
 PREDICT = "/api/v1/models/landscape/predict"
 EXPLAIN = "/api/v1/models/landscape/explain"

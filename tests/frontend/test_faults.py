@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from flask.testing import FlaskClient
 
-from .model_server_stub import FAULTS, ModelServerStub, own_error, picture
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, own_error, picture
 
 PREDICT = "/api/v1/models/landscape/predict"
 MakeClient = Callable[..., FlaskClient]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
-from .model_server_stub import FAULTS, ModelServerStub, own_error, picture
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, own_error, picture
 
 MakeClient = Callable[..., FlaskClient]
 

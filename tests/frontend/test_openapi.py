@@ -12,9 +12,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from frontend import create_app
 from frontend.settings import Settings
-
-from .model_server_stub import ModelServerStub, Reply, answer
-from .sketch_stub import sketch_answer, sketch_card, sketch_examples
+from tests.frontend.model_server_stub import ModelServerStub, Reply, answer
+from tests.frontend.sketch_stub import sketch_answer, sketch_card, sketch_examples
 
 OPERATIONS = [
     ("GET", "/models"),

@@ -12,8 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from frontend.views import likelihood
-
-from .model_server_stub import FAULTS, ModelServerStub, answer, own_error, picture
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, own_error, picture
 
 PAGE = "/models/landscape"
 MakeClient = Callable[..., FlaskClient]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from .model_server_stub import ModelServerStub, picture
+from tests.frontend.model_server_stub import ModelServerStub, picture
 
 ROOT = Path(__file__).parents[2]
 PREDICT = "/api/v1/models/landscape/predict"

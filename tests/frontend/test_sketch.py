@@ -12,11 +12,19 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 
-from .model_server_stub import FAULTS, ModelServerStub, own_error, picture
-from .sketch_stub import EMBEDDING, no_drawing, sketch_answer, sketch_card, sketch_examples, sketch_object, unit
-from .test_gallery import write_gallery
-from .unsplash_stub import FAULTS as UNSPLASH_FAULTS
-from .unsplash_stub import KEY, UnsplashStub
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, own_error, picture
+from tests.frontend.sketch_stub import (
+    EMBEDDING,
+    no_drawing,
+    sketch_answer,
+    sketch_card,
+    sketch_examples,
+    sketch_object,
+    unit,
+)
+from tests.frontend.test_gallery import write_gallery
+from tests.frontend.unsplash_stub import FAULTS as UNSPLASH_FAULTS
+from tests.frontend.unsplash_stub import KEY, UnsplashStub
 
 PAGE = "/models/sketch"
 RECOGNISE = "/api/v1/models/sketch/recognise"

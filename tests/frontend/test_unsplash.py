@@ -8,8 +8,7 @@ import pytest
 
 from frontend import unsplash as module
 from frontend.unsplash import Unsplash
-
-from .unsplash_stub import FAULTS, KEY, UnsplashStub
+from tests.frontend.unsplash_stub import FAULTS, KEY, UnsplashStub
 
 
 @pytest.fixture

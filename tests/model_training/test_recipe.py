@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from model_training.detection.recipe import load_detection_recipe
 from model_training.recipe import RECIPES, find_task, load_recipe
 from model_training.runtime.errors import RecipeError
-from model_training.sketch.detection_recipe import load_detection_recipe
 
 
 def test_landscape_is_what_its_authors_trained() -> None:

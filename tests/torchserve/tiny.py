@@ -36,7 +36,7 @@ def make_tiny_bundle(
 ) -> Path:
     """timm's own test network at 32×32 with random weights, with its OpenVINO form and one example.
 
-    `labels`: class → its Korean title. `sharpness` multiplies the last layer: random weights are never sure by themselves.
+    `labels`: class → its Korean title. `sharpness` multiplies the last layer: random weights are never sure.
     """
     labels = labels or {key: key for key in LABELS}
     folder.mkdir(parents=True)

@@ -1,5 +1,5 @@
 """Landscapes drawn by program: a stand-in for pictures that the user does not have."""
 
-from model_training.datasets.procedural.dataset import KINDS, draw, write_dataset
+from .dataset import KINDS, draw, write_dataset
 
 __all__ = ["KINDS", "draw", "write_dataset"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from model_training.datasets.procedural.brush import Rng, fan, mount, paper, to_image
-from model_training.datasets.procedural.ink import Hand, Sheet, far_range, rock, rock_outline
-from model_training.datasets.procedural.ink_motifs import boat, grove, pavilion, pine, ripples, stand, tree, waterfall
+from .brush import Rng, fan, mount, paper, to_image
+from .ink import Hand, Sheet, far_range, rock, rock_outline
+from .ink_motifs import boat, grove, pavilion, pine, ripples, stand, tree, waterfall
 
 GROUNDS = [(242, 236, 220), (232, 221, 196), (208, 188, 150), (180, 154, 114), (232, 230, 222), (218, 206, 182)]
 TINTS = [(None, 0.0), (None, 0.0), (None, 0.0), ("ochre", 0.35), ("azure", 0.35), ("malachite", 0.5), ("azure", 0.9)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model_training.datasets.procedural import china, japan, korea
+from . import china, japan, korea
 
 PAINTERS = {"china": china.draw, "japan": japan.draw, "korea": korea.draw}
 KINDS = tuple(PAINTERS)

@@ -6,20 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_training.datasets.procedural.brush import (
-    Array,
-    Box,
-    Rng,
-    bounds,
-    contour,
-    ellipses,
-    fractal,
-    ribbons,
-    seal,
-    smoothstep,
-    stencil,
-    writing,
-)
+from .brush import Array, Box, Rng, bounds, contour, ellipses, fractal, ribbons, seal, smoothstep, stencil, writing
 
 # How strongly each pigment takes red, green and blue at density 1 (Beer–Lambert: paper · exp(−density · absorption)).
 PIGMENTS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_training.datasets.procedural.brush import Array, bounds, contour, ellipses, ribbons, stroke
-from model_training.datasets.procedural.ink import Hand, Sheet
+from .brush import Array, bounds, contour, ellipses, ribbons, stroke
+from .ink import Hand, Sheet
 
 
 def pine(sheet: Sheet, x: float, y: float, height: float, lean: float, ink: float) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from model_training.datasets.procedural.brush import Rng, contour, spline, stroke
-from model_training.datasets.procedural.print_motifs import (
+from .brush import Rng, contour, spline, stroke
+from .print_motifs import (
     WHITE,
     Scene,
     blossom,
@@ -34,7 +34,7 @@ from model_training.datasets.procedural.print_motifs import (
     under,
     wave,
 )
-from model_training.datasets.procedural.woodblock import Colour, blend
+from .woodblock import Colour, blend
 
 # Hex colours of: sky, band wiped over its top, glow above the horizon, far and near hills, land, sea, deep sea, accent
 # and key block. Aizuri-e are printed in blues alone; night, snow and grey prints go almost without colour.

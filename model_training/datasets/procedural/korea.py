@@ -10,20 +10,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from model_training.datasets.procedural.brush import (
-    Array,
-    Rng,
-    bounds,
-    fan,
-    mount,
-    paper,
-    ribbons,
-    smoothstep,
-    stencil,
-    to_image,
-)
-from model_training.datasets.procedural.ink import Hand, Sheet, far_range, rock, rock_outline
-from model_training.datasets.procedural.ink_motifs import boat, hut, ripples, tee_pines, waterfall
+from .brush import Array, Rng, bounds, fan, mount, paper, ribbons, smoothstep, stencil, to_image
+from .ink import Hand, Sheet, far_range, rock, rock_outline
+from .ink_motifs import boat, hut, ripples, tee_pines, waterfall
 
 GROUNDS = [(238, 228, 206), (226, 212, 182), (208, 190, 154), (232, 226, 212), (216, 200, 168)]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_training.datasets.procedural.brush import Array, Rng, contour, ellipses, ribbons, spline, stroke
-from model_training.datasets.procedural.woodblock import Colour, Print, blend
+from .brush import Array, Rng, contour, ellipses, ribbons, spline, stroke
+from .woodblock import Colour, Print, blend
 
 WHITE: Colour = (248, 245, 236)
 # A rearing wave, across and up: from the trough over its back to the lip, then down its hollow face and out.

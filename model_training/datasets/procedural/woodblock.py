@@ -5,19 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
-from model_training.datasets.procedural.brush import (
-    SUPERSAMPLING,
-    Array,
-    Rng,
-    bounds,
-    coordinates,
-    fractal,
-    paper,
-    ribbons,
-    seal,
-    to_image,
-    writing,
-)
+from .brush import SUPERSAMPLING, Array, Rng, bounds, coordinates, fractal, paper, ribbons, seal, to_image, writing
 
 Colour = tuple[int, int, int]
 

@@ -15,8 +15,7 @@ from frontend.video.reader import Limits, read_frames
 from model_training.datasets.procedural import draw
 from model_training.runtime.card import Preprocessing
 from model_training.runtime.preprocess import read
-
-from .films import make_film
+from tests.frontend.video.films import make_film
 
 STRETCH = NetworkSize(32, 24, "stretch")
 

@@ -13,9 +13,8 @@ import pytest
 import requests
 
 from hwapung import front_end
-
-from ..model_server_stub import ModelServerStub, answer
-from .films import make_film
+from tests.frontend.model_server_stub import ModelServerStub, answer
+from tests.frontend.video.films import make_film
 
 API = "/api/v1/models/landscape/video?rate=10"
 

@@ -11,8 +11,7 @@ from PIL import Image
 
 from frontend.errors import RequestError
 from frontend.video.reader import Limits, Skip, read_frames, survey
-
-from .films import make_film, make_song
+from tests.frontend.video.films import make_film, make_song
 
 LIMITS = Limits(seconds=1800, pixels=4096 * 2304)
 

@@ -11,8 +11,7 @@ import pytest
 
 from frontend.video.reader import Limits, Survey, TimedFrame, read_frames
 from frontend.video.sampling import Sampling, choose_skip, sample
-
-from .films import make_film
+from tests.frontend.video.films import make_film
 
 
 def picked(film: bytes, interval: float, sampling: Sampling = "even") -> list[float]:

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from ..model_server_stub import FAULTS, ModelServerStub, answer, own_error, picture
-from .films import make_film
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, own_error, picture
+from tests.frontend.video.films import make_film
 
 API = "/api/v1/models/landscape/video"
 Events = list[tuple[str, dict[str, Any]]]

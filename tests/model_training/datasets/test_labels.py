@@ -8,7 +8,7 @@ from PIL import Image
 
 from model_training.datasets.folders import Dataset, Entry
 from model_training.datasets.labels import choose_labels
-from model_training.prepare import describe, prepare
+from model_training.datasets.prepare import describe, prepare
 from model_training.recipe import Data, load_recipe
 from model_training.runtime.errors import DatasetError
 

@@ -9,7 +9,7 @@ import pytest
 from model_training.datasets import manifest as manifest_module
 from model_training.datasets.folders import check_classes
 from model_training.datasets.manifest import detect_encoding, find_manifest, read_manifest
-from model_training.prepare import read_dataset
+from model_training.datasets.prepare import read_dataset
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.errors import DatasetError
 from tests.conftest import shared_folder

@@ -8,7 +8,7 @@ from model_training.runtime.card import Preprocessing
 from model_training.runtime.ensemble import EnsembleBackbone, average
 from model_training.runtime.explain import Explainer
 from model_training.runtime.network import ClassificationNetwork
-from model_training.runtime.unknown import energy
+from model_training.runtime.ood import energy
 
 PREPROCESSING = Preprocessing(height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 TEMPERATURES = (0.5, 2.0)

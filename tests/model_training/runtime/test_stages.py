@@ -6,17 +6,17 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from model_training.boundary import cut_at_freeze
-from model_training.bundle import make_bundle
-from model_training.heads import freeze
-from model_training.pretrained import make_network
+from model_training.models.factory import make_network
+from model_training.models.freezing import freeze
+from model_training.models.frozen_prefix import cut_at_freeze
+from model_training.packaging.bundle import make_bundle
 from model_training.recipe import load_recipe
 from model_training.runtime.card import Head, Preprocessing, read_card
 from model_training.runtime.errors import WeightsError
 from model_training.runtime.explain import Explainer
 from model_training.runtime.network import ClassificationNetwork, load_network
 from model_training.search.space import apply
-from model_training.train import start_fabric, train
+from model_training.training.loop import start_fabric, train
 
 PREPROCESSING = Preprocessing(height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 PIXELS = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8))

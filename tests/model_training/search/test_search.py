@@ -22,7 +22,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from model_training.prepare import Prepared
+from model_training.datasets.prepare import Prepared
 from model_training.recipe import Range, Recipe, Search, load_recipe
 from model_training.runtime.errors import RecipeError, StudyError
 from model_training.search import study as study_module
@@ -31,8 +31,8 @@ from model_training.search.run import work, write_results
 from model_training.search.space import apply, check_space, count_trials, list_points, name_point
 from model_training.search.storage import open_study
 from model_training.search.study import SharedStudy
-from model_training.train import start_fabric
-from model_training.trial import Outcome
+from model_training.search.trial import Outcome
+from model_training.training.loop import start_fabric
 from tests.conftest import ROOT, TINY
 
 SPACE: dict[str, Any] = {

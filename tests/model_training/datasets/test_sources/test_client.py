@@ -7,8 +7,7 @@ from pydantic import BaseModel
 
 from model_training.datasets.sources.client import ATTEMPTS, USER_AGENT
 from model_training.runtime.errors import DatasetError
-
-from .conftest import Fault, PatientClient, Service
+from tests.model_training.datasets.test_sources.conftest import Fault, PatientClient, Service
 
 
 class Work(BaseModel):

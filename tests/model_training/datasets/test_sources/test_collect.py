@@ -12,8 +12,7 @@ from model_training.datasets.manifest import read_manifest
 from model_training.datasets.sources.collect import COLUMNS, Candidate, Collected, Picture, collect
 from model_training.progress import Step
 from model_training.runtime.errors import DatasetError
-
-from .conftest import jpeg
+from tests.model_training.datasets.test_sources.conftest import jpeg
 
 
 @dataclass

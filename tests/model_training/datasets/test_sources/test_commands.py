@@ -8,8 +8,7 @@ import pytest
 from model_training.__main__ import main
 from model_training.datasets.manifest import read_manifest
 from model_training.datasets.sources import client as client_module
-
-from .conftest import Service, jpeg
+from tests.model_training.datasets.test_sources.conftest import Service, jpeg
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

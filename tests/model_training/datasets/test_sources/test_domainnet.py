@@ -12,8 +12,7 @@ from model_training.datasets.sources.collect import collect
 from model_training.datasets.sources.domainnet import ARCHIVE, LISTS, DomainNet
 from model_training.progress import Step
 from model_training.runtime.errors import DatasetError
-
-from .conftest import Fault, PatientClient, Service, jpeg
+from tests.model_training.datasets.test_sources.conftest import Fault, PatientClient, Service, jpeg
 
 FILES = [f"sketch/{label}/sketch_{n:03}_000001.jpg" for n, label in enumerate(["airplane", "sea_turtle", "zebra"])]
 

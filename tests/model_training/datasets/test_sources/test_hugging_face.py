@@ -12,8 +12,7 @@ from model_training.datasets.sources.collect import collect
 from model_training.datasets.sources.hugging_face import HuggingFace
 from model_training.progress import Step
 from model_training.runtime.errors import DatasetError
-
-from .conftest import Fault, Service, jpeg
+from tests.model_training.datasets.test_sources.conftest import Fault, Service, jpeg
 
 COMMIT = "a" * 40
 FILES = ["README.md", "train/ink/1.jpg", "train/print/2.JPG", "test/ink/3.jpg"]

@@ -15,8 +15,7 @@ from model_training.datasets.sources.collect import collect
 from model_training.datasets.sources.kaggle import SETS, Kaggle
 from model_training.progress import Step
 from model_training.runtime.errors import DatasetError
-
-from .conftest import Fault, Service, jpeg
+from tests.model_training.datasets.test_sources.conftest import Fault, Service, jpeg
 
 kagglehub = pytest.importorskip("kagglehub", reason="kagglehub is not installed (requirements/sources.txt)")
 

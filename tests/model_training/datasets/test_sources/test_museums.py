@@ -13,8 +13,7 @@ from model_training.datasets.sources.collect import collect
 from model_training.datasets.sources.met import Met
 from model_training.progress import Step
 from model_training.runtime.errors import DatasetError
-
-from .conftest import Fault, PatientClient, Service, jpeg
+from tests.model_training.datasets.test_sources.conftest import Fault, PatientClient, Service, jpeg
 
 
 def met_work(service: Service, number: int, **changes: Any) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from model_training.datasets.sources.collect import collect
 from model_training.datasets.sources.naver import Naver
 from model_training.progress import Step
 from model_training.runtime.errors import DatasetError
-
-from .conftest import Fault, PatientClient, Service, jpeg
+from tests.model_training.datasets.test_sources.conftest import Fault, PatientClient, Service, jpeg
 
 INFO = "/api/article/list/info"
 EPISODES = "/api/article/list"

@@ -1,0 +1,1 @@
+"""What a person asks for: the commands, each thin over the rooms below."""

@@ -1,0 +1,87 @@
+"""`python -m model_training compare-balance | compare-splits | pairs RECIPE --data FOLDER [key=value …]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..progress import console
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from ..experiments.comparisons import Comparison
+    from ..recipe import Recipe
+
+RecipeName = Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="key=value, for example data.group=artist")]
+Data = Annotated[Path, typer.Option(help="folder of pictures, or a manifest")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto")]
+Build = Annotated[Path, typer.Option(help="where results are kept; the same command goes on from them")]
+Repeats = Annotated[int, typer.Option(help="splits, which differ by their seed", min=1)]
+
+
+def compare_balance(
+    recipe: RecipeName,
+    data: Data,
+    overrides: Overrides = None,
+    repeats: Repeats = 5,
+    device: Device = "auto",
+    build: Build = Path("build"),
+) -> None:
+    """Every way to treat unequal classes, on the same splits and by class."""
+    from ..experiments import comparisons
+
+    _run("balance", recipe, overrides, data, device, build, comparisons.compare_balance, repeats)
+
+
+def compare_splits(
+    recipe: RecipeName,
+    data: Data,
+    overrides: Overrides = None,
+    repeats: Repeats = 5,
+    device: Device = "auto",
+    build: Build = Path("build"),
+) -> None:
+    """Split by data.group against split at random: the leak in points."""
+    from ..experiments import comparisons
+
+    _run("splits", recipe, overrides, data, device, build, comparisons.compare_splits, repeats)
+
+
+def pairs(
+    recipe: RecipeName,
+    data: Data,
+    overrides: Overrides = None,
+    classes: Annotated[int, typer.Option(help="how many of the classes that are mixed up most", min=2)] = 4,
+    device: Device = "auto",
+    build: Build = Path("build"),
+) -> None:
+    """The classes that are mixed up most, two by two."""
+    from ..experiments import comparisons
+
+    _run("pairs", recipe, overrides, data, device, build, comparisons.compare_pairs, classes)
+
+
+def _run(
+    name: str,
+    recipe: str,
+    overrides: list[str] | None,
+    data: Path,
+    device: str,
+    build: Path,
+    compare: Callable[[Recipe, Path, Path, Fabric, int], Comparison],
+    count: int,
+) -> None:
+    from ..recipe import load_recipe
+    from ..training.loop import start_fabric
+
+    chosen = load_recipe(recipe, overrides or [])
+    table = compare(chosen, data, build, start_fabric(device), count)
+    table.show()
+    path = build / "comparisons" / f"{chosen.name}-{name}.csv"
+    table.write(path)
+    console.print(f"Table: {path}", markup=False)

@@ -1,0 +1,139 @@
+"""Folder or manifest → pictures in memory-mapped form, divided into splits: what training and analysis start from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..progress import follow
+from ..recipe import Recipe
+from ..runtime.card import DataProvenance, FileAudit, Text
+from .duplicates import find_duplicates
+from .folders import Dataset, SplitName, check_classes, list_folder
+from .labels import choose_labels
+from .manifest import find_manifest, read_manifest
+from .pictures import check_readable, open_store
+from .splits import check_groups, read_groups, split, unite
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset ready for training.
+
+    `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
+    the class is not among them; `sha256`: of each file, in hexadecimal; `rows`: split → rows of all three; `copies`:
+    int64 (N,), the same number for pictures that must stay together (copies of one picture, or a group), −1 for a
+    picture that is not used.
+    """
+
+    dataset: Dataset
+    pixels: np.ndarray
+    targets: np.ndarray
+    sha256: tuple[str, ...]
+    rows: dict[SplitName, np.ndarray]
+    provenance: DataProvenance
+    unreadable: int
+    set_aside: int
+    copies: np.ndarray
+
+
+def read_dataset(recipe: Recipe, place: Path) -> Dataset:
+    """A folder of class folders, a folder with `manifest.csv` or a manifest → the classes that the recipe asks for.
+
+    Raises `DatasetError`, before any picture is opened.
+    """
+    data = recipe.data
+    manifest = find_manifest(place)
+    listed = read_manifest(manifest, data.label) if manifest else list_folder(place, data.attributes)
+    dataset = check_classes(choose_labels(listed, data, recipe.labels), data.too_few)
+    if data.group and not _is_divided(dataset):
+        rows = np.array([row for row, entry in enumerate(dataset.entries) if entry.label], np.int64)
+        dataset = check_groups(dataset, rows, read_groups(dataset, rows, data.group), data.group, data.too_few)
+    return dataset
+
+
+def _is_divided(dataset: Dataset) -> bool:
+    return any(entry.split for entry in dataset.entries)
+
+
+def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) -> Prepared:
+    """Read, deduplicate and divide. Raises `DatasetError`."""
+    dataset = read_dataset(recipe, place)
+    with follow("Reading pictures", quiet=quiet) as step:
+        store = open_store(dataset, recipe.preprocessing, cache, step.update)
+    usable = check_readable(dataset, store, recipe.data.unreadable)
+    duplicates = find_duplicates(store, usable, recipe.data.near_duplicate_distance)
+    if column := recipe.data.group:
+        if not _is_divided(dataset):
+            # Duplicates unite groups: a class may have fewer than the column says.
+            group = unite(duplicates.group, read_groups(dataset, usable, column))
+            dataset = check_groups(dataset, usable, group, column, recipe.data.too_few)
+        inside = np.array([bool(dataset.entries[row].label) for row in usable])
+        usable, duplicates = usable[inside], replace(duplicates, group=duplicates.group[inside])
+    splits = split(dataset, usable, duplicates, recipe.data.split, column, recipe.data.stratify)
+    index = {label: number for number, label in enumerate(dataset.labels)}
+    digest = hashlib.sha256()
+    for name in ("train", "validation", "test"):
+        for row in splits.rows[name]:
+            entry = dataset.entries[row]
+            line = f"{name}\0{dataset.place(entry)}\0{entry.label}\0{store.sha256[row]}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+    provenance = DataProvenance(
+        name=recipe.data.name or Text(en=dataset.root.resolve().name, ko=dataset.root.resolve().name),
+        procedural=dataset.procedural,
+        counts={
+            name: dict(sorted(Counter(dataset.entries[row].label for row in rows).items()))
+            for name, rows in sorted(splits.rows.items())
+        },
+        exact_duplicates=duplicates.exact,
+        near_duplicates=duplicates.near,
+        validation_within_groups=splits.borrowed,
+        fingerprint=digest.hexdigest(),
+    )
+    return Prepared(
+        dataset=dataset,
+        pixels=store.pixels,
+        targets=np.array([index.get(entry.label, -1) for entry in dataset.entries], np.int64),
+        sha256=store.sha256,
+        rows=splits.rows,
+        provenance=provenance,
+        unreadable=len(store.errors),
+        set_aside=splits.set_aside,
+        copies=_number_copies(len(dataset.entries), usable, duplicates.group),
+    )
+
+
+def _number_copies(total: int, rows: np.ndarray, group: np.ndarray) -> np.ndarray:
+    copies = np.full(total, -1, np.int64)
+    copies[rows] = group
+    return copies
+
+
+def with_audit(prepared: Prepared, audit: FileAudit | None) -> Prepared:
+    """The same, with what the files give away on record."""
+    return replace(prepared, provenance=prepared.provenance.model_copy(update={"file_audit": audit}))
+
+
+def describe(prepared: Prepared) -> str:
+    """What was found, in a line for the person who started the training."""
+    counts = {name: sum(classes.values()) for name, classes in prepared.provenance.counts.items()}
+    copies = f"{prepared.provenance.exact_duplicates} exact and {prepared.provenance.near_duplicates} near duplicates"
+    words = [
+        f"{len(prepared.dataset.labels)} classes ({', '.join(prepared.dataset.labels)})",
+        f"{counts['train']} pictures to train, {counts['validation']} to validate, {counts['test']} to test",
+        f"{copies} kept on one side",
+    ]
+    if prepared.dataset.dropped:
+        words.append(f"left out because too few: {', '.join(prepared.dataset.dropped)}")
+    if prepared.provenance.validation_within_groups:
+        borrowed = ", ".join(prepared.provenance.validation_within_groups)
+        words.append(f"too few groups to validate on one of their own, so on pictures of training's: {borrowed}")
+    if prepared.set_aside:
+        words.append(f"{prepared.set_aside} set aside because their duplicate or group is in a later split")
+    if prepared.unreadable:
+        words.append(f"{prepared.unreadable} unreadable, skipped")
+    return "; ".join(words) + "."

@@ -1,0 +1,1 @@
+"""The detector: labelled pages, composed ones, its network, loss and metrics."""

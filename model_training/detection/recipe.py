@@ -1,0 +1,60 @@
+"""The recipe of a detector: strict YAML like every recipe, with sections of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from ..recipe import Section, Split, read_recipe
+from ..runtime.card import Text
+from .composer import Composer
+from .losses import LossName
+
+
+class DetectionData(Section):
+    split: Split = Split(test=0.3)
+    single_class: bool = Field(False, description="find objects without telling them apart: a classifier does that")
+    drawings: str | None = Field(
+        None,
+        description="a folder or manifest of single-object drawings to compose from, beside the scenes' own objects",
+    )
+    drawings_label: str = Field("label", description="the manifest's column that names a drawing's class")
+
+
+class DetectionNetwork(Section):
+    size: Literal["t", "s", "m", "c"] = Field("t", description="YOLOv9's tiny, small, medium and compact")
+    pretrained: str | None = Field(None, description="a .safetensors file of this network; from scratch if unset")
+    input: int = Field(320, ge=64, le=1280, multiple_of=32, description="side of the square input in pixels")
+
+
+class DetectionTraining(Section):
+    loss: LossName = Field("bce", description="of the class scores")
+    focal_alpha: float = Field(0.25, ge=0, le=1, description="focal loss: weight of the foreground")
+    focal_gamma: float = Field(2.0, ge=0, description="focal loss: how much easy anchors fade")
+    class_gain: float = Field(0.5, gt=0, description="weight of the class loss beside the boxes' (YOLOv9: 0.5)")
+    composed_epochs: int = Field(10, ge=0, description="epochs on composed scenes, first")
+    epochs: int = Field(30, ge=0, description="epochs on labelled scenes, after that")
+    batch_size: int = Field(16, ge=1)
+    learning_rate: float = Field(2e-3, gt=0, description="AdamW's, at the top of a one-cycle schedule for each phase")
+    weight_decay: float = Field(0.01, ge=0)
+    seed: int = 0
+
+
+class DetectionRecipe(Section):
+    task: Literal["detection"]
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: str = Field("1.0", pattern=r"^[0-9][0-9A-Za-z.\-]*$")
+    title: Text
+    summary: Text
+    limits: Text
+    data: DetectionData = DetectionData()
+    network: DetectionNetwork = DetectionNetwork()
+    composer: Composer = Composer()
+    training: DetectionTraining = DetectionTraining()
+
+
+def load_detection_recipe(name: str, overrides: Sequence[str] = ()) -> DetectionRecipe:
+    """As `load_recipe`. Raises `RecipeError`."""
+    return read_recipe(DetectionRecipe, name, overrides)

@@ -1,0 +1,1 @@
+"""Statistics on arrays: predictions, metrics with intervals, calibration, prediction sets, OOD scores."""

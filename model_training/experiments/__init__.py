@@ -1,0 +1,1 @@
+"""One recipe trained several times, and the tables made of it."""

@@ -1,0 +1,169 @@
+"""A network with the weights that a recipe asks for: downloaded, from a file, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from ..recipe import Adapter, Recipe
+from ..runtime.errors import RecipeError, WeightsError
+from ..runtime.network import ClassificationNetwork, head_name
+from ..runtime.stages import StagesBackbone
+from .freezing import freeze
+
+#: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
+CLIP = "clip:"
+
+
+def make_network(recipe: Recipe, classes: int, titles: Sequence[str] = ()) -> ClassificationNetwork:
+    """The recipe's network with a fresh head of `classes` outputs; what the recipe does not unfreeze is frozen.
+
+    The head is drawn from `training.seed`. CLIP has prompts with the classes' English `titles` in the place of a head.
+    Raises `WeightsError` where weights can't be had or do not fit.
+    """
+    torch.manual_seed(recipe.training.seed)
+    if recipe.network.backbone.startswith(CLIP):
+        return _make_clip(recipe, titles)
+    network = ClassificationNetwork(recipe.network.backbone, classes, recipe.preprocessing, recipe.network.head)
+    # torch's own scale for a fresh layer: some of timm's networks start with one made for a thousand classes, under
+    # which two classes begin with logits of ten and more, and the first steps wreck the pretrained features.
+    for layer in head_layers(network):
+        layer.reset_parameters()
+    if recipe.network.pretrained is True:
+        _load(network, _download(recipe.network.backbone), f"the download of {recipe.network.backbone}")
+    elif isinstance(recipe.network.pretrained, str):
+        _load(network, _read(Path(recipe.network.pretrained)), recipe.network.pretrained)
+    if recipe.network.adapter:
+        _adapt(network, recipe.network.adapter, network.backbone.get_submodule(head_name(network.backbone)))
+    else:
+        freeze(network, recipe.network.unfreeze)
+    return network
+
+
+def finish_network(network: ClassificationNetwork) -> None:
+    """After training, in place: adapters become plain weights and CLIP's prompts stored features."""
+    if any("lora_" in name for name, _ in network.named_parameters()):
+        from .lora import merge_adapters
+
+        merge_adapters(network.backbone)
+    backbone: Any = network.backbone
+    if getattr(backbone, "text", None) is not None:
+        from .clip import store_text_features
+
+        store_text_features(backbone)
+
+
+def _make_clip(recipe: Recipe, titles: Sequence[str]) -> ClassificationNetwork:
+    from .clip import make_clip, store_text_features
+
+    settings = recipe.network
+    backbone = make_clip(
+        settings.backbone.removeprefix(CLIP), settings.pretrained is not False, settings.prompts, titles
+    )
+    if settings.adapter is None or "text" not in settings.adapter.encoders:
+        store_text_features(backbone)
+    network = ClassificationNetwork(backbone, len(titles), recipe.preprocessing)
+    if settings.adapter:
+        _adapt(network, settings.adapter, None)
+    elif settings.unfreeze == 0:
+        backbone.vision.requires_grad_(False)
+    elif settings.unfreeze != "all":
+        raise WeightsError(
+            "CLIP is trained whole or by adapters.", "Set network.unfreeze to all or 0, or network.adapter."
+        )
+    backbone.logit_scale.requires_grad_(True)
+    return network
+
+
+def _adapt(network: ClassificationNetwork, adapter: Adapter, head: nn.Module | None) -> None:
+    """LoRA in the backbone; else only the head is trained, and the backbone's batch norm keeps its statistics."""
+    from .lora import add_adapters
+
+    add_adapters(network.backbone, adapter)
+    trained = set(head.requires_grad_(True).modules()) if head is not None else set()
+    network.frozen = tuple(
+        module
+        for module in network.backbone.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module not in trained
+    )
+
+
+def head_layers(network: ClassificationNetwork) -> list[nn.Linear]:
+    """The linear layers after the backbone: the last one, and a hidden one before it where the recipe has it."""
+    head = network.backbone.get_submodule(head_name(network.backbone))
+    layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
+    if not layers:
+        config: Any = network.backbone.default_cfg
+        raise WeightsError(
+            f"The last layer of {config['architecture']} is no linear layer.", "Choose another backbone."
+        )
+    return layers
+
+
+def only_layer(network: ClassificationNetwork) -> nn.Linear:
+    """The head, where it is one linear layer on the backbone's own features. Raises `RecipeError`."""
+    is_clip = not hasattr(network.backbone, "default_cfg")
+    head = None if is_clip else network.backbone.get_submodule(head_name(network.backbone))
+    if not isinstance(head, nn.Linear):
+        raise RecipeError(
+            "training.start=discriminant needs a head of one linear layer.",
+            "Leave network.head.hidden and network.head.standardise unset, and take no CLIP; or training.start=random.",
+        )
+    return head
+
+
+def _download(backbone: str) -> dict[str, torch.Tensor]:
+    try:
+        return timm.create_model(backbone, pretrained=True).state_dict()
+    except Exception as error:  # every layer below has its own: httpx, urllib3, huggingface_hub, OSError
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"The pretrained weights of {backbone} could not be downloaded ({reason}).",
+            "Check the network; or give a file: network.pretrained=weights.safetensors; "
+            "or start from scratch: network.pretrained=false.",
+        ) from None
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: there is no such file of weights.", "Correct network.pretrained, or set it to true to download."
+        )
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+        return state.get("state_dict", state)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"{path}: the weights can't be read ({reason}).", "Give a .safetensors or .pth file."
+        ) from None
+
+
+def _load(network: ClassificationNetwork, state: dict[str, torch.Tensor], source: str) -> None:
+    """Take everything but the last layer, which is made for other classes."""
+    backbone: Any = network.backbone
+    head = f"{head_name(backbone)}."
+    if isinstance(backbone, StagesBackbone):
+        state = backbone.rename(state)
+    kept = {name: value for name, value in state.items() if not name.startswith(head)}
+    try:
+        missing, unexpected = backbone.load_state_dict(kept, strict=False)
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise WeightsError(
+            f"{source}: the weights do not fit ({detail}).", "Set network.backbone to the network that they belong to."
+        ) from None
+    wrong = [name for name in missing if not name.startswith(head)] + list(unexpected)
+    if wrong:
+        raise WeightsError(
+            f"{source}: the weights do not fit ({len(wrong)} names differ, first {wrong[0]!r}).",
+            "Set network.backbone to the network that they belong to.",
+        )

@@ -1,0 +1,1 @@
+"""Trained network → bundle."""

@@ -1,0 +1,267 @@
+"""Trained network → bundle: weights, fast form, figures, examples and the card that ties them together."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets.prepare import Prepared
+from ..evaluation.calibration import choose_thresholds, fit_temperature
+from ..evaluation.conformal import ALPHA, conformal_sets, expected_calibration_error, fit_conformal
+from ..evaluation.metrics import measure, measure_classes
+from ..evaluation.ood import choose_references, fit_unknown
+from ..evaluation.predict import observe, run
+from ..progress import follow
+from ..recipe import Recipe, Verdicts
+from ..runtime.card import (
+    Agreement,
+    Calibration,
+    Conformal,
+    FastForm,
+    Label,
+    ModelCard,
+    Network,
+    Provenance,
+    Text,
+    Unknown,
+    Verdict,
+    VerdictWords,
+    write_card,
+)
+from ..runtime.classifier import softmax
+from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, count_parameters, save_mean_image, save_weights
+from ..runtime.ood import REFERENCES, normalise
+from ..training.loop import Trained
+from .examples import answer_examples, write_example_pictures
+from .model_card import write_model_card
+from .quantise import quantise
+
+LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
+FAST_FORM = "network.xml"
+#: How the training went.
+RECORDS = ("loss_accuracy.png", "metrics.json")
+_AGREEMENT_PICTURES = 256
+
+
+@dataclass(frozen=True)
+class Product:
+    """A network to be packed. `records`: the folder with its run's curves; None where nothing was trained."""
+
+    network: ClassificationNetwork
+    architecture: Network
+    provenance: Provenance
+    records: Path | None
+
+
+def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
+    """`pack` what training left."""
+    architecture = Network(
+        backbone=recipe.network.backbone,
+        head=recipe.network.head,
+        parameters=count_parameters(trained.network),
+        clip=getattr(trained.network.backbone, "configuration", None),
+    )
+    seconds = round(sum(each.seconds for each in trained.epochs), 1)
+    provenance = record_making(recipe, seconds, trained.device)
+    return pack(recipe, prepared, Product(trained.network, architecture, provenance, trained.folder), bundles)
+
+
+def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
+    """Write `bundles/<name>/`; the previous bundle stays until the new one is whole. Returns its folder."""
+    bundles.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".{recipe.name}-", dir=bundles))
+    try:
+        _fill(stage, recipe, prepared, product)
+        stage.chmod(0o755)
+        return put_in_place(stage, bundles / recipe.name)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> None:
+    validation, test = prepared.rows["validation"], prepared.rows["test"]
+    network = product.network
+    torch_form = TorchExecution(network, "cpu")
+    with follow("Packing") as step:
+        total = 5
+        save_weights(network, stage / "weights.safetensors")
+        if recipe.preprocessing.mean == "image":
+            save_mean_image(network, stage / MEAN_IMAGE)
+        step.update(1, total, "weights")
+        served = torch_form if recipe.form == "torch" else _export(stage / FAST_FORM, recipe, prepared, network)
+        step.update(2, total, "OpenVINO form")
+        seen = {rows: observe(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
+        logits = {name: each[0] for name, each in seen.items()}
+        step.update(3, total, "figures")
+        calibration = _measure_calibration(
+            fit_temperature(logits["validation"], prepared.targets[validation]), logits["test"], prepared.targets[test]
+        )
+        thresholds = choose_thresholds(
+            softmax(logits["validation"], calibration.temperature),
+            prepared.targets[validation],
+            recipe.verdicts.error,
+            recipe.verdicts.certainty,
+        )
+        keys = prepared.dataset.labels
+        predicted = logits["test"].argmax(1)
+        for record in RECORDS:
+            if product.records is not None and (product.records / record).is_file():
+                shutil.copyfile(product.records / record, stage / record)
+        examples = write_example_pictures(stage / "examples", prepared)
+        card = ModelCard(
+            name=recipe.name,
+            version=recipe.version,
+            title=recipe.title,
+            summary=recipe.summary,
+            limits=recipe.limits,
+            labels=tuple(Label(key=key, title=recipe.labels.get(key, Text(en=key, ko=key))) for key in keys),
+            preprocessing=recipe.preprocessing,
+            network=product.architecture,
+            calibration=calibration,
+            thresholds=thresholds,
+            verdicts=phrase_verdicts(recipe.verdicts),
+            conformal=_fit_conformal(logits, prepared, calibration.temperature),
+            unknown=_fit_unknown(stage, served, prepared, seen["validation"], calibration.temperature),
+            figures=(
+                *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
+                *measure(predicted, prepared.targets[test], "test", len(keys)),
+            ),
+            per_class=measure_classes(predicted, prepared.targets[test], keys),
+            fast_form=_describe_form(recipe, prepared, torch_form, logits),
+            data=prepared.provenance,
+            provenance=product.provenance,
+            examples=examples,
+            files=hash_files(stage),
+        )
+        write_card(card, stage / "card.json")
+        write_model_card(card, stage)
+        step.update(4, total, "examples")
+        answer_examples(stage, examples)
+        write_card(card.model_copy(update={"files": hash_files(stage)}), stage / "card.json")
+        step.update(5, total, "done")
+
+
+def _export(path: Path, recipe: Recipe, prepared: Prepared, network: ClassificationNetwork) -> Execution:
+    export_openvino(network, np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]]), path)
+    if recipe.form == "int8":
+        quantise(path, prepared.pixels, prepared.rows["train"])
+    return OpenVINOExecution(path)
+
+
+def _describe_form(
+    recipe: Recipe, prepared: Prepared, torch_form: Execution, logits: dict[str, np.ndarray]
+) -> FastForm | None:
+    """With its agreement with torch; `logits`: split → the served form's."""
+    if recipe.form == "torch":
+        return None
+    sample = np.concatenate([prepared.rows["test"], prepared.rows["validation"]])[:_AGREEMENT_PICTURES]
+    ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_PICTURES]
+    agreement = measure_agreement(run(torch_form, prepared.pixels, sample), ours)
+    return FastForm(precision=recipe.form, file=FAST_FORM, agreement=agreement)
+
+
+def phrase_verdicts(verdicts: Verdicts) -> dict[Verdict, VerdictWords]:
+    """The recipe's words with its error rate in the place of `{error}`: `2%`."""
+    rate = f"{verdicts.error * 100:g}%"
+
+    def fill(text: Text) -> Text:
+        return Text(en=text.en.replace("{error}", rate), ko=text.ko.replace("{error}", rate))
+
+    return {verdict: words.model_copy(update={"text": fill(words.text)}) for verdict, words in verdicts.words.items()}
+
+
+def _measure_calibration(calibration: Calibration, logits: np.ndarray, targets: np.ndarray) -> Calibration:
+    """With its error on the test pictures, before and after."""
+    before, after = (
+        round(expected_calibration_error(softmax(logits, temperature), targets), 4)
+        for temperature in (1.0, calibration.temperature)
+    )
+    return calibration.model_copy(update={"error_before": before, "error_after": after, "error_pictures": len(targets)})
+
+
+def _fit_conformal(logits: dict[str, np.ndarray], prepared: Prepared, temperature: float) -> Conformal:
+    validation, test = prepared.targets[prepared.rows["validation"]], prepared.targets[prepared.rows["test"]]
+    least = fit_conformal(softmax(logits["validation"], temperature), validation)
+    sets = conformal_sets(softmax(logits["test"], temperature), least)
+    return Conformal(
+        wanted=1 - ALPHA,
+        least_probability=least,
+        fitted_on=len(validation),
+        reached=round(float(sets[np.arange(len(test)), test].mean()), 4),
+        pictures=len(test),
+    )
+
+
+def _fit_unknown(
+    stage: Path, execution: Execution, prepared: Prepared, seen: tuple[np.ndarray, np.ndarray], temperature: float
+) -> Unknown:
+    """Also writes the training pictures' features, which the nearest are looked for among."""
+    pixels = prepared.pixels
+    references = normalise(observe(execution, pixels, choose_references(prepared.rows["train"]))[1]).astype(np.float16)
+    np.save(stage / REFERENCES, references)
+
+    def look(strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return observe(execution, strange, np.arange(len(strange)))
+
+    return fit_unknown(*seen, pixels[prepared.rows["validation"]], references, temperature, look)
+
+
+def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:
+    """How far one form's logits (N, classes) are from the reference's."""
+    return Agreement(
+        pictures=len(reference),
+        largest_logit_difference=float(np.abs(reference - other).max()),
+        same_class=float((reference.argmax(1) == other.argmax(1)).mean()),
+    )
+
+
+def record_making(recipe: Recipe, seconds: float, device: str) -> Provenance:
+    """`seconds`: of training, on `device`; the time, the code and the libraries are those of now."""
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        code=_git_commit(),
+        libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+        recipe=recipe.model_dump(mode="json"),
+        seconds=seconds,
+        device=device,
+    )
+
+
+def _git_commit() -> str:
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return described.stdout.strip()
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "card.json"
+    }
+
+
+def put_in_place(stage: Path, target: Path) -> Path:
+    """Two renames: a folder can't be replaced in one."""
+    previous = target.with_name(f".{target.name}-previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    if target.exists():
+        target.rename(previous)
+    stage.rename(target)
+    shutil.rmtree(previous, ignore_errors=True)
+    return target

@@ -1,0 +1,51 @@
+"""Checkpoints: epoch, model and optimizer state, validation accuracy and the history so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..runtime.errors import CheckpointError
+
+
+def write_checkpoint(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, epochs: list[dict[str, Any]]
+) -> None:
+    """Write by way of a temporary name: a kill leaves the previous checkpoint whole."""
+    temporary = path.with_name(path.name + ".part")
+    torch.save(
+        {
+            "epoch": len(epochs),
+            "model": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "validation_accuracy": epochs[-1]["validation_accuracy"],
+            "epochs": epochs,
+        },
+        temporary,
+    )
+    temporary.replace(path)
+
+
+def read_checkpoint(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer | None, device: torch.device
+) -> list[dict[str, Any]]:
+    """Put a checkpoint's states into `network` and `optimizer`; returns its epochs, none where there is no file.
+
+    Raises `CheckpointError` for a damaged one.
+    """
+    if not path.exists():
+        return []
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+        network.load_state_dict(content["model"])
+        if optimizer is not None:
+            optimizer.load_state_dict(content["optimizer"])
+        return list(content["epochs"])
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise CheckpointError(
+            f"{path}: the checkpoint can't be resumed ({reason}).", f"Remove the folder {path.parent} to start again."
+        ) from None
