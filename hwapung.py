@@ -138,16 +138,16 @@ def _free_port(wanted: int) -> int:
 def _classify_example(bundle: Path, address: str) -> None:
     card = read_card(bundle / "card.json")
     example = card.examples[0]
-    picture = bundle / "examples" / example.picture
+    image = bundle / "examples" / example.image
     answer = requests.post(
-        f"{address}/api/v1/models/{card.name}/predict", data=picture.read_bytes(), timeout=60
+        f"{address}/api/v1/models/{card.name}/predict", data=image.read_bytes(), timeout=60
     ).json()  # fmt: skip
-    console.print(f"\nAn example, {picture} (in truth {example.label}):")
+    console.print(f"\nAn example, {image} (in truth {example.label}):")
     console.print(f"  {answer['class']}, confidence {answer['confidence']:.3f}, {answer['processing_time_ms']} ms")
-    accuracy = next(each for each in card.figures if each.name == "accuracy" and each.split == "test")
+    accuracy = next(each for each in card.metrics if each.name == "accuracy" and each.split == "test")
     console.print(
         f"  Test accuracy {accuracy.value:.3f} (95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, "
-        f"{accuracy.pictures} {'procedurally drawn ' if card.data.procedural else ''}pictures)."
+        f"{accuracy.images} {'procedurally drawn ' if card.data.procedural else ''}pictures)."
     )
 
 

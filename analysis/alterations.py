@@ -1,4 +1,4 @@
-"""Ways to take something from a picture: all uint8 (N, height, width, 3) → the same."""
+"""Ways to take something from an image: all uint8 (N, height, width, 3) → the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from model_training.datasets.corruptions import blur, crop, each_picture, encode_jpeg, noise, screenshot, shrink
+from model_training.datasets.corruptions import blur, crop, each_image, encode_jpeg, noise, screenshot, shrink
 from model_training.runtime.card import Text
 
 Alteration = Callable[[np.ndarray], np.ndarray]
@@ -41,16 +41,16 @@ def greyscale(pixels: np.ndarray) -> np.ndarray:
 
 def colour_patches(pixels: np.ndarray) -> np.ndarray:
     """Eight by eight patches of mean colour: no line and no brush is left."""
-    return each_picture(
+    return each_image(
         pixels,
-        lambda picture: picture.resize((PATCHES, PATCHES), Image.Resampling.BOX).resize(
-            picture.size, Image.Resampling.NEAREST
+        lambda image: image.resize((PATCHES, PATCHES), Image.Resampling.BOX).resize(
+            image.size, Image.Resampling.NEAREST
         ),
     )
 
 
 def fade(contrast: float) -> Alteration:
-    """Towards mid-grey; 1 leaves the picture as it is."""
+    """Towards mid-grey; 1 leaves the image as it is."""
     return lambda pixels: (128 + (pixels.astype(np.float32) - 128) * contrast).round().astype(np.uint8)
 
 

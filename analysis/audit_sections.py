@@ -8,17 +8,17 @@ import numpy as np
 
 from model_training.runtime.card import Text
 
-from . import charts as figures
+from . import charts
 from .alterations import CORRUPTIONS, SHORTCUTS
 from .audits import Shortcut, find_label_errors, find_leaks, frozen_features, predict_altered, probe_shortcut, slices
 from .compare import Comparison, compare
 from .document import CannotComputeError, Chart, LabelReview, Section, Table, both, file_name
-from .material import Material, describe_pictures
+from .material import Material, describe_images
 from .metrics import Score, grouped_share
 from .predictions import Evaluated, Predictions
 from .projections import sample
 
-#: Pictures of each split that are altered and predicted again.
+#: Images of each split that are altered and predicted again.
 ALTERED = 200
 REVIEWED = 60
 _SPLITS = {
@@ -134,7 +134,7 @@ def label_errors(material: Material, evaluated: Evaluated) -> Section:
             LabelReview(
                 "label_review",
                 both("Review", "검토"),
-                describe_pictures(everything.take(first), names),
+                describe_images(everything.take(first), names),
                 [everything.labels[each] for each in found.suggested[doubted][:REVIEWED]],
                 list(zip(everything.places, [everything.labels[each] for each in everything.targets], strict=True)),
             )
@@ -195,7 +195,7 @@ def corruptions(material: Material, found: Evaluated) -> Section:
         Chart(
             "corruption_curves",
             both("Accuracy as pictures get worse", "그림 상태에 따른 정확도"),
-            lambda style: figures.corruption_curves(curves, chance, style),
+            lambda style: charts.corruption_curves(curves, chance, style),
             words,
         ),
         Table(
@@ -222,14 +222,14 @@ def by_column(material: Material) -> Section:
                 f"slice_{file_name(name)}",
                 both(name, name),
                 (both("value", "값"), both("accuracy", "정확도"), both("pictures", "그림 수")),
-                [(value, score, score.pictures) for value, score in scores],
+                [(value, score, score.images) for value, score in scores],
             )
         )
     return section
 
 
 def comparison(material: Material, name: str, other: Predictions) -> Section:
-    """`other`: another model's predictions on the same folder; compared where both see a test picture."""
+    """`other`: another model's predictions on the same folder; compared where both see a test image."""
     test = material.test
     rows = {place: row for row, place in enumerate(other.places)}
     shared = [place in rows and other.split[rows[place]] == "test" for place in test.places]

@@ -31,7 +31,7 @@ _COMPONENTS = 64
 
 @dataclass(frozen=True)
 class Leak:
-    """One picture in two splits: its two places, and where they lie."""
+    """One image in two splits: its two places, and where they lie."""
 
     first: str
     first_split: str
@@ -42,7 +42,7 @@ class Leak:
 def find_leaks(places: Sequence[str], split: np.ndarray, copies: np.ndarray) -> list[Leak]:
     """Exact and near duplicates across splits, each copy with the first of its group in another split.
 
-    `places`: each picture's path; `split`: str (N,); `copies`: int (N,), the same number for copies.
+    `places`: each image's path; `split`: str (N,); `copies`: int (N,), the same number for copies.
     """
     order = np.argsort(copies, kind="stable")
     leaks: list[Leak] = []
@@ -56,7 +56,7 @@ def find_leaks(places: Sequence[str], split: np.ndarray, copies: np.ndarray) -> 
 
 @dataclass(frozen=True)
 class LabelErrors:
-    """`rows`: the pictures that were judged, the most doubtful first, int (K,); `belief`: float (K,), the out-of-fold
+    """`rows`: the images that were judged, the most doubtful first, int (K,); `belief`: float (K,), the out-of-fold
     probability of the given label; `suggested`: int (K,), the likeliest label; `probable`: bool (K,)."""
 
     rows: np.ndarray
@@ -66,11 +66,11 @@ class LabelErrors:
 
 
 def find_label_errors(features: np.ndarray, targets: np.ndarray, group: np.ndarray) -> LabelErrors:
-    """Rank pictures by how little a classifier that has not seen them believes their label.
+    """Rank images by how little a classifier that has not seen them believes their label.
 
     Logistic regression on the features, five folds, a group in one fold. A label is probably wrong where another
-    reaches the mean belief that pictures of that other label have in it (confident learning, Northcutt et al. 2021, eq.
-    2). Classes with fewer than five pictures are passed over. Raises `ValueError` where fewer than two classes are
+    reaches the mean belief that images of that other label have in it (confident learning, Northcutt et al. 2021, eq.
+    2). Classes with fewer than five images are passed over. Raises `ValueError` where fewer than two classes are
     left.
     """
     counts = np.bincount(targets)
@@ -79,7 +79,7 @@ def find_label_errors(features: np.ndarray, targets: np.ndarray, group: np.ndarr
     if len(known) < 2:
         raise ValueError("fewer than two classes with five pictures")
     index = np.searchsorted(known, targets[rows])
-    # A class whose pictures share few groups may lack from a fold's training: its probability is then 0.
+    # A class whose images share few groups may lack from a fold's training: its probability is then 0.
     probabilities = np.zeros((len(rows), len(known)))
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     for train, held_out in folds.split(features[rows], index, group[rows]):
@@ -96,7 +96,7 @@ def find_label_errors(features: np.ndarray, targets: np.ndarray, group: np.ndarr
 
 
 def fit_probe(features: np.ndarray, targets: np.ndarray) -> Pipeline:
-    """Logistic regression on the first 64 principal components; of more than 5,000 pictures a sample by seed."""
+    """Logistic regression on the first 64 principal components; of more than 5,000 images a sample by seed."""
     chosen = sample(len(features), _MOST_TO_FIT)
     features, targets = np.asarray(features[chosen], np.float64), targets[chosen]
     components = min(_COMPONENTS, features.shape[1], len(features))
@@ -129,8 +129,8 @@ def slices(test: Predictions, most_values: int = 50) -> dict[str, list[tuple[str
 
 @dataclass(frozen=True)
 class Shortcut:
-    """What is left of the classes in altered pictures. `model`: its accuracy on them as it is; `probe`: that of a fresh
-    linear classifier, trained on altered training pictures' features."""
+    """What is left of the classes in altered images. `model`: its accuracy on them as it is; `probe`: that of a fresh
+    linear classifier, trained on altered training images' features."""
 
     name: Text
     model: Score
@@ -138,7 +138,7 @@ class Shortcut:
 
 
 def frozen_features(found: Evaluated, some: Predictions) -> np.ndarray | None:
-    """Features, float32 (N, F), of the network as it was before training, which has seen no label of these pictures.
+    """Features, float32 (N, F), of the network as it was before training, which has seen no label of these images.
 
     None where the recipe starts from scratch or its pretrained weights can't be had here.
     """
@@ -155,7 +155,7 @@ def frozen_features(found: Evaluated, some: Predictions) -> np.ndarray | None:
 
 
 def predict_altered(found: Evaluated, some: Predictions, name: str, alter: Alteration) -> Predictions:
-    """The same pictures after `alter`, uint8 (N, height, width, 3) → the same; kept like all predictions."""
+    """The same images after `alter`, uint8 (N, height, width, 3) → the same; kept like all predictions."""
     key = hashlib.sha256(f"{name} {some.rows.tolist()}".encode()).hexdigest()[:16]
     logits, features = predict(lambda pixels: found.run(alter(pixels)), some.pixels, some.rows, found.cache / key)
     return replace(some, logits=logits, features=features)

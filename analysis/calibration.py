@@ -14,11 +14,11 @@ from .metrics import Score, bootstrap, grouped_share
 
 @dataclass(frozen=True)
 class Bin:
-    """One bar of a reliability diagram: pictures whose confidence lies in (`low`, `high`]."""
+    """One bar of a reliability diagram: images whose confidence lies in (`low`, `high`]."""
 
     low: float
     high: float
-    pictures: int
+    images: int
     confidence: float
     accuracy: Score
 
@@ -26,7 +26,7 @@ class Bin:
 @dataclass(frozen=True)
 class Calibrated:
     """`error`: expected calibration error with 15 bins of equal width; `by_chance`: the mean and the 95th percentile of
-    what a perfectly calibrated model would show on as many pictures, since the measure is never negative."""
+    what a perfectly calibrated model would show on as many images, since the measure is never negative."""
 
     error: Score
     by_chance: tuple[float, float]
@@ -34,7 +34,7 @@ class Calibrated:
 
 
 def measure_calibration(probabilities: np.ndarray, targets: np.ndarray, group: np.ndarray) -> Calibrated:
-    """`probabilities`: float (N, classes); `targets`, `group`: int (N,). Raises `ValueError` for no picture."""
+    """`probabilities`: float (N, classes); `targets`, `group`: int (N,). Raises `ValueError` for no image."""
     if not len(targets):
         raise ValueError("no pictures")
     confidence = probabilities.max(axis=1)
@@ -50,7 +50,7 @@ def measure_calibration(probabilities: np.ndarray, targets: np.ndarray, group: n
         Bin(
             low=number / BINS,
             high=(number + 1) / BINS,
-            pictures=int(inside.sum()),
+            images=int(inside.sum()),
             confidence=float(confidence[inside].mean()),
             accuracy=grouped_share(right[inside] > 0, group[inside]),
         )
@@ -74,11 +74,11 @@ class ConformalSets:
     """Sets of classes that hold the true one with probability `wanted` at least.
 
     `least_probability`: a class belongs to the set where its probability is at least this; `coverage`: what the test
-    pictures show; `expected`: between what the share lies in 95 of 100 repetitions; `sizes`: set size → test pictures.
+    images show; `expected`: between what the share lies in 95 of 100 repetitions; `sizes`: set size → test images.
     """
 
     wanted: float
-    least_probability: float
+    min_probability: float
     coverage: Score
     expected: tuple[float, float]
     mean_size: float
@@ -91,14 +91,14 @@ def measure_conformal(
     group: np.ndarray,
     alpha: float = ALPHA,
 ) -> ConformalSets:
-    """`validation`, `test`: (probabilities, targets); `group`: int (N,), the test pictures'."""
+    """`validation`, `test`: (probabilities, targets); `group`: int (N,), the test images'."""
     least = fit_conformal(*validation, alpha)
     probabilities, targets = test
     sets = conformal_sets(probabilities, least)
     sizes = sets.sum(axis=1)
     return ConformalSets(
         wanted=1 - alpha,
-        least_probability=least,
+        min_probability=least,
         coverage=grouped_share(sets[np.arange(len(targets)), targets], group),
         expected=coverage_interval(len(validation[1]), len(targets), alpha),
         mean_size=float(sizes.mean()),
@@ -107,7 +107,7 @@ def measure_conformal(
 
 
 def coverage_interval(validation: int, test: int, alpha: float = ALPHA) -> tuple[float, float]:
-    """Between what the covered share of `test` pictures lies 95 times in 100, over draws of both sets: beta-binomial
+    """Between what the covered share of `test` images lies 95 times in 100, over draws of both sets: beta-binomial
     (Angelopoulos & Bates 2023, section 3.2), for scores without ties."""
     rank = conformal_rank(validation, alpha)
     if rank > validation:

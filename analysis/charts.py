@@ -227,11 +227,11 @@ def loss_accuracy(epochs: Sequence[dict[str, float]], style: Style) -> Figure:
 
 
 def reliability(before: Calibrated, after: Calibrated, style: Style) -> Figure:
-    """Accuracy over confidence in 15 bins, with each bin's interval; a dot is as large as its share of pictures."""
+    """Accuracy over confidence in 15 bins, with each bin's interval; a dot is as large as its share of images."""
     figure = start(style, 6.4, 3.5)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, measured, name in zip(panels, (before, after), ("before", "after"), strict=True):
-        total = sum(each.pictures for each in measured.bins)
+        total = sum(each.images for each in measured.bins)
         x = [each.confidence for each in measured.bins]
         y = [each.accuracy.value for each in measured.bins]
         axes.plot([0, 1], [0, 1], color=WASH, linestyle="--", linewidth=1)
@@ -243,7 +243,7 @@ def reliability(before: Calibrated, after: Calibrated, style: Style) -> Figure:
             linewidth=3,
         )
         axes.scatter(
-            x, y, s=[20 + 260 * each.pictures / total for each in measured.bins], color=SEAL, zorder=3, clip_on=False
+            x, y, s=[20 + 260 * each.images / total for each in measured.bins], color=SEAL, zorder=3, clip_on=False
         )
         axes.set_title(f"{style.axis(name)}: ECE {measured.error.value:.3f}", fontsize=10)
         axes.set(xlabel=style.axis("confidence"), xlim=(0, 1.03), ylim=(-0.02, 1.03))
@@ -277,7 +277,7 @@ def projection(
 
 
 def corruption_curves(curves: Sequence[tuple[Text, Sequence[Score]]], chance: float, style: Style) -> Figure:
-    """Accuracy over strength, 0 being the picture as it is."""
+    """Accuracy over strength, 0 being the image as it is."""
     figure = start(style, 5.2, 4.0)
     axes = figure.subplots()
     for number, (name, scores) in enumerate(curves):
@@ -302,15 +302,15 @@ def corruption_curves(curves: Sequence[tuple[Text, Sequence[Score]]], chance: fl
     return figure
 
 
-def sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], wrong: Sequence[bool], style: Style) -> Figure:
-    """Pictures, uint8 (height, width, 3), in rows of six at most with a caption under each; a wrong one's is red."""
-    columns = min(6, max(1, len(pictures)))
-    rows = -(-len(pictures) // columns)
+def sheet(images: Sequence[np.ndarray], captions: Sequence[str], wrong: Sequence[bool], style: Style) -> Figure:
+    """Images, uint8 (height, width, 3), in rows of six at most with a caption under each; a wrong one's is red."""
+    columns = min(6, max(1, len(images)))
+    rows = -(-len(images) // columns)
     figure = start(style, 1.55 * columns, 1.95 * rows)
     grid: list[Axes] = list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
     for axes in grid:
         axes.set_axis_off()
-    for axes, picture, caption, bad in zip(grid, pictures, captions, wrong, strict=False):
-        axes.imshow(picture)
+    for axes, image, caption, bad in zip(grid, images, captions, wrong, strict=False):
+        axes.imshow(image)
         axes.set_title(caption, fontsize=7.5, color=SEAL if bad else INK, y=-0.02, va="top")
     return figure

@@ -1,4 +1,4 @@
-"""Two models on the same pictures: which is better, or that these pictures can't tell."""
+"""Two models on the same images: which is better, or that these images can't tell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIGNIFICANCE = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """`only_first`, `only_second`: pictures that only this model answers rightly; `difference`: the first's accuracy
+    """`only_first`, `only_second`: images that only this model answers rightly; `difference`: the first's accuracy
     less the second's; `p_value`: McNemar's exact test; `verdict`: `better`, `worse` or `can't tell`, of the first."""
 
     only_first: int
@@ -28,9 +28,9 @@ class Comparison:
 
 
 def compare(first_right: np.ndarray, second_right: np.ndarray, group: np.ndarray) -> Comparison:
-    """`first_right`, `second_right`: bool (N,), whether each model answers each picture rightly; `group`: int (N,).
+    """`first_right`, `second_right`: bool (N,), whether each model answers each image rightly; `group`: int (N,).
 
-    A model is better where McNemar's exact test (1947) and the paired bootstrap both say so. McNemar takes pictures as
+    A model is better where McNemar's exact test (1947) and the paired bootstrap both say so. McNemar takes images as
     independent; where some share a group the bootstrap, which draws groups, guards against that.
     """
     only_first = int((first_right & ~second_right).sum())
@@ -47,7 +47,7 @@ def compare(first_right: np.ndarray, second_right: np.ndarray, group: np.ndarray
     return Comparison(only_first, only_second, difference, p_value, verdict, _phrase(verdict, difference, len(gained)))
 
 
-def _phrase(verdict: str, difference: Score, pictures: int) -> Text:
+def _phrase(verdict: str, difference: Score, images: int) -> Text:
     points = f"{abs(difference.value) * 100:.1f}"
     low, high = sorted(abs(bound) * 100 for bound in (difference.low, difference.high))
     span = f"{low:.1f}–{high:.1f}"
@@ -59,6 +59,4 @@ def _phrase(verdict: str, difference: Score, pictures: int) -> Text:
         return Text(
             en=f"Worse, by {points} points of accuracy ({span}).", ko=f"정확도가 {points}%p({span}) 더 낮습니다."
         )
-    return Text(
-        en=f"Can't tell with {pictures} pictures.", ko=f"그림 {pictures}장으로는 어느 쪽이 나은지 알 수 없습니다."
-    )
+    return Text(en=f"Can't tell with {images} pictures.", ko=f"그림 {images}장으로는 어느 쪽이 나은지 알 수 없습니다.")

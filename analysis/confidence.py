@@ -1,4 +1,4 @@
-"""The sections on what confidence means and on pictures of another kind."""
+"""The sections on what confidence means and on images of another kind."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_training.evaluation.conformal import BINS
-from model_training.runtime.card import Text, Unknown
+from model_training.runtime.card import OutOfDistribution, Text
 from model_training.runtime.classifier import softmax
-from model_training.runtime.ood import energy, load_neighbours
+from model_training.runtime.ood import energy, load_nearest_neighbours
 
-from . import charts as figures
+from . import charts
 from .calibration import Calibrated, ConformalSets, measure_calibration, measure_conformal
 from .document import CannotComputeError, Chart, Section, Table, both
 from .material import Material
 from .metrics import Score
-from .ood import Refusal, measure_unknown
+from .ood import Refusal, measure_ood
 from .predictions import Evaluated, Predictions
 
 
@@ -32,7 +32,7 @@ def calibration(material: Material) -> Section:
         Chart(
             "reliability",
             both("Reliability diagram", "신뢰도 도표"),
-            lambda style: figures.reliability(before, after, style),
+            lambda style: charts.reliability(before, after, style),
             both(
                 "On the dashed line an answer is as often right as it is confident. Bars are 95% intervals.",
                 "점선 위에 있으면 확신하는 만큼 맞힌다는 뜻입니다. 세로 막대는 95% 구간입니다.",
@@ -64,8 +64,8 @@ def calibration(material: Material) -> Section:
 
 
 def unknown(material: Material, found: Evaluated, unlike: Sequence[tuple[str, Predictions]]) -> Section:
-    """`unlike`: name → pictures that the model is not made for."""
-    served = found.card.unknown
+    """`unlike`: name → images that the model is not made for."""
+    served = found.card.ood
     if served is None:
         raise CannotComputeError(
             "The bundle knows no verdict “unknown”: make it again (make train).",
@@ -84,19 +84,19 @@ def unknown(material: Material, found: Evaluated, unlike: Sequence[tuple[str, Pr
             else both("There is no test picture.", "평가 그림이 없습니다.")
         )
         return section
-    neighbours = load_neighbours(found.bundle)
+    neighbours = load_nearest_neighbours(found.bundle)
 
     def measure(some: Predictions) -> dict[str, np.ndarray]:
-        return {"energy": energy(some.logits, some.temperature), "neighbours": neighbours(some.features)}
+        return {"energy": energy(some.logits, some.temperature), "knn": neighbours(some.features)}
 
     rows: list[tuple[str, Score, Score, Score, Score]] = []
-    for name, pictures in unlike:
-        if not len(pictures):
+    for name, images in unlike:
+        if not len(images):
             section.missing.append(both(f"{name}: no picture got an answer.", f"{name}: 답을 얻은 그림이 없습니다."))
             continue
-        result = measure_unknown(served, measure(test), measure(pictures), test.group)
-        section.words.append(_phrase_unknown(name, len(pictures), result))
-        rows.append((name, result.auroc["energy"], result.auroc["neighbours"], result.refused, result.caught))
+        result = measure_ood(served, measure(test), measure(images), test.group)
+        section.words.append(_phrase_unknown(name, len(images), result))
+        rows.append((name, result.auroc["energy"], result.auroc["knn"], result.rejected, result.caught))
     section.parts.append(
         Table(
             "unknown",
@@ -125,7 +125,7 @@ def _list_bins(measured: Calibrated) -> Table:
             both("accuracy", "정확도"),
             both("pictures", "그림 수"),
         ),
-        [(each.low, each.high, each.confidence, each.accuracy, each.pictures) for each in measured.bins],
+        [(each.low, each.high, each.confidence, each.accuracy, each.images) for each in measured.bins],
     )
 
 
@@ -154,12 +154,12 @@ def _phrase_conformal(found: ConformalSets, validation: int) -> Text:
     return both(
         f"Sets of classes made to hold the true one in {found.wanted:.0%} of cases (split conformal prediction from "
         f"{validation} validation pictures: every class with a probability of at least "
-        f"{found.least_probability:.3f}) hold it in {share:.1%} of the test pictures, where {low:.1%}–{high:.1%} "
+        f"{found.min_probability:.3f}) hold it in {share:.1%} of the test pictures, where {low:.1%}–{high:.1%} "
         "is to be "
         f"expected. "
         f"A set has {found.mean_size:.2f} classes on average.",
         f"정답이 {found.wanted:.0%}의 경우에 들어가도록 만든 예측 집합(검증 그림 {validation}장으로 만든 "
-        f"분할 컨포멀 예측, 확률 {found.least_probability:.3f} 이상인 클래스 모두)에는 평가 그림의 {share:.1%}에서 "
+        f"분할 컨포멀 예측, 확률 {found.min_probability:.3f} 이상인 클래스 모두)에는 평가 그림의 {share:.1%}에서 "
         f"정답이 들어 있었습니다. "
         f"기대 범위는 {low:.1%}–{high:.1%}입니다. 집합 하나에 든 클래스는 평균 {found.mean_size:.2f}개입니다.",
     )
@@ -167,30 +167,30 @@ def _phrase_conformal(found: ConformalSets, validation: int) -> Text:
 
 _METHODS = {
     "energy": both("the energy score", "에너지 점수"),
-    "neighbours": both("the distance to training pictures", "학습 그림까지의 거리"),
+    "knn": both("the distance to training pictures", "학습 그림까지의 거리"),
 }
 
 
-def _phrase_served(served: Unknown) -> Text:
-    method, told = _METHODS[served.method], served.told_from_spoiled
+def _phrase_served(served: OutOfDistribution) -> Text:
+    method, told = _METHODS[served.method], served.auroc_spoiled
     return both(
         f"A picture is called unknown by {method.en}. It was chosen because it best told the {served.fitted_on} "
         f"validation pictures from spoiled copies of them (AUROC: energy {told['energy']:.3f}, neighbours "
-        f"{told['neighbours']:.3f}); its bound refuses {served.refused:.1%} of them.",
+        f"{told['neighbours']:.3f}); its bound refuses {served.rejected:.1%} of them.",
         f"모르는 그림인지는 {method.ko}로 판정합니다. 검증 그림 {served.fitted_on}장과 그 그림을 일부러 망가뜨린 "
         f"사본을 가장 잘 구별한 점수이며(AUROC: 에너지 {told['energy']:.3f}, 최근접 {told['neighbours']:.3f}), "
-        f"문턱값을 넘는 검증 그림은 {served.refused:.1%}입니다.",
+        f"문턱값을 넘는 검증 그림은 {served.rejected:.1%}입니다.",
     )
 
 
 def _phrase_unknown(name: str, count: int, found: Refusal) -> Text:
-    score, caught, refused = found.auroc[found.method], found.caught, found.refused
+    score, caught, rejected = found.auroc[found.method], found.caught, found.rejected
     method = _METHODS[found.method]
     return both(
         f"{name} ({count} pictures): by {method.en} test pictures are told from these with an AUROC of "
         f"{score.value:.3f} ({score.low:.3f}–{score.high:.3f}). {caught.value:.1%} of them are called unknown, and "
-        f"{refused.value:.1%} ({refused.low:.1%}–{refused.high:.1%}) of the test pictures.",
+        f"{rejected.value:.1%} ({rejected.low:.1%}–{rejected.high:.1%}) of the test pictures.",
         f"{name} 그림 {count}장: {method.ko}로 평가 그림과 구별한 AUROC는 "
         f"{score.value:.3f}({score.low:.3f}–{score.high:.3f})입니다. 이 그림의 {caught.value:.1%}, 평가 그림의 "
-        f"{refused.value:.1%}({refused.low:.1%}–{refused.high:.1%})를 모르는 그림이라고 판정합니다.",
+        f"{rejected.value:.1%}({rejected.low:.1%}–{rejected.high:.1%})를 모르는 그림이라고 판정합니다.",
     )

@@ -31,7 +31,7 @@ Cell = str | int | float | Score | Text
 
 
 class CannotComputeError(Exception):
-    """A part of the report that these pictures can't give, and why."""
+    """A part of the report that these images can't give, and why."""
 
     def __init__(self, en: str, ko: str) -> None:
         super().__init__(en)
@@ -63,7 +63,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
+class CaptionedImage:
     """`pixels`: uint8 (height, width, 3)."""
 
     pixels: np.ndarray
@@ -74,35 +74,35 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Pictures side by side."""
+    """Images side by side."""
 
     name: str
     title: Text
-    pictures: Sequence[Picture]
+    images: Sequence[CaptionedImage]
 
 
 @dataclass(frozen=True)
 class Projection:
-    """A chart whose points show their pictures. `points`: float (N, 2); `targets`: int (N,); `pictures`: one a
+    """A chart whose points show their images. `points`: float (N, 2); `targets`: int (N,); `images`: one a
     point."""
 
     chart: Chart
     points: np.ndarray
     targets: np.ndarray
     names: Sequence[Text]
-    pictures: Sequence[Picture]
+    images: Sequence[CaptionedImage]
 
 
 @dataclass(frozen=True)
 class LabelReview:
-    """Doubtful pictures to tick, and a manifest (`path,label`) that takes over what was ticked.
+    """Doubtful images to tick, and a manifest (`path,label`) that takes over what was ticked.
 
-    `suggested`: each picture's other label; `manifest`: every picture's path and label.
+    `suggested`: each image's other label; `manifest`: every image's path and label.
     """
 
     name: str
     title: Text
-    pictures: Sequence[Picture]
+    images: Sequence[CaptionedImage]
     suggested: Sequence[str]
     manifest: Sequence[tuple[str, str]]
 
@@ -195,22 +195,22 @@ class _Writer:
 
     def _sheet(self, part: Sheet) -> dict[str, Any]:
         style = Style("en", self.font)
-        pictures = part.pictures
+        images = part.images
         with using(style), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")
-            captions = [picture.caption.en.replace(" · ", "\n") for picture in pictures]
-            figure = sheet([each.pixels for each in pictures], captions, [each.wrong for each in pictures], style)
+            captions = [image.caption.en.replace(" · ", "\n") for image in images]
+            figure = sheet([each.pixels for each in images], captions, [each.wrong for each in images], style)
             save(figure, self.folder / f"{part.name}.png")
         shown = [
             {"src": jpeg_uri(each.pixels, 224, 82), "caption": each.caption, "wrong": each.wrong, "place": each.place}
-            for each in pictures
+            for each in images
         ]
         return {"kind": "sheet", "name": part.name, "title": part.title, "pictures": shown}
 
     def _review(self, part: LabelReview) -> dict[str, Any]:
         shown = [
             {"src": jpeg_uri(each.pixels, 160, 80), "place": each.place, "caption": each.caption, "suggested": label}
-            for each, label in zip(part.pictures, part.suggested, strict=True)
+            for each, label in zip(part.images, part.suggested, strict=True)
         ]
         manifest = [list(pair) for pair in part.manifest]
         return {"kind": "review", "name": part.name, "title": part.title, "pictures": shown, "manifest": manifest}
@@ -219,19 +219,19 @@ class _Writer:
         low, high = part.points.min(axis=0), part.points.max(axis=0)
         unit = (part.points - low) / np.where(high > low, high - low, 1)
         points = []
-        for place, target, picture in zip(unit, part.targets, part.pictures, strict=True):
+        for place, target, image in zip(unit, part.targets, part.images, strict=True):
             # One thumbnail serves both maps.
-            known = picture.place in self.thumbnails
-            self.thumbnails.setdefault(picture.place, f"t{len(self.thumbnails)}")
+            known = image.place in self.thumbnails
+            self.thumbnails.setdefault(image.place, f"t{len(self.thumbnails)}")
             points.append(
                 {
                     "x": round(10 + 620 * float(place[0]), 1),
                     "y": round(10 + 440 * float(1 - place[1]), 1),
                     "colour": CLASS_COLOURS[int(target) % len(CLASS_COLOURS)],
-                    "wrong": picture.wrong,
-                    "thumbnail": self.thumbnails[picture.place],
-                    "src": None if known else jpeg_uri(picture.pixels, 72, 70),
-                    "caption": picture.caption,
+                    "wrong": image.wrong,
+                    "thumbnail": self.thumbnails[image.place],
+                    "src": None if known else jpeg_uri(image.pixels, 72, 70),
+                    "caption": image.caption,
                 }
             )
         drawn = self._chart(part.chart)
@@ -297,10 +297,10 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 def jpeg_uri(pixels: np.ndarray, side: int, quality: int) -> str:
     """`pixels`: uint8 (height, width, 3), shrunk to `side` pixels at most."""
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return data_uri(buffer.getvalue(), "image/jpeg")
 
 

@@ -13,21 +13,21 @@ from model_training.runtime.execution import TorchExecution
 from model_training.runtime.explain import Explainer
 from model_training.runtime.network import ClassificationNetwork
 
-from .document import CannotComputeError, Picture, Section, Sheet, both, file_name
+from .document import CannotComputeError, CaptionedImage, Section, Sheet, both, file_name
 from .faithfulness import measure_faithfulness
-from .material import Material, describe_pictures
+from .material import Material, describe_images
 from .predictions import Predictions
 from .projections import sample
 
 EXAMPLES = 3
-#: Pictures whose maps are checked.
+#: Images whose maps are checked.
 MEASURED = 16
 #: With more classes, those with the most wrong answers are shown.
 MOST_CLASSES = 20
 
 
 def heatmaps(material: Material, network: ClassificationNetwork, device: str) -> Section:
-    """`gradcam_<class>`: up to three right and three wrong answers for pictures of each class."""
+    """`gradcam_<class>`: up to three right and three wrong answers for images of each class."""
     test, names = material.test, material.names
     section = Section("heatmaps", both("Where it looked", "어디를 보고 판단했나"))
     chosen = {number: _choose(test, number) for number in _choose_classes(test, len(names))}
@@ -39,12 +39,12 @@ def heatmaps(material: Material, network: ClassificationNetwork, device: str) ->
             some = test.take(rows)
             pixels = np.ascontiguousarray(some.pixels[some.rows])
             maps = explainer.heatmaps(pixels, [int(answer) for answer in some.predicted])
-            described = describe_pictures(some, names)
-            pictures = [
-                Picture(overlay(each, heat), picture.caption, picture.wrong, picture.place)
-                for each, heat, picture in zip(pixels, maps, described, strict=True)
+            described = describe_images(some, names)
+            images = [
+                CaptionedImage(overlay(each, heat), image.caption, image.wrong, image.place)
+                for each, heat, image in zip(pixels, maps, described, strict=True)
             ]
-            section.parts.append(Sheet(f"gradcam_{file_name(test.labels[number])}", names[number], pictures))
+            section.parts.append(Sheet(f"gradcam_{file_name(test.labels[number])}", names[number], images))
     except (ValueError, TypeError, AttributeError, RuntimeError) as error:
         # Which networks have maps to weigh is the library's knowledge, and it says so in many ways.
         raise CannotComputeError(

@@ -20,7 +20,7 @@ _BLUR = 12
 @dataclass(frozen=True)
 class Faithfulness:
     """`map`, `random`: the mean of insertion less deletion, −1…1, of the heatmaps and of random ones; `gain`: the first
-    less the second, picture by picture; `gain.low` above 0 says that the maps show more than chance does."""
+    less the second, image by image; `gain.low` above 0 says that the maps show more than chance does."""
 
     map: Score
     random: Score
@@ -34,8 +34,8 @@ def measure_faithfulness(
     classes: np.ndarray,
     group: np.ndarray,
 ) -> Faithfulness:
-    """`probability`: pixels (N, height, width, 3) and classes (N,) → each picture's probability of its class;
-    `maps`: float (N, height, width); `group`: int (N,). Raises `ValueError` for no picture."""
+    """`probability`: pixels (N, height, width, 3) and classes (N,) → each image's probability of its class;
+    `maps`: float (N, height, width); `group`: int (N,). Raises `ValueError` for no image."""
     if not len(pixels):
         raise ValueError("no pictures")
     blurred = np.stack([_blur(each) for each in pixels])
@@ -82,5 +82,5 @@ def draw_maps(shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([np.asarray(Image.fromarray(each).resize(size, bicubic)) for each in coarse])
 
 
-def _blur(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(_BLUR)))
+def _blur(image: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(_BLUR)))

@@ -1,7 +1,7 @@
 """`python -m analysis.forms BUNDLE… --data FOLDER`: which form of which network to serve, in one table.
 
-Every bundle in torch, in OpenVINO with 32-bit floats and in OpenVINO with 8-bit integers, on the same test pictures:
-accuracy with its interval, agreement with the first row, size, latency of one picture and throughput.
+Every bundle in torch, in OpenVINO with 32-bit floats and in OpenVINO with 8-bit integers, on the same test images:
+accuracy with its interval, agreement with the first row, size, latency of one image and throughput.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import typer
 from rich.table import Table as Printed
 
 from model_training.datasets.prepare import Prepared, prepare
-from model_training.evaluation.predict import run
+from model_training.evaluation.predict import predict_logits
 from model_training.packaging.quantise import quantise
 from model_training.progress import console, follow, print_whole
 from model_training.recipe import validate_recipe
@@ -39,9 +39,9 @@ FORMS = ("torch", "float32", "int8")
 
 @dataclass(frozen=True)
 class Row:
-    """`agreement`: share of test pictures that get the first row's class; `size`: bytes of its files; `latency`:
-    seconds, the median of single pictures; `throughput`: pictures a second in batches of 16; `verdict`: whether it is
-    better or worse than the first row, or that these pictures can't tell."""
+    """`agreement`: share of test images that get the first row's class; `size`: bytes of its files; `latency`:
+    seconds, the median of single images; `throughput`: images a second in batches of 16; `verdict`: whether it is
+    better or worse than the first row, or that these images can't tell."""
 
     bundle: str
     form: str
@@ -56,7 +56,7 @@ class Row:
 def compare_forms(bundles: list[Path], data: Path, build: Path, seconds: float = 3.0) -> list[Row]:
     """Every form of every bundle. `seconds`: how long each throughput is measured.
 
-    Raises `DatasetError` where two bundles were not tested on the same pictures.
+    Raises `DatasetError` where two bundles were not tested on the same images.
     """
     rows: list[Row] = []
     first: np.ndarray | None = None
@@ -74,7 +74,7 @@ def compare_forms(bundles: list[Path], data: Path, build: Path, seconds: float =
         tested = test
         for form, execution, size in _forms(bundle, prepared):
             with follow(f"{bundle.name}, {form}"):
-                said = run(execution, prepared.pixels, test).argmax(1)
+                said = predict_logits(execution, prepared.pixels, test).argmax(1)
                 if first is None:
                     first = said
                 found = compare(said == targets, first == targets, np.arange(len(test)))
@@ -105,7 +105,7 @@ def _forms(bundle: Path, prepared: Prepared) -> Iterator[tuple[str, Execution, i
 def measure_speed(
     execution: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, seconds: float
 ) -> tuple[float, float]:
-    """`pixels`: uint8 (N, height, width, 3). Returns the median seconds of one picture, and pictures a second of whole
+    """`pixels`: uint8 (N, height, width, 3). Returns the median seconds of one image, and images a second of whole
     batches, the median over batches; both after a warm-up."""
     one = np.ascontiguousarray(pixels[:1])
     pixels = np.ascontiguousarray(pixels)

@@ -1,4 +1,4 @@
-"""The sections that show pictures: by lot, wrong, right, and on a map."""
+"""The sections that show images: by lot, wrong, right, and on a map."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from . import charts as figures
-from . import projections
+from . import charts, projections
 from .document import CannotComputeError, Chart, Projection, Section, Sheet, both
-from .material import Material, describe_pictures
+from .material import Material, describe_images
 
-SHEET_PICTURES = 24
+SHEET_IMAGES = 24
 
 
-def pictures(material: Material) -> Section:
+def images(material: Material) -> Section:
     """A sample as it comes, the most confident errors, and answers that were right."""
     test = material.test
     section = Section("pictures", both("Pictures and answers", "그림과 답"))
@@ -22,18 +21,18 @@ def pictures(material: Material) -> Section:
         raise CannotComputeError("There is no test picture.", "평가 그림이 없습니다.")
     confidence = test.probabilities.max(axis=1)
     right = test.predicted == test.targets
-    some = projections.sample(len(test), SHEET_PICTURES)
+    some = projections.sample(len(test), SHEET_IMAGES)
     wrong = np.nonzero(~right)[0]
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHEET_PICTURES]
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHEET_IMAGES]
     correct = np.nonzero(right)[0]
-    correct = correct[projections.sample(len(correct), SHEET_PICTURES, seed=1)]
+    correct = correct[projections.sample(len(correct), SHEET_IMAGES, seed=1)]
     for name, title, chosen in (
         ("grid", both("Test pictures, drawn by lot", "무작위로 뽑은 평가 그림"), some),
         ("wrong_predictions", both("Wrong answers, the surest first", "틀린 답(확신이 큰 것부터)"), wrong),
         ("correct_predictions", both("Right answers", "맞힌 답"), correct),
     ):
         if len(chosen):
-            section.parts.append(Sheet(name, title, describe_pictures(test.take(chosen), material.names)))
+            section.parts.append(Sheet(name, title, describe_images(test.take(chosen), material.names)))
         elif name == "wrong_predictions":
             section.missing.append(
                 both("There is no wrong answer to show.", "틀린 답이 없어 보여 드릴 그림이 없습니다.")
@@ -46,7 +45,7 @@ def pictures(material: Material) -> Section:
 
 
 def maps(material: Material, cache: Path) -> Section:
-    """t-SNE and UMAP of what the last layer sees of the test pictures; the maps are kept in `cache`."""
+    """t-SNE and UMAP of what the last layer sees of the test images; the maps are kept in `cache`."""
     test = material.test
     if len(test) < projections.FEWEST:
         raise CannotComputeError(
@@ -55,7 +54,7 @@ def maps(material: Material, cache: Path) -> Section:
         )
     chosen = projections.sample(len(test))
     some = test.take(chosen)
-    described = describe_pictures(some, material.names)
+    described = describe_images(some, material.names)
     section = Section("maps", both("Maps of the pictures", "그림 지도"))
     words = both(
         "Each point is a test picture; near points look alike to the network. A red ring is a wrong answer. "
@@ -73,8 +72,8 @@ def maps(material: Material, cache: Path) -> Section:
     for name, title, project in (("tsne", "t-SNE", projections.tsne), ("umap", "UMAP", projections.umap)):
         points = projections.keep(project, np.ascontiguousarray(some.features), cache)
 
-        def draw(style: figures.Style, points: np.ndarray = points) -> figures.Figure:
-            return figures.projection(points, some.targets, some.predicted, material.names, style)
+        def draw(style: charts.Style, points: np.ndarray = points) -> charts.Figure:
+            return charts.projection(points, some.targets, some.predicted, material.names, style)
 
         section.parts.append(
             Projection(Chart(name, both(title, title), draw, words), points, some.targets, material.names, described)

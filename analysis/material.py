@@ -9,13 +9,13 @@ import numpy as np
 
 from model_training.runtime.card import Text
 
-from .document import Picture, both
+from .document import CaptionedImage, both
 from .predictions import Predictions
 
 
 @dataclass(frozen=True)
 class Material:
-    """`all`: every answered picture; `test`, `validation`, `train`: its splits; `names`: the classes' titles."""
+    """`all`: every answered image; `test`, `validation`, `train`: its splits; `names`: the classes' titles."""
 
     all: Predictions
     names: Sequence[Text]
@@ -33,14 +33,14 @@ class Material:
         return self.all.of("train")
 
 
-def describe_pictures(some: Predictions, names: Sequence[Text]) -> list[Picture]:
+def describe_images(some: Predictions, names: Sequence[Text]) -> list[CaptionedImage]:
     """Each with its true class, the answer and how sure it is."""
     confidence = some.probabilities.max(axis=1)
-    described: list[Picture] = []
+    described: list[CaptionedImage] = []
     for row, (target, answer) in enumerate(zip(some.targets, some.predicted, strict=True)):
         truth, said = names[int(target)], names[int(answer)]
         described.append(
-            Picture(
+            CaptionedImage(
                 pixels=np.asarray(some.pixels[some.rows[row]]),
                 caption=both(
                     f"{truth.en} · answer {said.en} {confidence[row]:.2f}",

@@ -1,7 +1,7 @@
 """Scores of a classifier, each with a 95% interval.
 
-A score that can't be computed is NaN: recall without pictures of the class, precision without answers, AUC where all
-pictures are of one class.
+A score that can't be computed is NaN: recall without images of the class, precision without answers, AUC where all
+images are of one class.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _BLOCK_BYTES = 2**25
 
 @dataclass(frozen=True)
 class Score:
-    """A figure with its 95% interval; `method`: wilson, resampling, newcombe or bootstrap; `pictures`: of how many."""
+    """A figure with its 95% interval; `method`: wilson, resampling, newcombe or bootstrap; `images`: of how many."""
 
     value: float
     low: float
     high: float
     method: str
-    pictures: int
+    images: int
 
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class against the rest; `support`: its pictures."""
+    """One class against the rest; `support`: its images."""
 
     precision: Score
     recall: Score
@@ -48,22 +48,22 @@ def confusion(targets: np.ndarray, predicted: np.ndarray, classes: int) -> np.nd
     return np.bincount(targets * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
-def wilson(right: float, total: float, pictures: int | None = None) -> Score:
-    """A share with Wilson's score interval (1927). `total` may be an effective number, smaller than `pictures`."""
-    pictures = round(total) if pictures is None else pictures
+def wilson(right: float, total: float, images: int | None = None) -> Score:
+    """A share with Wilson's score interval (1927). `total` may be an effective number, smaller than `images`."""
+    images = round(total) if images is None else images
     if not total:
         return Score(np.nan, np.nan, np.nan, "wilson", 0)
     share = right / total
     spread = 1 + Z**2 / total
     middle = (share + Z**2 / (2 * total)) / spread
     half = Z / spread * np.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2))
-    return Score(share, max(0.0, middle - half), min(1.0, middle + half), "wilson", pictures)
+    return Score(share, max(0.0, middle - half), min(1.0, middle + half), "wilson", images)
 
 
 def design_effect(values: np.ndarray, group: np.ndarray) -> float:
-    """How many times more a mean of `values` varies than one of as many independent pictures (Kish 1965), at least 1.
+    """How many times more a mean of `values` varies than one of as many independent images (Kish 1965), at least 1.
 
-    `values`: float (N,); `group`: int (N,). Where all values are equal nothing shows how alike a group's pictures are;
+    `values`: float (N,); `group`: int (N,). Where all values are equal nothing shows how alike a group's images are;
     they then count as one each.
     """
     _, index = np.unique(group, return_inverse=True)
@@ -84,7 +84,7 @@ def accuracy(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray) -> S
 
 
 def grouped_share(right: np.ndarray, group: np.ndarray) -> Score:
-    """A share over pictures that may share a group: Wilson's interval with the effective number of pictures
+    """A share over images that may share a group: Wilson's interval with the effective number of images
     (Dean & Pagano 2015)."""
     if not len(right):
         return wilson(0, 0)
@@ -93,7 +93,7 @@ def grouped_share(right: np.ndarray, group: np.ndarray) -> Score:
 
 
 def macro_f1(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, classes: int) -> Score:
-    """The mean F1 of the classes that have pictures or answers, with `macro_f1_interval`."""
+    """The mean F1 of the classes that have images or answers, with `macro_f1_interval`."""
     matrix = confusion(targets, predicted, classes)
     seen = np.nonzero(matrix.sum(0) + matrix.sum(1))[0]
     if not len(seen):
@@ -108,7 +108,7 @@ def macro_f1(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, clas
 
 
 def f1_scores(matrix: np.ndarray) -> np.ndarray:
-    """F1 of each class, float (classes,); NaN for a class without pictures and answers."""
+    """F1 of each class, float (classes,); NaN for a class without images and answers."""
     total = matrix.sum(0) + matrix.sum(1)
     with np.errstate(invalid="ignore"):
         return np.where(total > 0, 2 * np.diagonal(matrix) / np.where(total > 0, total, 1), np.nan)
@@ -121,13 +121,13 @@ def classification_report(
     right = targets == predicted
     reports: list[ClassReport] = []
     for number in range(classes):
-        answers, pictures = predicted == number, targets == number
+        answers, images = predicted == number, targets == number
         reports.append(
             ClassReport(
                 precision=grouped_share(right[answers], group[answers]),
-                recall=grouped_share(right[pictures], group[pictures]),
+                recall=grouped_share(right[images], group[images]),
                 f1=float(f1[number]),
-                support=int(pictures.sum()),
+                support=int(images.sum()),
             )
         )
     return tuple(reports)
@@ -179,9 +179,9 @@ def newcombe_interval(area: float, positives: int, negatives: int) -> tuple[floa
 
 
 def macro_auc(probabilities: np.ndarray, targets: np.ndarray, group: np.ndarray, draws: int = DRAWS) -> Score:
-    """The mean area of the classes that have pictures, each against the rest, with its bootstrap interval.
+    """The mean area of the classes that have images, each against the rest, with its bootstrap interval.
 
-    `probabilities`: float (N, classes). NaN where fewer than two classes have pictures.
+    `probabilities`: float (N, classes). NaN where fewer than two classes have images.
     """
     present = np.unique(targets)
     if len(present) < 2:
@@ -225,18 +225,18 @@ def average_precision(scores: np.ndarray, positive: np.ndarray, group: np.ndarra
 
 def _widen(score: Score, units: int) -> Score:
     """A faultless ranking is faultless however it is drawn again; as an interval then stands Wilson's, of as many
-    faultless answers as there are independent pictures to rank."""
+    faultless answers as there are independent images to rank."""
     if score.high - score.low > 1e-9:
         return score
-    return replace(wilson(score.value * units, units, score.pictures), value=score.value)
+    return replace(wilson(score.value * units, units, score.images), value=score.value)
 
 
 def bootstrap(
     measure: Callable[[np.ndarray], np.ndarray], group: np.ndarray, draws: int = DRAWS, seed: int = 0
 ) -> Score:
-    """A percentile interval (Efron 1979) by drawing groups, not pictures, with replacement (Field & Welsh 2007).
+    """A percentile interval (Efron 1979) by drawing groups, not images, with replacement (Field & Welsh 2007).
 
-    `measure`: weights, float (B, N), how often each picture was drawn → float (B,); `group`: int (N,).
+    `measure`: weights, float (B, N), how often each image was drawn → float (B,); `group`: int (N,).
     """
     group_of = np.unique(group, return_inverse=True)[1]
     groups = int(group_of.max()) + 1
@@ -248,6 +248,6 @@ def bootstrap(
         counts = generator.multinomial(groups, np.full(groups, 1 / groups), size=min(block, draws - start))
         values.append(measure(counts[:, group_of].astype(float)))
     drawn = np.concatenate(values)
-    drawn = drawn[~np.isnan(drawn)]  # where a draw has no picture of the class
+    drawn = drawn[~np.isnan(drawn)]  # where a draw has no image of the class
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
     return Score(value, float(low), float(high), "bootstrap", len(group))

@@ -1,4 +1,4 @@
-"""Bundle + folder of pictures → what the network says about each: what every figure of a report starts from."""
+"""Bundle + folder of images → what the network says about each: what every figure of a report starts from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 from model_training.datasets.duplicates import find_duplicates
 from model_training.datasets.folders import SUFFIXES, Dataset, Entry
-from model_training.datasets.pictures import PictureStore, open_store
+from model_training.datasets.image_store import ImageStore, open_store
 from model_training.datasets.prepare import prepare
 from model_training.progress import follow
 from model_training.recipe import Recipe, validate_recipe
@@ -32,14 +32,14 @@ Forward = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Predictions:
-    """One row a picture.
+    """One row an image.
 
     `labels`: the model's classes. `places`: paths relative to the folder. `split`: `train`, `validation`, `test`,
-    `unlike`, or `aside` for a picture that training set aside. `targets`: int64 (N,), indices into `labels`, −1 where a
-    picture belongs to none. `logits`: float32 (N, classes). `features`: float32 (N, F), what the last layer sees.
-    `temperature`: the card's. `group`: int64 (N,), pictures of one group are not independent; `grouped_by` says what
-    makes a group. `columns`: further facts of each picture by name. `pixels`: uint8 (M, height, width, 3),
-    memory-mapped, with row i's picture at `rows[i]`.
+    `unlike`, or `aside` for an image that training set aside. `targets`: int64 (N,), indices into `labels`, −1 where a
+    image belongs to none. `logits`: float32 (N, classes). `features`: float32 (N, F), what the last layer sees.
+    `temperature`: the card's. `group`: int64 (N,), images of one group are not independent; `grouped_by` says what
+    makes a group. `columns`: further facts of each image by name. `pixels`: uint8 (M, height, width, 3),
+    memory-mapped, with row i's image at `rows[i]`.
     """
 
     labels: tuple[str, ...]
@@ -70,12 +70,12 @@ class Predictions:
 
     @property
     def answered(self) -> np.ndarray:
-        """bool (N,): false where a logit is NaN or infinite, and nothing can be said about the picture."""
+        """bool (N,): false where a logit is NaN or infinite, and nothing can be said about the image."""
         return np.isfinite(self.logits).all(axis=1)
 
     @property
     def independent(self) -> bool:
-        """Whether no two pictures share a group."""
+        """Whether no two images share a group."""
         return len(np.unique(self.group)) == len(self.group)
 
     def where(self, mask: np.ndarray) -> Predictions:
@@ -97,7 +97,7 @@ class Predictions:
         )
 
     def of(self, split: str) -> Predictions:
-        """The answered pictures of one split."""
+        """The answered images of one split."""
         return self.where((self.split == split) & self.answered)
 
 
@@ -106,7 +106,7 @@ class Evaluated:
     """Predictions on a whole dataset.
 
     `copies`: int64 (N,), the same number for exact and near duplicates; `same_data`: whether it is, split for split,
-    what the model was trained on; `unreadable`: path → what was wrong; `run`, `cache`: to predict altered pictures.
+    what the model was trained on; `unreadable`: path → what was wrong; `run`, `cache`: to predict altered images.
     """
 
     card: ModelCard
@@ -121,7 +121,7 @@ class Evaluated:
 
 
 def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
-    """Divide the folder as training did and predict every picture; predictions are kept under `build/analysis`.
+    """Divide the folder as training did and predict every image; predictions are kept under `build/analysis`.
 
     Raises `CardError`, `BundleError`, or `DatasetError` where the folder has a class that the model does not know.
     """
@@ -136,24 +136,24 @@ def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Eval
 
 
 def evaluate_test(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
-    """Every picture of the folder is a test picture: a collection that the model has never seen, of any size, with some
+    """Every image of the folder is a test image: a collection that the model has never seen, of any size, with some
     or all of its classes as folders."""
     card = read_card(bundle / "card.json")
-    dataset = read_pictures(data, labelled=True)
+    dataset = read_images(data, labelled=True)
     split = np.full(len(dataset.entries), "test", dtype="U10")
     return _evaluate(bundle, card, dataset, split, build, device, same_data=False)
 
 
 def evaluate_unlike(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
-    """Every picture of the folder is one that the model is not made for; `targets` are −1."""
+    """Every image of the folder is one that the model is not made for; `targets` are −1."""
     card = read_card(bundle / "card.json")
-    dataset = read_pictures(data, labelled=False)
+    dataset = read_images(data, labelled=False)
     split = np.full(len(dataset.entries), "unlike", dtype="U10")
     return _evaluate(bundle, card, dataset, split, build, device, same_data=False)
 
 
-def read_pictures(root: Path, *, labelled: bool) -> Dataset:
-    """All pictures under `root`, without the demands on numbers that training makes. The first folder of a path is its
+def read_images(root: Path, *, labelled: bool) -> Dataset:
+    """All images under `root`, without the demands on numbers that training makes. The first folder of a path is its
     class where `labelled`. Raises `DatasetError` where there is none."""
     if not root.is_dir():
         raise DatasetError(f"{root}: there is no such folder.", "Give a folder of pictures.")
@@ -236,14 +236,14 @@ def forward(network: ClassificationNetwork, device: str = "cpu") -> Forward:
     @torch.inference_mode()
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(place)
-        logits, features = network.observe(batch)
+        logits, features = network.forward_with_features(batch)
         return logits.float().cpu().numpy(), features.float().cpu().numpy()
 
     return run
 
 
 def predict(run: Forward, pixels: np.ndarray, rows: np.ndarray, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Logits and features of the pictures in `rows`, batch by batch into memory-mapped files under `cache`.
+    """Logits and features of the images in `rows`, batch by batch into memory-mapped files under `cache`.
 
     The folder appears when it is whole; what an interrupted run left does not count.
     """
@@ -276,8 +276,8 @@ def _create(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
 
 
-def _key(weights: str, card: ModelCard, store: PictureStore, rows: np.ndarray) -> str:
-    """Names what decides the numbers: weights, preprocessing and the pictures' bytes, in order."""
+def _key(weights: str, card: ModelCard, store: ImageStore, rows: np.ndarray) -> str:
+    """Names what decides the numbers: weights, preprocessing and the images' bytes, in order."""
     digest = hashlib.sha256(weights.encode() + card.preprocessing.model_dump_json().encode())
     digest.update(card.network.backbone.encode())
     for row in rows:
@@ -293,7 +293,7 @@ def _columns(entries: list[Entry]) -> dict[str, np.ndarray]:
 
 
 def _group(card: ModelCard, columns: dict[str, np.ndarray], copies: np.ndarray) -> tuple[np.ndarray, str]:
-    """The recipe's group column where there is one; else copies of one picture are a group."""
+    """The recipe's group column where there is one; else copies of one image are a group."""
     data = card.provenance.recipe.get("data")
     name = data.get("group") if isinstance(data, dict) else None
     if isinstance(name, str) and name in columns:

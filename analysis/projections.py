@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA
 
-#: Fewer pictures make no map.
+#: Fewer images make no map.
 FEWEST = 10
 #: More points than this hide one another; a sample drawn by seed stands for all.
 MOST = 1000

@@ -1,4 +1,4 @@
-"""A bundle and its pictures → `reports/<recipe>/<version>/`: a page, its charts as PNG and its tables as CSV."""
+"""A bundle and its images → `reports/<recipe>/<version>/`: a page, its charts as PNG and its tables as CSV."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Make = Callable[[], Section]
 @dataclass(frozen=True)
 class Sources:
     """What a report is about. `data`: the folder that the model was trained on; or `test`: a folder of which every
-    picture is a test picture; `unlike`: folders of pictures that the model is not made for; `against`: another
+    image is a test image; `unlike`: folders of images that the model is not made for; `against`: another
     bundle."""
 
     bundle: Path
@@ -51,7 +51,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         (both("Class by class", "클래스별 성적"), lambda: sections.scores(material)),
         (both("Ranking", "순위"), lambda: sections.curves(material)),
         (both("What confidence means", "확신도의 의미"), lambda: confidence.calibration(material)),
-        (both("Pictures and answers", "그림과 답"), lambda: galleries.pictures(material)),
+        (both("Pictures and answers", "그림과 답"), lambda: galleries.images(material)),
         (
             both("Where it looked", "어디를 보고 판단했나"),
             lambda: explanations.heatmaps(material, found.network, device),

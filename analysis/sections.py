@@ -10,7 +10,7 @@ import numpy as np
 
 from model_training.runtime.card import Text
 
-from . import charts as figures
+from . import charts
 from .document import CannotComputeError, Chart, Section, Table, both
 from .material import Material
 from .metrics import (
@@ -27,12 +27,12 @@ from .metrics import (
 )
 from .predictions import Predictions
 
-#: Bootstrap draws × pictures × classes: beyond, fewer draws.
+#: Bootstrap draws × images × classes: beyond, fewer draws.
 _BUDGET = 400_000_000
 
 
 def measure_headline(test: Predictions) -> list[tuple[Text, Score]]:
-    """Accuracy, macro-F1 and AUC of the test pictures; NaN where they can't be had."""
+    """Accuracy, macro-F1 and AUC of the test images; NaN where they can't be had."""
     classes = len(test.labels)
     probabilities = test.probabilities
     area = auc(probabilities[:, 1], test.targets == 1, test.group) if classes == 2 else _macro_auc(test)
@@ -75,7 +75,7 @@ def scores(material: Material) -> Section:
         Chart(
             "confusion_matrix",
             both("Confusion matrix", "혼동 행렬"),
-            lambda style: figures.confusion_matrix(matrix, names, style),
+            lambda style: charts.confusion_matrix(matrix, names, style),
             both(
                 "Rows are the true classes, columns the answers. Numbers count test pictures; errors are red.",
                 "행은 실제 클래스, 열은 모델의 답입니다. 숫자는 평가 그림 수이고, 틀린 답은 붉은색입니다.",
@@ -105,14 +105,14 @@ def curves(material: Material) -> Section:
     for each in shown:
         positive = test.targets == each
         roc.append(
-            figures.Curve(
+            charts.Curve(
                 names[each],
                 *roc_curve(probabilities[:, each], positive),
                 auc(probabilities[:, each], positive, test.group),
             )
         )
         recall.append(
-            figures.Curve(
+            charts.Curve(
                 names[each],
                 *precision_recall(probabilities[:, each], positive),
                 average_precision(probabilities[:, each], positive, test.group, draws),
@@ -125,7 +125,7 @@ def curves(material: Material) -> Section:
         Chart(
             "roc_curve",
             both("ROC curve", "ROC 곡선"),
-            lambda style: figures.roc_curve(roc, style),
+            lambda style: charts.roc_curve(roc, style),
             both(
                 f"{against.en}, with the area under the curve.", f"{against.ko}의 ROC 곡선과 곡선 아래 넓이(AUC)입니다."
             ),
@@ -133,7 +133,7 @@ def curves(material: Material) -> Section:
         Chart(
             "precision_recall",
             both("Precision and recall", "정밀도와 재현율"),
-            lambda style: figures.precision_recall(recall, style),
+            lambda style: charts.precision_recall(recall, style),
             both(
                 f"{against.en}, with the average precision.", f"{against.ko}의 정밀도-재현율 곡선과 평균 정밀도입니다."
             ),
@@ -162,7 +162,7 @@ def training(bundle: Path) -> Section:
         Chart(
             "loss_accuracy",
             both("Loss and accuracy", "손실과 정확도"),
-            lambda style: figures.loss_accuracy(epochs, style),
+            lambda style: charts.loss_accuracy(epochs, style),
             both(
                 f"Over {len(epochs)} epochs, on train and validation.",
                 f"에포크 {len(epochs)}번 동안의 학습·검증 수치입니다.",

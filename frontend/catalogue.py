@@ -12,7 +12,7 @@ from . import errors
 from .model_server import ModelServer
 from .settings import Settings
 
-CARD_SCHEMA = 1
+CARD_SCHEMA = 2
 
 
 @dataclass(frozen=True)

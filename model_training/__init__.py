@@ -1,1 +1,1 @@
-"""From a folder of pictures to a bundle: datasets, recipes, training, and the runtime that answers."""
+"""From a folder of images to a bundle: datasets, recipes, training, and the runtime that answers."""

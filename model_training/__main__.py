@@ -1,4 +1,4 @@
-"""`python -m model_training train RECIPE --data FOLDER [key=value …]`, and `draw` and `fetch` to have pictures."""
+"""`python -m model_training train RECIPE --data FOLDER [key=value …]`, and `draw` and `fetch` to have images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda or auto, with :N for N processes")] = "auto",
     build: Annotated[Path, typer.Option(help="where runs, caches and bundles go")] = Path("build"),
 ) -> None:
-    """Train a recipe on a folder of pictures and leave its bundle in BUILD/bundles."""
+    """Train a recipe on a folder of images and leave its bundle in BUILD/bundles."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
     from .datasets.file_audit import audit_files, phrase_audit
     from .datasets.prepare import describe, prepare, with_audit
@@ -103,8 +103,8 @@ def ensemble(
 
     made = make_ensemble(bundles, data, build, name)
     for bundle in (*bundles, made):
-        (accuracy,) = (each for each in read_card(bundle / "card.json").figures if each.is_headline)
-        told = f"{accuracy.value:.4f} ({accuracy.low:.4f}–{accuracy.high:.4f}) of {accuracy.pictures} test pictures"
+        (accuracy,) = (each for each in read_card(bundle / "card.json").metrics if each.is_headline)
+        told = f"{accuracy.value:.4f} ({accuracy.low:.4f}–{accuracy.high:.4f}) of {accuracy.images} test pictures"
         console.print(f"{bundle}: {told}", markup=False)
     console.print(f"Bundle: {made}", markup=False)
 

@@ -59,7 +59,7 @@ class Step:
 
 @contextmanager
 def follow(title: str, *, quiet: bool = False) -> Iterator[Step]:
-    """`with follow("Reading pictures") as step: step.update(done, total)`; `quiet` for all processes but the first."""
+    """`with follow("Reading images") as step: step.update(done, total)`; `quiet` for all processes but the first."""
     if quiet or not console.is_terminal:
         yield Step(title, None, quiet=quiet)
         return

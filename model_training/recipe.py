@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -19,6 +20,21 @@ from .runtime.card import Head, Preprocessing, Text, Verdict, VerdictWords
 from .runtime.errors import RecipeError
 
 RECIPES = Path(__file__).parent / "recipes"
+
+#: Old dotted key → its name today. Understood for one version, with a warning.
+RENAMED_KEYS = {
+    "augmentation.shift": "augmentation.translation",
+    "augmentation.turn": "augmentation.rotation",
+    "training.balance": "training.class_balancing",
+    "training.balance_strength": "training.class_balancing_strength",
+    "training.keep": "training.monitor",
+    "training.start": "training.head_init",
+    "verdicts.error": "verdicts.max_error_rate",
+    "verdicts.certainty": "verdicts.confidence_level",
+    "form": "precision",
+}
+#: (key, old value) → the value today.
+RENAMED_VALUES = {("training.head_init", "discriminant"): "lda"}
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -60,11 +76,11 @@ class Data(Section):
 
 
 class Augmentation(Section):
-    """Applied to training pictures only."""
+    """Applied to training images only."""
 
     horizontal_flip: float = Field(0.5, ge=0, le=1, description="probability")
-    shift: float = Field(0.0, ge=0, lt=0.5, description="largest share of each side by which a picture moves")
-    turn: float = Field(0.0, ge=0, le=180, description="largest rotation either way, in degrees")
+    translation: float = Field(0.0, ge=0, lt=0.5, description="largest share of each side by which a picture moves")
+    rotation: float = Field(0.0, ge=0, le=180, description="largest rotation either way, in degrees")
     zoom: float = Field(0.0, ge=0, lt=0.7, description="largest change of size either way, as a natural logarithm")
     shear: float = Field(0.0, ge=0, lt=45, description="largest slant either way, in degrees")
     stroke: float = Field(0.0, ge=0, le=1, description="probability that dark lines grow wider or paler")
@@ -108,14 +124,14 @@ class Network(Section):
         return value
 
 
-#: How unequal classes are treated, see `model_training/balance.py` and `losses.py`.
-Balance = Literal[
+#: How unequal classes are treated, see `model_training/training/sampling.py` and `losses.py`.
+ClassBalancing = Literal[
     "none", "down_sampling", "up_sampling", "balanced_sampler", "class_weights", "focal_loss", "logit_adjustment"
 ]
 
 
 class Distillation(Section):
-    """Teachers, see `model_training/distillation.py`."""
+    """Teachers, see `model_training/training/distillation.py`."""
 
     teachers: tuple[str, ...] = Field(min_length=1, description="folders of bundles; of several the mean is taught")
     temperature: float = Field(4.0, gt=0, description="softens both answers; 1 leaves them as they are")
@@ -125,16 +141,16 @@ class Distillation(Section):
 class Training(Section):
     loss: Literal["cross_entropy", "focal", "quantile_margin", "quantile_margin_hard"] = Field(
         "cross_entropy",
-        description="see `model_training/losses.py`; all but cross_entropy go without `balance`'s losses",
+        description="all but cross_entropy go without the losses of `class_balancing`",
     )
     focal_gamma: float = Field(2.0, ge=0, description="focal: how much easy pictures fade")
     margin_quantile: float = Field(0.25, gt=0, lt=1, description="quantile_margin: share of a batch with small margins")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
-    start: Literal["random", "discriminant"] = Field(
+    head_init: Literal["random", "lda"] = Field(
         "random", description="how the head begins: drawn, or as a linear discriminant of the pretrained features"
     )
-    balance: Balance = Field("none", description="what is done about unequal classes")
-    balance_strength: float = Field(
+    class_balancing: ClassBalancing = Field("none", description="what is done about unequal classes")
+    class_balancing_strength: float = Field(
         1.0, ge=0, description="0 does nothing, 1 makes classes equal; focal loss: its gamma, of which 2 is usual"
     )
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -142,7 +158,9 @@ class Training(Section):
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to zero at the last step")
     epochs: int = Field(10, ge=1)
-    keep: Literal["accuracy", "macro_f1"] = Field("accuracy", description="the validation figure of the epoch to keep")
+    monitor: Literal["accuracy", "macro_f1"] = Field(
+        "accuracy", description="the validation figure of the epoch to keep"
+    )
     batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
     distillation: Distillation | None = Field(None, description="learn from other bundles, besides the labels")
     seed: int = 0
@@ -151,8 +169,8 @@ class Training(Section):
 class Verdicts(Section):
     """When an answer is sure, and what a page says then. `words` may hold `{error}`, the error rate aimed at."""
 
-    error: float = Field(0.02, gt=0, lt=0.5, description="share of the sure answers that may be wrong")
-    certainty: float | None = Field(
+    max_error_rate: float = Field(0.02, gt=0, lt=0.5, description="share of the sure answers that may be wrong")
+    confidence_level: float | None = Field(
         None,
         gt=0.5,
         lt=1,
@@ -184,7 +202,7 @@ class Search(Section):
 
 
 #: OpenVINO in 32-bit floats, OpenVINO in 8-bit integers, or torch itself.
-Form = Literal["float32", "int8", "torch"]
+Precision = Literal["float32", "int8", "torch"]
 
 
 class Recipe(Section):
@@ -202,7 +220,7 @@ class Recipe(Section):
     network: Network = Network()
     training: Training = Training()
     verdicts: Verdicts = Verdicts()
-    form: Form = Field("float32", description="of the network that serves on a CPU")
+    precision: Precision = Field("float32", description="of the network that serves on a CPU")
     search: Search = Search()
 
 
@@ -245,6 +263,7 @@ def _read(name: str) -> dict[str, Any]:
         raise RecipeError(
             f"{path}: a recipe is a mapping of keys to values.", "See model_training/recipes/landscape.yaml."
         )
+    content = _rename_old_keys(content, name)
     base = content.pop("extends", None)
     return _lay_over(_read(base), content) if base else content
 
@@ -255,6 +274,30 @@ def _lay_over(base: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         merged[key] = _lay_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _rename_old_keys(content: dict[str, Any], source: str) -> dict[str, Any]:
+    """One file's mapping with today's names, also in `search.space`. Warns of each old one."""
+    for old, new in RENAMED_KEYS.items():
+        *sections, last = old.split(".")
+        place: Any = content
+        for section in sections:
+            place = place.get(section) if isinstance(place, dict) else None
+        if isinstance(place, dict) and last in place:
+            place[new.rpartition(".")[2]] = _rename(old, place.pop(last), source)[1]
+    search = content.get("search")
+    space = search.get("space") if isinstance(search, dict) else None
+    if isinstance(search, dict) and isinstance(space, dict):
+        search["space"] = dict(_rename(key, value, source) for key, value in space.items())
+    return content
+
+
+def _rename(key: str, value: object, source: str) -> tuple[str, object]:
+    """A dotted key and its value → what both are called today."""
+    new = RENAMED_KEYS.get(key, key)
+    if new != key:
+        warnings.warn(f"{source}: {key} is called {new} now; the old name goes with the next version.", stacklevel=2)
+    return new, RENAMED_VALUES.get((new, value), value) if isinstance(value, str) else value
 
 
 def validate_recipe(content: dict[str, Any], source: str) -> Recipe:
@@ -279,21 +322,26 @@ def _apply(content: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise RecipeError(f"{override!r} is not an override.", "Write key=value, for example training.epochs=3.")
-    *sections, last = key.strip().split(".")
+    key, parsed = _rename(key.strip(), _parse(value), "the overrides")
+    *sections, last = key.split(".")
     place = content
     for section in sections:
         place = place.setdefault(section, {})
         if not isinstance(place, dict):
             raise RecipeError(f"{key!r}: {section!r} holds a value, not keys.", _suggest(key))
+    place[last] = parsed
+
+
+def _parse(value: str) -> object:
     try:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError:
-        parsed = value
+        return value
     # YAML 1.1 reads 1e-4 as a string
     if isinstance(parsed, str):
         with contextlib.suppress(ValueError):
-            parsed = float(parsed)
-    place[last] = parsed
+            return float(parsed)
+    return parsed
 
 
 def _suggest(place: str, kind: type[BaseModel] = Recipe) -> str:

@@ -58,8 +58,8 @@ def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_pa
         assert re.search(r"Test accuracy [01]\.\d+ \(95% interval", said), said
         address = re.search(r"Open (http://127\.0\.0\.1:\d+)", said)
         assert address is not None
-        picture = next((procedural_folder / "japan").glob("*.jpg")).read_bytes()
-        answer = requests.post(f"{address[1]}/api/v1/models/landscape/explain", data=picture, timeout=60).json()
+        image = next((procedural_folder / "japan").glob("*.jpg")).read_bytes()
+        answer = requests.post(f"{address[1]}/api/v1/models/landscape/explain", data=image, timeout=60).json()
         assert answer["class"] in ("china", "japan")
         assert answer["explanation"]["media_type"] == "image/png"
         assert requests.get(f"{address[1]}/readyz", timeout=60).status_code == 200

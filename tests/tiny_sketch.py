@@ -39,7 +39,7 @@ def make_tiny_sketch_bundle(folder: Path, sharpness: float = 1.0) -> Path:
     detector.mkdir()
     pixels = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
     save_openvino(GridDetector(), pixels, pixels.shape, detector / "detector.xml")
-    part = DetectorPart(file="detector.xml", side=SIDE, score=0.3, iou=0.5, least_flat=0.3)
+    part = DetectorPart(file="detector.xml", side=SIDE, score=0.3, iou=0.5, min_flatness=0.3)
     card = DetectorCard(part=part, classes=("object",), recipe={}, figures={})
     (detector / DETECTOR_CARD).write_text(card.model_dump_json(), "utf-8")
     return make_sketch_bundle(detector, classifier, folder)

@@ -34,11 +34,11 @@ def archive(
 
     if form is not None:
         from model_training.packaging.convert import (  # training's libraries: serving goes without them
-            change_form,
-            read_form,
+            convert_bundle,
+            parse_precision,
         )
 
-        bundle = change_form(bundle, read_form(form), data, build)
+        bundle = convert_bundle(bundle, parse_precision(form), data, build)
     print(build_archive(bundle, out))
 
 

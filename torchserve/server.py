@@ -2,7 +2,7 @@
 
 with TorchServe(Path("torchserve/model_store")) as server:
     server.wait_until_ready("landscape")
-    requests.post(f"{server.inference_url}/predictions/landscape", data=picture)
+    requests.post(f"{server.inference_url}/predictions/landscape", data=image)
 """
 
 from __future__ import annotations
@@ -191,10 +191,10 @@ class TorchServe:
 
 
 def try_prediction(inference_url: str, name: str, timeout_s: float = 3) -> bool:
-    """Whether `name` answers for a small picture drawn in memory. The only readiness that means anything:
+    """Whether `name` answers for a small image drawn in memory. The only readiness that means anything:
     TorchServe's own `/ping` is healthy while workers load or die."""
     try:
-        response = requests.post(f"{inference_url}/predictions/{name}", data=_draw_picture(), timeout=timeout_s)
+        response = requests.post(f"{inference_url}/predictions/{name}", data=_draw_image(), timeout=timeout_s)
         return response.status_code == 200 and response.json()["model"] == name
     except (requests.RequestException, ValueError, LookupError, TypeError):
         return False
@@ -205,7 +205,7 @@ def _total(metrics: str, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith(name + "{"))
 
 
-def _draw_picture() -> bytes:
+def _draw_image() -> bytes:
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((64, 64)).convert("RGB").save(buffer, "PNG")
     return buffer.getvalue()

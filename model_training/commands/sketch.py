@@ -37,7 +37,7 @@ def gallery(
     bundle: Annotated[Path, typer.Option(help="whose embeddings are compared")] = Path("build/bundles/sketch"),
     out: Annotated[Path, typer.Option(help="folder of the index")] = Path("build/gallery"),
 ) -> None:
-    """Index the pictures of a folder as references for sketches; again, only what is new or changed."""
+    """Index the images of a folder as references for sketches; again, only what is new or changed."""
     from ..runtime.load import load_bundle
     from ..runtime.sketch import Sketch
     from ..sketch.gallery import index_gallery
@@ -47,7 +47,7 @@ def gallery(
         raise DatasetError(f"{bundle}: this bundle makes no embeddings of sketches.", "Give build/bundles/sketch.")
     with follow("Indexing pictures") as step:
         done = index_gallery(model, data, out, step.update)
-    console.print(f"{done.pictures} pictures, {done.embedded} of them new or changed, {done.skipped} unreadable: {out}")
+    console.print(f"{done.images} pictures, {done.embedded} of them new or changed, {done.skipped} unreadable: {out}")
 
 
 def ablate(
@@ -105,8 +105,8 @@ def train_detection(recipe: str, overrides: Sequence[str], data: Path | None, bu
         side=chosen.network.input,
         score=_SCORE,
         iou=_IOU,
-        least_flat=round(float(np.quantile(flat, 1 - _DRAWINGS_KEPT)), 3),
-        figures={"map50": round(figures.map50, 4), "map50_95": round(figures.map50_95, 4), "scenes": len(pages)},
+        min_flatness=round(float(np.quantile(flat, 1 - _DRAWINGS_KEPT)), 3),
+        metrics={"map50": round(figures.map50, 4), "map50_95": round(figures.map50_95, 4), "scenes": len(pages)},
     )
     bundle = make_detector_bundle(chosen, trained.network, scenes.classes, part, figures, build / "bundles")
     console.print(f"mAP50 {figures.map50:.3f}, mAP50-95 {figures.map50_95:.3f} on {len(pages)} test scenes.")

@@ -1,1 +1,1 @@
-"""Pictures and labels: reading, splitting, drawing."""
+"""Images and labels: reading, splitting, drawing."""

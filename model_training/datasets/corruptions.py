@@ -1,4 +1,4 @@
-"""What happens to a picture on its way: JPEG, shrinking, blur, noise, cropping, screenshots.
+"""What happens to an image on its way: JPEG, shrinking, blur, noise, cropping, screenshots.
 
 The same functions augment the training and measure how far accuracy falls. All take and return uint8
 (N, height, width, 3) of the same shape.
@@ -18,16 +18,16 @@ Corruption = Callable[[np.ndarray], np.ndarray]
 
 def encode_jpeg(quality: int) -> Corruption:
     """Through JPEG of one quality, which levels what different encoders left."""
-    return lambda pixels: each_picture(pixels, lambda picture: preprocess.encode_jpeg(picture, quality))
+    return lambda pixels: each_image(pixels, lambda image: preprocess.encode_jpeg(image, quality))
 
 
 def blur(radius: float) -> Corruption:
     """Gaussian, with a radius in pixels."""
-    return lambda pixels: each_picture(pixels, lambda picture: picture.filter(ImageFilter.GaussianBlur(radius)))
+    return lambda pixels: each_image(pixels, lambda image: image.filter(ImageFilter.GaussianBlur(radius)))
 
 
 def noise(deviation: float, seed: int = 0) -> Corruption:
-    """Gaussian, in grey levels, the same for the same picture."""
+    """Gaussian, in grey levels, the same for the same image."""
 
     def alter(pixels: np.ndarray) -> np.ndarray:
         added = np.random.default_rng(seed).normal(0, deviation, pixels.shape[1:])
@@ -39,34 +39,34 @@ def noise(deviation: float, seed: int = 0) -> Corruption:
 def shrink(share: float) -> Corruption:
     """To `share` of each side and back."""
 
-    def alter(picture: Image.Image) -> Image.Image:
-        return _resize(_resize(picture, _scale(picture.size, share)), picture.size)
+    def alter(image: Image.Image) -> Image.Image:
+        return _resize(_resize(image, _scale(image.size, share)), image.size)
 
-    return lambda pixels: each_picture(pixels, alter)
+    return lambda pixels: each_image(pixels, alter)
 
 
 def crop(share: float, across: float = 0.5, down: float = 0.5) -> Corruption:
     """Keep `share` of each side, enlarged again; `across` and `down` say where, 0 (left, top) … 1."""
 
-    def alter(picture: Image.Image) -> Image.Image:
-        width, height = _scale(picture.size, share)
-        left, top = round((picture.width - width) * across), round((picture.height - height) * down)
-        return _resize(picture.crop((left, top, left + width, top + height)), picture.size)
+    def alter(image: Image.Image) -> Image.Image:
+        width, height = _scale(image.size, share)
+        left, top = round((image.width - width) * across), round((image.height - height) * down)
+        return _resize(image.crop((left, top, left + width, top + height)), image.size)
 
-    return lambda pixels: each_picture(pixels, alter)
+    return lambda pixels: each_image(pixels, alter)
 
 
 def screenshot(share: float, quality: int) -> Corruption:
     """What a screenshot of a web page does: shown at `share` of its size, a sliver lost at the edges, encoded by a
     messenger as JPEG of `quality`, and enlarged again by whoever looks at it."""
 
-    def alter(picture: Image.Image) -> Image.Image:
-        shown = _resize(picture, _scale(picture.size, share))
+    def alter(image: Image.Image) -> Image.Image:
+        shown = _resize(image, _scale(image.size, share))
         sliver = max(1, round(0.02 * min(shown.size)))
         shown = shown.crop((sliver, sliver, shown.width - sliver, shown.height - sliver))
-        return _resize(preprocess.encode_jpeg(shown, quality), picture.size)
+        return _resize(preprocess.encode_jpeg(shown, quality), image.size)
 
-    return lambda pixels: each_picture(pixels, alter)
+    return lambda pixels: each_image(pixels, alter)
 
 
 def draw_corruption(generator: np.random.Generator) -> Corruption:
@@ -85,14 +85,14 @@ def draw_corruption(generator: np.random.Generator) -> Corruption:
     return options[generator.integers(len(options))]
 
 
-def each_picture(pixels: np.ndarray, alter: Callable[[Image.Image], Image.Image]) -> np.ndarray:
-    """Apply what works on a picture of Pillow's."""
-    return np.stack([np.asarray(alter(Image.fromarray(picture))) for picture in pixels])
+def each_image(pixels: np.ndarray, alter: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    """Apply what works on an image of Pillow's."""
+    return np.stack([np.asarray(alter(Image.fromarray(image))) for image in pixels])
 
 
 def _scale(size: tuple[int, int], share: float) -> tuple[int, int]:
     return max(4, round(size[0] * share)), max(4, round(size[1] * share))
 
 
-def _resize(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return picture.resize(size, Image.Resampling.BICUBIC)
+def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""Exact and near duplicates: which pictures are one picture."""
+"""Exact and near duplicates: which images are one image."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from PIL import Image
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from .pictures import PictureStore
+from .image_store import ImageStore
 
-#: Two pictures with close hashes are the same only if the middles of their grey thumbnails also correlate this much.
+#: Two images with close hashes are the same only if the middles of their grey thumbnails also correlate this much.
 #: Perceptual hashes collide on line drawings, since most of the page is white, and on round fans with the same mount.
 LEAST_CORRELATION = 0.6
 
@@ -21,17 +21,17 @@ _BLOCK = 2048
 
 @dataclass(frozen=True)
 class Duplicates:
-    """`group`: int (N,), the same number for pictures that are one. `exact` and `near` count the superfluous copies."""
+    """`group`: int (N,), the same number for images that are one. `exact` and `near` count the superfluous copies."""
 
     group: np.ndarray
     exact: int
     near: int
 
 
-def find_duplicates(store: PictureStore, rows: np.ndarray, distance: int) -> Duplicates:
-    """Group the pictures in `rows` by file hash, then by perceptual hash within `distance` bits.
+def find_duplicates(store: ImageStore, rows: np.ndarray, distance: int) -> Duplicates:
+    """Group the images in `rows` by file hash, then by perceptual hash within `distance` bits.
 
-    Compares all pairs of 64-bit hashes block by block: 100,000 pictures are five thousand million popcounts, some
+    Compares all pairs of 64-bit hashes block by block: 100,000 images are five thousand million popcounts, some
     seconds, in flat memory.
     """
     _, same_file = np.unique(np.array([store.sha256[row] for row in rows]), return_inverse=True)
@@ -54,7 +54,7 @@ def _close_pairs(hashes: np.ndarray, distance: int) -> Iterator[tuple[int, int]]
                     yield start + int(i), other + int(j)
 
 
-def _look_alike(store: PictureStore, first: int, second: int) -> bool:
+def _look_alike(store: ImageStore, first: int, second: int) -> bool:
     one, other = _thumbnail(store.pixels[first]), _thumbnail(store.pixels[second])
     spread = one.std() * other.std()
     if spread == 0:  # two empty pages

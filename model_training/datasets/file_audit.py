@@ -1,7 +1,7 @@
 """What the files give away before a network has seen a pixel: format, size, encoder, metadata.
 
 Where one class came from a generator's PNGs and the other from a telephone's JPEGs, a network can be right without
-having learned anything about pictures. This asks how well the classes can be told from such facts alone.
+having learned anything about images. This asks how well the classes can be told from such facts alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FACTS: Mapping[str, Text] = {
     "resolution": Text(en="resolution (dpi)", ko="해상도(dpi)"),
     "notes": Text(en="embedded notes", ko="파일에 든 메모"),
 }
-#: Facts that a picture's content also decides: a busy picture makes a larger file, whatever encoded it.
+#: Facts that an image's content also decides: a busy image makes a larger file, whatever encoded it.
 OF_CONTENT = frozenset({"bytes", "bytes_a_pixel"})
 
 _NUMBERS = ("width", "height", "aspect", "bytes", "bytes_a_pixel")
@@ -54,19 +54,19 @@ _TREES = 30
 
 
 def read_facts(path: Path) -> dict[str, str | float]:
-    """What a file says of itself; `unreadable` as its format where it is no picture that we know."""
+    """What a file says of itself; `unreadable` as its format where it is no image that we know."""
     size = path.stat().st_size
     try:
-        with Image.open(path, formats=FORMATS) as picture:
-            width, height = picture.size
-            tables = getattr(picture, "quantization", None) or {}
-            layers = getattr(picture, "layer", None) or ()
-            exif = sorted(picture.getexif())
-            info = picture.info
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            tables = getattr(image, "quantization", None) or {}
+            layers = getattr(image, "layer", None) or ()
+            exif = sorted(image.getexif())
+            info = image.info
             notes = sorted(name for name, value in info.items() if isinstance(value, str) or name in {"xmp", "comment"})
             return {
-                "format": str(picture.format),
-                "mode": picture.mode,
+                "format": str(image.format),
+                "mode": image.mode,
                 "width": width,
                 "height": height,
                 "aspect": width / height,
@@ -145,7 +145,7 @@ def audit_files(dataset: Dataset, seed: int = 0) -> FileAudit | None:
 def guess(
     facts: Sequence[Mapping[str, str | float]], names: Sequence[str], targets: np.ndarray, seed: int = 0
 ) -> Guess:
-    """Balanced accuracy of guessing `targets`, int (N,), from the facts of those names, each picture by trees that have
+    """Balanced accuracy of guessing `targets`, int (N,), from the facts of those names, each image by trees that have
     not seen it. The interval adds Wilson's of the classes in squares (Zou & Donner 2008)."""
     columns = np.stack([_number([each[name] for each in facts], name) for name in names], axis=1)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)

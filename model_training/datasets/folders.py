@@ -1,4 +1,4 @@
-"""A folder of pictures → a list of entries: one folder per class, or train/val/test folders of class folders."""
+"""A folder of images → a list of entries: one folder per class, or train/val/test folders of class folders."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..runtime.errors import DatasetError
+from ..runtime.image import SUFFIXES
 
 SplitName = Literal["train", "validation", "test"]
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 SPLIT_FOLDERS: dict[str, SplitName] = {
     "train": "train",
     "val": "validation",
@@ -28,7 +28,7 @@ FEWEST_A_CLASS = 5  # so that a 60/20/20 split has one for validation and one fo
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture: its file, its class, and the split that the folder or the manifest gave it, if any.
+    """One image: its file, its class, and the split that the folder or the manifest gave it, if any.
 
     `label` is empty where the class is not among the dataset's. `columns` are those of a manifest, or the attributes
     that folders inside a class folder name; `line` is where a manifest says so, 0 where a folder does.
@@ -46,7 +46,7 @@ class Dataset:
     """`entries` are sorted by path, so that a seed means the same everywhere.
 
     `labels` are the classes to tell apart; an entry of another class is listed, so that caches serve every choice of
-    classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few pictures.
+    classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few images.
     """
 
     root: Path
@@ -66,7 +66,7 @@ class Dataset:
         return (entry.path.relative_to(self.root) if inside else entry.path).as_posix()
 
     def keep(self, labels: Sequence[str]) -> Dataset:
-        """The same pictures, of which only those of `labels` are used."""
+        """The same images, of which only those of `labels` are used."""
         kept = set(labels)
         entries = tuple(entry if entry.label in kept else replace(entry, label="") for entry in self.entries)
         return replace(self, entries=entries, labels=tuple(labels))
@@ -83,13 +83,13 @@ def read_folder(root: Path) -> Dataset:
 
 
 def list_folder(root: Path, attributes: Sequence[str] = ()) -> Dataset:
-    """List the pictures of a dataset.
+    """List the images of a dataset.
 
     A class is named by its folder in Unicode NFC (a Hangul name unpacked on a Mac is the same class); folders inside a
     class folder belong to it; hidden files and files of other kinds are passed over. `attributes` name the levels of
     folders inside a class folder: with `(colour, view)`, `AI/Green/overhead/1.jpg` has the columns colour Green and
-    view overhead. A level that a picture does not have is an empty cell, deeper ones are passed over.
-    Raises `DatasetError` for a missing folder or a class folder without pictures.
+    view overhead. A level that an image does not have is an empty cell, deeper ones are passed over.
+    Raises `DatasetError` for a missing folder or a class folder without images.
     """
     if not root.is_dir():
         raise DatasetError(
@@ -119,7 +119,7 @@ def sort_entries(entries: list[Entry]) -> tuple[Entry, ...]:
 
 
 def is_procedural(root: Path) -> bool:
-    """Whether a program drew the pictures and says so."""
+    """Whether a program drew the images and says so."""
     marker = root / "procedural.json"
     return marker.is_file() and bool(json.loads(marker.read_text("utf-8")).get("procedural"))
 
@@ -150,7 +150,7 @@ def _name_levels(levels: Sequence[str], attributes: Sequence[str]) -> dict[str, 
 def check_classes(dataset: Dataset, too_few: Literal["error", "drop"] = "error") -> Dataset:
     """Refuse or drop classes that can't be divided into train, validation and test.
 
-    Raises `DatasetError` for fewer than two classes, a class with too few pictures, or one that a given split lacks.
+    Raises `DatasetError` for fewer than two classes, a class with too few images, or one that a given split lacks.
     """
     counted = Counter((entry.label, entry.split) for entry in dataset.entries)
     splits = {split for label, split in counted if label}

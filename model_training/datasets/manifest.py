@@ -1,4 +1,4 @@
-"""`manifest.csv` → a list of entries: `path,label` and any further columns, one line a picture."""
+"""`manifest.csv` → a list of entries: `path,label` and any further columns, one line an image."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def find_manifest(place: Path) -> Path | None:
 
 
 def read_manifest(path: Path, label: str = "label", setting: str = "data.label") -> Dataset:
-    """List the pictures of a manifest, in one pass over its lines.
+    """List the images of a manifest, in one pass over its lines.
 
     Paths start at the manifest's folder; Windows' backslashes are understood, and so is a Hangul name that a Mac
     decomposed. `label` names the class column, `setting` the recipe's key that says so; a column `split`

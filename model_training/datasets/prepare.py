@@ -1,4 +1,4 @@
-"""Folder or manifest → pictures in memory-mapped form, divided into splits: what training and analysis start from."""
+"""Folder or manifest → images in memory-mapped form, divided into splits: what training and analysis start from."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..recipe import Recipe
 from ..runtime.card import DataProvenance, FileAudit, Text
 from .duplicates import find_duplicates
 from .folders import Dataset, SplitName, check_classes, list_folder
+from .image_store import check_readable, open_store
 from .labels import choose_labels
 from .manifest import find_manifest, read_manifest
-from .pictures import check_readable, open_store
 from .splits import check_groups, read_groups, split, unite
 
 
@@ -26,8 +26,8 @@ class Prepared:
 
     `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
     the class is not among them; `sha256`: of each file, in hexadecimal; `rows`: split → rows of all three; `copies`:
-    int64 (N,), the same number for pictures that must stay together (copies of one picture, or a group), −1 for a
-    picture that is not used.
+    int64 (N,), the same number for images that must stay together (copies of one image, or a group), −1 for a
+    image that is not used.
     """
 
     dataset: Dataset
@@ -44,7 +44,7 @@ class Prepared:
 def read_dataset(recipe: Recipe, place: Path) -> Dataset:
     """A folder of class folders, a folder with `manifest.csv` or a manifest → the classes that the recipe asks for.
 
-    Raises `DatasetError`, before any picture is opened.
+    Raises `DatasetError`, before any image is opened.
     """
     data = recipe.data
     manifest = find_manifest(place)

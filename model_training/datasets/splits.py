@@ -23,11 +23,11 @@ _TRIES = 10  # orders in which groups are dealt out; the one that comes nearest 
 
 @dataclass(frozen=True)
 class Splits:
-    """Rows of the store by split, int64, and how many pictures were set aside because a duplicate of them, or a picture
+    """Rows of the store by split, int64, and how many images were set aside because a duplicate of them, or an image
     of their group, is in a given split that comes first in `ORDER`.
 
-    `borrowed`: classes with too few groups to validate on one of their own, whose validation pictures are of groups
-    that are also in training. Their test pictures are not.
+    `borrowed`: classes with too few groups to validate on one of their own, whose validation images are of groups
+    that are also in training. Their test images are not.
     """
 
     rows: dict[SplitName, np.ndarray]
@@ -45,12 +45,12 @@ def split(
 ) -> Splits:
     """Divide `rows`; `duplicates.group[i]` belongs to `rows[i]`.
 
-    Given train/val/test folders stay as they are, except that a picture whose duplicate is in test (or validation) is
+    Given train/val/test folders stay as they are, except that an image whose duplicate is in test (or validation) is
     set aside from the others; a split that is missing is cut from train. Otherwise each class is divided by seed; with
     a `column`, its groups are dealt out whole, so that every class comes as near to its shares as they allow; one
-    with too few groups for all three goes without a group in validation, and borrows pictures from its training groups.
+    with too few groups for all three goes without a group in validation, and borrows images from its training groups.
     The same holds for each combination of a class with what the columns `stratify` say.
-    Raises `DatasetError` where a class is left without a picture in a split.
+    Raises `DatasetError` where a class is left without an image in a split.
     """
     group = unite(duplicates.group, read_groups(dataset, rows, column)) if column else duplicates.group
     labels = np.array([dataset.entries[row].label for row in rows])
@@ -91,14 +91,14 @@ def split(
 
 
 def read_groups(dataset: Dataset, rows: np.ndarray, column: str) -> np.ndarray:
-    """Int64 (N,), the same number for pictures with the same word in the column; a picture without one is alone."""
+    """Int64 (N,), the same number for images with the same word in the column; an image without one is alone."""
     numbers: dict[str | int, int] = {}
     words = (dataset.entries[row].columns[column] or int(row) for row in rows)
     return np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int64)
 
 
 def read_strata(dataset: Dataset, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
-    """Int64 (N,), the same number for pictures of one class with the same words in all of the columns."""
+    """Int64 (N,), the same number for images of one class with the same words in all of the columns."""
     entries = [dataset.entries[row] for row in rows]
     words = [(entry.label, *(entry.columns.get(column, "") for column in columns)) for entry in entries]
     numbers = {word: number for number, word in enumerate(sorted(set(words)))}
@@ -106,7 +106,7 @@ def read_strata(dataset: Dataset, rows: np.ndarray, columns: Sequence[str]) -> n
 
 
 def unite(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Pictures that are in one group by either numbering, or by a chain of both, are in one group."""
+    """Images that are in one group by either numbering, or by a chain of both, are in one group."""
     if not len(first):
         return first
     edges = coo_matrix((np.ones(len(first), bool), (first, second + first.max() + 1)))
@@ -170,12 +170,12 @@ def _deal_out(
     sparse = [(row.indices, row.data) for row in counts]
     best, least = np.zeros(len(sparse), np.int64), np.inf
     for _ in range(max(1, min(_TRIES, 100_000 // len(sparse)))):
-        missing = share[:, None] * total * wanted[:, class_of]  # (splits, classes), pictures still wanted
+        missing = share[:, None] * total * wanted[:, class_of]  # (splits, classes), images still wanted
         side = np.zeros(len(sparse), np.int64)
         for each in generator.permutation(len(sparse)):
-            present, pictures = sparse[each]
-            side[each] = (missing[:, present] * pictures / total[present] ** 2).sum(1).argmax()
-            missing[side[each], present] -= pictures
+            present, images = sparse[each]
+            side[each] = (missing[:, present] * images / total[present] ** 2).sum(1).argmax()
+            missing[side[each], present] -= images
         error = ((missing / total) ** 2).sum()
         if error < least:
             best, least = side, error
@@ -184,7 +184,7 @@ def _deal_out(
 
 
 def _count(group: np.ndarray, kinds: np.ndarray) -> coo_matrix:
-    """Pictures by group and kind, (groups, kinds)."""
+    """Images by group and kind, (groups, kinds)."""
     return coo_matrix((np.ones(len(group)), (group, np.unique(kinds, return_inverse=True)[1])))
 
 
@@ -210,7 +210,7 @@ def _fill_empty(side: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> Non
 
 
 def _keep_first(given: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
-    """Blank (`aside`) every picture whose group has one in a split that comes earlier in `ORDER`."""
+    """Blank (`aside`) every image whose group has one in a split that comes earlier in `ORDER`."""
     assigned = given.copy()
     rank = np.array([ORDER.index(name) for name in given])
     best = np.full(group.max() + 1, len(ORDER))
@@ -225,8 +225,8 @@ def _divide(
 ) -> np.ndarray:
     """Shuffle the groups of one class and fill each wanted split to its share; the rest is train.
 
-    The groups of a stratum (that of a group's first picture) are spread evenly over the order, as in systematic
-    sampling, so that each share of the order has its share of every stratum, but for one picture.
+    The groups of a stratum (that of a group's first image) are spread evenly over the order, as in systematic
+    sampling, so that each share of the order has its share of every stratum, but for one image.
     """
     assigned = np.full(len(group), "train", dtype="U10")
     names, first = np.unique(group, return_index=True)
@@ -251,6 +251,6 @@ def _divide(
 
 
 def _unite(assigned: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """A group whose copies lie in two classes was divided twice: all of it goes where its first picture went."""
+    """A group whose copies lie in two classes was divided twice: all of it goes where its first image went."""
     _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
     return assigned[first][inverse]

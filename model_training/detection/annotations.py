@@ -1,4 +1,4 @@
-"""Labelled scenes: YOLO's text files or one COCO file → pictures with boxes and classes."""
+"""Labelled scenes: YOLO's text files or one COCO file → images with boxes and classes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import yaml
 from PIL import Image, UnidentifiedImageError
 
 from ..runtime.errors import DatasetError
-
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+from ..runtime.image import SUFFIXES
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One labelled picture.
+    """One labelled image.
 
-    `boxes`: float32 (n, 4), corners x0, y0, x1, y1 in pixels, inside the picture; `classes`: int64 (n,).
+    `boxes`: float32 (n, 4), corners x0, y0, x1, y1 in pixels, inside the image; `classes`: int64 (n,).
     `group`: scenes of one group never lie on both sides of a split.
     """
 
@@ -35,7 +34,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Scenes:
-    """A detection dataset. `clipped` counts the boxes that reached over a picture's edge and were cut at it."""
+    """A detection dataset. `clipped` counts the boxes that reached over an image's edge and were cut at it."""
 
     classes: tuple[str, ...]
     scenes: list[Scene] = field(repr=False)
@@ -68,18 +67,18 @@ def merge_classes(scenes: Scenes) -> Scenes:
 
 def read_yolo(folder: Path) -> Scenes:
     """`data.yaml` names the classes; `labels/…/NAME.txt` beside `images/…/NAME.jpg` has a line for each box: class
-    index from 0, centre x, centre y, width, height, all but the class in parts of the picture's sides.
+    index from 0, centre x, centre y, width, height, all but the class in parts of the image's sides.
 
-    `groups.csv` with the columns `file` (a picture's name without its suffix) and `source_drawing` says which files are
+    `groups.csv` with the columns `file` (an image's name without its suffix) and `source_drawing` says which files are
     one drawing; without it, what stands before `.rf.` does (Roboflow's names of augmented copies).
-    Raises `DatasetError` with file and line for a class out of range or a box outside its picture.
+    Raises `DatasetError` with file and line for a class out of range or a box outside its image.
     """
     classes = _read_names(folder / "data.yaml")
     groups = _read_groups(folder / "groups.csv")
     scenes: list[Scene] = []
     clipped = 0
     for path in sorted((folder / "images").rglob("*")):
-        if path.suffix.lower() not in PICTURES:
+        if path.suffix.lower() not in SUFFIXES:
             continue
         width, height = _measure(path)
         labels = folder / "labels" / path.relative_to(folder / "images").with_suffix(".txt")
@@ -96,13 +95,13 @@ def read_yolo(folder: Path) -> Scenes:
 
 def read_coco(path: Path) -> Scenes:
     """COCO's `images`, `annotations` (`bbox`: left, top, width, height in pixels) and `categories`, whose ids may be
-    any numbers. Pictures lie beside the file or under `images/`; crowd annotations are left out. Raises `DatasetError`.
+    any numbers. Images lie beside the file or under `images/`; crowd annotations are left out. Raises `DatasetError`.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
         categories = {int(each["id"]): str(each["name"]) for each in content["categories"]}
-        pictures = {int(each["id"]): dict(each) for each in content["images"]}
-        annotations: dict[int, list[dict[str, object]]] = {number: [] for number in pictures}
+        images = {int(each["id"]): dict(each) for each in content["images"]}
+        annotations: dict[int, list[dict[str, object]]] = {number: [] for number in images}
         for each in content["annotations"]:
             if each.get("iscrowd"):
                 continue
@@ -119,8 +118,8 @@ def read_coco(path: Path) -> Scenes:
     index = {number: row for row, number in enumerate(sorted(categories))}
     scenes: list[Scene] = []
     clipped = 0
-    for number, picture in pictures.items():
-        name = str(picture["file_name"])
+    for number, image in images.items():
+        name = str(image["file_name"])
         file = next((each for each in (path.parent / name, path.parent / "images" / name) if each.is_file()), None)
         if file is None:
             raise DatasetError(f"{path}: the picture {name!r} is missing.", "Put the pictures beside the file.")
@@ -131,7 +130,7 @@ def read_coco(path: Path) -> Scenes:
         boxes, cut = _clip(corners, width, height, path)
         clipped += cut
         kinds = np.array([index[int(str(each["category_id"]))] for each in own], np.int64)
-        scenes.append(Scene(file, width, height, boxes, kinds, str(picture.get("group") or name.partition(".rf.")[0])))
+        scenes.append(Scene(file, width, height, boxes, kinds, str(image.get("group") or name.partition(".rf.")[0])))
     return _check(Scenes(tuple(categories[each] for each in sorted(categories)), scenes, clipped), path)
 
 
@@ -175,7 +174,7 @@ def _read_groups(path: Path) -> dict[str, str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """A picture without a label file has no boxes, as in YOLO's own tools."""
+    """An image without a label file has no boxes, as in YOLO's own tools."""
     if path.is_file():
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             if line.strip():
@@ -200,7 +199,7 @@ def _parse_line(line: str, path: Path, number: int, classes: int) -> list[float]
 
 
 def _clip(boxes: np.ndarray, width: int, height: int, source: Path) -> tuple[np.ndarray, int]:
-    """Boxes cut at the picture's edges, and how many needed it by over a pixel."""
+    """Boxes cut at the image's edges, and how many needed it by over a pixel."""
     limits = np.array([width, height, width, height], np.float32)
     inside = np.clip(boxes, 0, limits)
     outside = (inside[:, 2] - inside[:, 0] < 1) | (inside[:, 3] - inside[:, 1] < 1)
@@ -216,8 +215,8 @@ def _clip(boxes: np.ndarray, width: int, height: int, source: Path) -> tuple[np.
 
 def _measure(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(path) as picture:
-            return picture.size
+        with Image.open(path) as image:
+            return image.size
     except (UnidentifiedImageError, OSError) as error:
         raise DatasetError(f"{path}: this is not a picture ({error}).", "Replace or remove it.") from None
 

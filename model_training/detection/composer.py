@@ -49,7 +49,7 @@ class Drawing:
     `size`: its longer side in parts of its page's longer side, where it comes from a page.
     """
 
-    picture: Image.Image
+    image: Image.Image
     label: int
     size: float | None = None
 
@@ -58,7 +58,7 @@ class Drawing:
 class Composed:
     """A page and what is on it: `boxes` float32 (n, 4) in pixels, `classes` int64 (n,)."""
 
-    picture: Image.Image
+    image: Image.Image
     boxes: np.ndarray
     classes: np.ndarray
 
@@ -85,12 +85,12 @@ def crop_scene(scene: Scene) -> list[Drawing]:
     return drawings
 
 
-def cut_out(picture: Image.Image, label: int, page: int | None = None) -> Drawing | None:
-    """`page`: the longer side of the page that `picture` is a part of, in pixels."""
-    box = ink_box(picture)
+def cut_out(image: Image.Image, label: int, page: int | None = None) -> Drawing | None:
+    """`page`: the longer side of the page that `image` is a part of, in pixels."""
+    box = ink_box(image)
     if box is None:
         return None
-    drawing = picture.crop(box)
+    drawing = image.crop(box)
     size = max(drawing.size) / page if page else None
     drawing.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
     return Drawing(drawing, label, size)
@@ -145,29 +145,29 @@ def _paper(settings: Composer, size: tuple[int, int], generator: np.random.Gener
 
 def _vary(drawing: Drawing, settings: Composer, side: int, generator: np.random.Generator) -> Image.Image | None:
     """One drawing in another size, angle, stroke width and colour, cut to its strokes again."""
-    picture = drawing.picture
+    image = drawing.image
     if drawing.size is None:
         longer = side * np.exp(generator.uniform(*np.log(settings.scale)))
     else:
         longer = side * min(0.95, drawing.size * np.exp(generator.normal(0, settings.resize)))
-    factor = longer / max(picture.size)
+    factor = longer / max(image.size)
     if generator.random() < 0.5:
-        picture = ImageOps.mirror(picture)
-    picture = picture.rotate(float(generator.normal(0, 6)), Image.Resampling.BILINEAR, expand=True, fillcolor="white")
+        image = ImageOps.mirror(image)
+    image = image.rotate(float(generator.normal(0, 6)), Image.Resampling.BILINEAR, expand=True, fillcolor="white")
     stretch = float(np.exp(generator.normal(0, 0.1)))
-    wanted = (max(4, round(picture.width * factor * stretch)), max(4, round(picture.height * factor / stretch)))
-    picture = picture.resize(wanted, Image.Resampling.BILINEAR)
+    wanted = (max(4, round(image.width * factor * stretch)), max(4, round(image.height * factor / stretch)))
+    image = image.resize(wanted, Image.Resampling.BILINEAR)
     thicker = int(generator.integers(settings.stroke_width[0], settings.stroke_width[1] + 1))
     if thicker > 0:
-        picture = picture.filter(ImageFilter.MinFilter(2 * thicker + 1))
+        image = image.filter(ImageFilter.MinFilter(2 * thicker + 1))
     elif thicker < 0:
-        picture = Image.blend(picture, Image.new("RGB", picture.size, "white"), 0.15 * -thicker)
+        image = Image.blend(image, Image.new("RGB", image.size, "white"), 0.15 * -thicker)
     if generator.random() < settings.colour:
         ink = generator.uniform(0, 190, 3)
-        pixels = np.asarray(picture, np.float32) / 255
-        picture = Image.fromarray((255 * pixels + ink * (1 - pixels)).clip(0, 255).astype(np.uint8))
-    box = ink_box(picture)
-    return picture.crop(box) if box else None
+        pixels = np.asarray(image, np.float32) / 255
+        image = Image.fromarray((255 * pixels + ink * (1 - pixels)).clip(0, 255).astype(np.uint8))
+    box = ink_box(image)
+    return image.crop(box) if box else None
 
 
 def _covered(box: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:

@@ -64,7 +64,7 @@ def make_detector(recipe: DetectionRecipe, classes: int) -> DetectorNetwork:
 def detect(
     network: DetectorNetwork, pixels: np.ndarray, score: float, iou: float, batch: int = 16
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Boxes float32 (n, 4) in pixels, scores float32 (n,), classes int64 (n,), best first, for each picture.
+    """Boxes float32 (n, 4) in pixels, scores float32 (n,), classes int64 (n,), best first, for each image.
 
     `pixels`: uint8 (N, side, side, 3). Boxes below `score` are dropped, and of two of one class that overlap by more
     than `iou` the worse.

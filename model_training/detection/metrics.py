@@ -38,9 +38,9 @@ class Detection:
 def measure_detection(
     found: Sequence[Found], truth: Sequence[tuple[np.ndarray, np.ndarray]], classes: Sequence[str]
 ) -> Detection:
-    """`found`: boxes, scores and classes for each picture; `truth`: boxes and classes. Boxes float32 (n, 4), corners.
+    """`found`: boxes, scores and classes for each image; `truth`: boxes and classes. Boxes float32 (n, 4), corners.
 
-    COCO's evaluation, by torchmetrics and pycocotools: 101 recall levels, at most 100 boxes a picture.
+    COCO's evaluation, by torchmetrics and pycocotools: 101 recall levels, at most 100 boxes an image.
     """
     from torchmetrics.detection import MeanAveragePrecision
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..progress import Step, follow
 from ..runtime.detector import letterbox
 from ..runtime.errors import CheckpointError
+from ..runtime.files import replacing, write_text
 from ..runtime.image import decode
 from .annotations import Scene
 from .composer import Composed, Drawing, compose
@@ -40,7 +41,7 @@ class TrainedDetector:
 def load_page(scene: Scene, side: int) -> Page:
     """What the detector is shown: uint8 (side, side, 3), boxes float32 (n, 4) in its pixels, classes int64 (n,)."""
     pixels, _ = letterbox(decode(scene.path.read_bytes(), at_least=side), side)
-    factor = side / max(scene.width, scene.height)  # the decoder may have halved the picture
+    factor = side / max(scene.width, scene.height)  # the decoder may have halved the image
     return pixels, scene.boxes * factor, scene.classes
 
 
@@ -113,13 +114,13 @@ def augment(page: Page, generator: np.random.Generator) -> Page:
     """Mirror half of the pages, and scale and shift all of them a little; boxes that leave the page by over 70% go."""
     pixels, boxes, classes = page
     side = len(pixels)
-    picture = Image.fromarray(pixels)
+    image = Image.fromarray(pixels)
     if generator.random() < 0.5:
-        picture = ImageOps.mirror(picture)
+        image = ImageOps.mirror(image)
         boxes = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], 1)
     factor = float(np.exp(generator.uniform(np.log(0.7), np.log(1.2))))
     left, top = (generator.uniform(-0.1, 0.3, 2) * side * (1 if factor < 1 else -1)).tolist()
-    picture = picture.transform(
+    image = image.transform(
         (side, side),
         Image.Transform.AFFINE,
         (1 / factor, 0, -left / factor, 0, 1 / factor, -top / factor),
@@ -130,11 +131,11 @@ def augment(page: Page, generator: np.random.Generator) -> Page:
     inside = np.clip(moved, 0, side)
     area = (moved[:, 2] - moved[:, 0]) * (moved[:, 3] - moved[:, 1])
     kept = (inside[:, 2] - inside[:, 0]) * (inside[:, 3] - inside[:, 1]) > 0.3 * area
-    return np.asarray(picture), inside[kept].astype(np.float32), classes[kept]
+    return np.asarray(image), inside[kept].astype(np.float32), classes[kept]
 
 
 def _as_page(composed: Composed) -> Page:
-    return np.asarray(composed.picture), composed.boxes, composed.classes
+    return np.asarray(composed.image), composed.boxes, composed.classes
 
 
 def _collate(batch: Sequence[Page], side: int) -> tuple[Tensor, Tensor]:
@@ -155,7 +156,7 @@ def _identity(recipe: DetectionRecipe, scenes: Sequence[Scene], drawings: Sequen
         digest.update(scene.path.read_bytes())
         digest.update(scene.boxes.tobytes() + scene.classes.tobytes())
     for drawing in drawings:
-        digest.update(drawing.picture.tobytes() + bytes([drawing.label % 256]) + repr(drawing.size).encode())
+        digest.update(drawing.image.tobytes() + bytes([drawing.label % 256]) + repr(drawing.size).encode())
     return digest.hexdigest()[:12]
 
 
@@ -177,15 +178,10 @@ def _resume(path: Path, network: DetectorNetwork, optimizer: torch.optim.Optimiz
 def _save(
     path: Path, network: DetectorNetwork, optimizer: torch.optim.Optimizer, losses: list[float], seconds: float
 ) -> None:
-    temporary = path.with_name(path.name + ".part")
-    torch.save(
-        {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "losses": losses, "seconds": seconds},
-        temporary,
-    )
-    temporary.replace(path)
-    curve = path.with_name("losses.json.part")
-    curve.write_text(json.dumps(losses) + "\n")
-    curve.replace(path.with_name("losses.json"))
+    state = {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "losses": losses, "seconds": seconds}
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+    write_text(path.with_name("losses.json"), json.dumps(losses) + "\n")
 
 
 def _tell(step: Step, done: int, total: int, epoch: int, composed: bool, parts: dict[str, Tensor]) -> None:

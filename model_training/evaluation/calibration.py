@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 from ..runtime.card import Calibration, Thresholds
 from ..runtime.classifier import softmax
 
-#: No answer below this confidence is sure: a coin's toss is none, however lucky the validation pictures were.
+#: No answer below this confidence is sure: a coin's toss is none, however lucky the validation images were.
 LEAST_SURE = 0.7
 
 
@@ -33,13 +33,13 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> Calibration:
 
 
 def choose_thresholds(
-    probabilities: np.ndarray, targets: np.ndarray, error: float = 0.02, certainty: float | None = None
+    probabilities: np.ndarray, targets: np.ndarray, max_error_rate: float = 0.02, confidence_level: float | None = None
 ) -> Thresholds:
-    """The lowest confidence above which no more than `error` of the validation answers are wrong.
+    """The lowest confidence above which no more than `max_error_rate` of the validation answers are wrong.
 
-    With a `certainty`, the upper Clopper-Pearson bound of that level must not exceed `error` (selective classification
-    with guaranteed risk, Geifman & El-Yaniv 2017, lemma 3.1), so that it holds for pictures to come as well; 114 sure
-    answers without a fault are the fewest that vouch for 2% at 90%.
+    With a `confidence_level`, the upper Clopper-Pearson bound of that level must not exceed `max_error_rate`
+    (selective classification with guaranteed risk, Geifman & El-Yaniv 2017, lemma 3.1), so that it holds for images
+    to come as well; 114 sure answers without a fault are the fewest that vouch for 2% at 90%.
 
     `probabilities`: (N, classes), calibrated. Where no confidence reaches it, only certainty (1.0) counts as sure.
     """
@@ -49,12 +49,14 @@ def choose_thresholds(
     answers = np.arange(1, len(order) + 1)
     wrong = np.cumsum(~right[order])
     # A rounding error of the quotient must not refuse the very rate that was asked for.
-    rate = wrong / answers - 1e-12 if certainty is None else beta.ppf(certainty, wrong + 1, answers - wrong)
+    rate = (
+        wrong / answers - 1e-12 if confidence_level is None else beta.ppf(confidence_level, wrong + 1, answers - wrong)
+    )
     # Equal confidences stand or fall together: only the last of each run is a possible cut.
     sorted_confidence = confidence[order]
     cut = np.append(sorted_confidence[1:] < sorted_confidence[:-1], True)
-    good = np.nonzero((np.nan_to_num(rate, nan=1.0) <= error) & cut)[0]
-    aim = {"error": error, "certainty": certainty}
+    good = np.nonzero((np.nan_to_num(rate, nan=1.0) <= max_error_rate) & cut)[0]
+    aim = {"max_error_rate": max_error_rate, "confidence_level": confidence_level}
     if not len(good):
         return Thresholds(sure=1.0, precision_above=None, share_above=0.0, **aim)
     # Rounded up: a wrong answer just below the cut must not become a sure one.

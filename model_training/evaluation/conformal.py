@@ -17,7 +17,7 @@ def bin_of(confidence: np.ndarray) -> np.ndarray:
 
 
 def expected_calibration_error(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Guo et al. 2017, eq. 3: the mean gap between confidence and accuracy, weighed by the bins' pictures.
+    """Guo et al. 2017, eq. 3: the mean gap between confidence and accuracy, weighed by the bins' images.
 
     `probabilities`: float (N, classes); `targets`: int (N,). Returns 0…1.
     """
@@ -30,17 +30,17 @@ def fit_conformal(probabilities: np.ndarray, targets: np.ndarray, alpha: float =
     """The least probability that a class of the set must have (split conformal, score 1 − p: Sadinle et al. 2019).
 
     `probabilities`: (N, classes) and `targets`: (N,) of validation. The ⌈(N + 1)(1 − α)⌉-th smallest score is the
-    bound; with fewer than 1/α − 1 pictures no bound holds, and the set is every class: 0.
+    bound; with fewer than 1/α − 1 images no bound holds, and the set is every class: 0.
     """
     scores = np.sort(1 - probabilities[np.arange(len(targets)), targets])
     rank = conformal_rank(len(targets), alpha)
     return float(1 - scores[rank - 1]) if rank <= len(scores) else 0.0
 
 
-def conformal_rank(pictures: int, alpha: float = ALPHA) -> int:
-    return int(np.ceil((pictures + 1) * (1 - alpha) - 1e-9))
+def conformal_rank(images: int, alpha: float = ALPHA) -> int:
+    return int(np.ceil((images + 1) * (1 - alpha) - 1e-9))
 
 
-def conformal_sets(probabilities: np.ndarray, least_probability: float) -> np.ndarray:
-    """bool (N, classes): the classes in each picture's set. It can be empty; a served one then has the best class."""
-    return holds(probabilities, least_probability)
+def conformal_sets(probabilities: np.ndarray, min_probability: float) -> np.ndarray:
+    """bool (N, classes): the classes in each image's set. It can be empty; a served one then has the best class."""
+    return holds(probabilities, min_probability)

@@ -9,12 +9,12 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from ..runtime.card import ClassFigures, Figure
+from ..runtime.card import ClassMetrics, Metric
 
 
 def measure(
     predicted: np.ndarray, targets: np.ndarray, split: Literal["validation", "test"], classes: int
-) -> tuple[Figure, ...]:
+) -> tuple[Metric, ...]:
     """Accuracy with its Wilson interval and macro-F1 with `macro_f1_interval`, both at 95%.
 
     `predicted`, `targets`: int (N,).
@@ -22,15 +22,15 @@ def measure(
     return measure_confusion(confusion_matrix(targets, predicted, labels=np.arange(classes)), split)
 
 
-def measure_confusion(confusion: np.ndarray, split: Literal["validation", "test"]) -> tuple[Figure, ...]:
+def measure_confusion(confusion: np.ndarray, split: Literal["validation", "test"]) -> tuple[Metric, ...]:
     """`measure` from a confusion matrix, int (classes, classes), rows are true classes."""
-    right, pictures = int(confusion.diagonal().sum()), int(confusion.sum())
-    wilson = binomtest(right, pictures).proportion_ci(0.95, method="wilson")
+    right, images = int(confusion.diagonal().sum()), int(confusion.sum())
+    wilson = binomtest(right, images).proportion_ci(0.95, method="wilson")
     low, high = macro_f1_interval(confusion)
     macro_f1 = float(mean_f1(confusion))
     return (
-        _figure("accuracy", right / pictures, wilson.low, wilson.high, pictures, split, "wilson"),
-        _figure("macro_f1", macro_f1, low, high, pictures, split, "resampling"),
+        _figure("accuracy", right / images, wilson.low, wilson.high, images, split, "wilson"),
+        _figure("macro_f1", macro_f1, low, high, images, split, "resampling"),
     )
 
 
@@ -38,10 +38,10 @@ def macro_f1_interval(confusion: np.ndarray, draws: int = 4000) -> tuple[float, 
     """A 95% interval of macro-F1: on each side the wider of two, of which each fails where the other holds.
 
     A basic bootstrap (Davison & Hinkley 1997, section 5.2) calls faultless answers certain, however few. A Dirichlet
-    posterior (Goutte & Gaussier 2005, for more than two classes; Perks' prior, one imagined picture a class, spread
+    posterior (Goutte & Gaussier 2005, for more than two classes; Perks' prior, one imagined image a class, spread
     evenly) does not, but draws many small classes towards chance: so its spread is laid around the value.
 
-    `confusion`: float (classes, classes) of at least 0, rows are true classes. A class without pictures counts as F1 0,
+    `confusion`: float (classes, classes) of at least 0, rows are true classes. A class without images counts as F1 0,
     as in scikit-learn.
     """
     generator = np.random.default_rng(0)
@@ -65,20 +65,20 @@ def mean_f1(confusion: np.ndarray) -> np.ndarray:
 
 
 def _draw_answers(row: np.ndarray, draws: int, generator: np.random.Generator) -> np.ndarray:
-    """Shares of the answers in as many pictures of a class anew, float (draws, classes)."""
-    pictures = row.sum()
-    if not pictures:
+    """Shares of the answers in as many images of a class anew, float (draws, classes)."""
+    images = row.sum()
+    if not images:
         return np.zeros((draws, len(row)))
-    count = max(round(pictures), 1)  # an effective number of pictures is no whole one
-    return generator.multinomial(count, row / pictures, draws) / count
+    count = max(round(images), 1)  # an effective number of images is no whole one
+    return generator.multinomial(count, row / images, draws) / count
 
 
-def measure_classes(predicted: np.ndarray, targets: np.ndarray, keys: tuple[str, ...]) -> tuple[ClassFigures, ...]:
+def measure_classes(predicted: np.ndarray, targets: np.ndarray, keys: tuple[str, ...]) -> tuple[ClassMetrics, ...]:
     precision, recall, f1, support = precision_recall_fscore_support(
         targets, predicted, labels=np.arange(len(keys)), zero_division=0
     )
     return tuple(
-        ClassFigures(
+        ClassMetrics(
             key=key,
             precision=round(float(precision[row]), 4),
             recall=round(float(recall[row]), 4),
@@ -90,14 +90,14 @@ def measure_classes(predicted: np.ndarray, targets: np.ndarray, keys: tuple[str,
 
 
 def _figure(
-    name: str, value: float, low: float, high: float, pictures: int, split: Literal["validation", "test"], interval: str
-) -> Figure:
-    return Figure(
+    name: str, value: float, low: float, high: float, images: int, split: Literal["validation", "test"], interval: str
+) -> Metric:
+    return Metric(
         name=name,
         value=round(float(value), 4),
         low=round(float(low), 4),
         high=round(float(high), 4),
-        pictures=pictures,
+        images=images,
         split=split,
         interval=interval,
     )

@@ -9,13 +9,13 @@ from ..runtime.execution import Execution
 _BATCH = 64
 
 
-def run(execution: Execution, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Logits (len(rows), classes) of the pictures in `rows`, batch by batch."""
-    return observe(execution, pixels, rows)[0]
+def predict_logits(execution: Execution, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Logits (len(rows), classes) of the images in `rows`, batch by batch."""
+    return predict(execution, pixels, rows)[0]
 
 
-def observe(execution: Execution, pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (len(rows), classes) and features (len(rows), F) of the pictures in `rows`, batch by batch."""
+def predict(execution: Execution, pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (len(rows), classes) and features (len(rows), F) of the images in `rows`, batch by batch."""
     starts = range(0, len(rows), _BATCH)
-    parts = [execution.observe(pixels[rows[start : start + _BATCH]]) for start in starts]
+    parts = [execution.forward_with_features(pixels[rows[start : start + _BATCH]]) for start in starts]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])

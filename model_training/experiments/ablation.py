@@ -13,11 +13,12 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from ..datasets.prepare import prepare
-from ..evaluation.predict import run
+from ..evaluation.predict import predict_logits
 from ..progress import console
 from ..recipe import load_recipe
 from ..runtime.errors import RecipeError
 from ..runtime.execution import TorchExecution
+from ..runtime.files import write_text
 from ..training.loop import start_fabric, train
 
 #: Name in the table → overrides of the recipe.
@@ -62,7 +63,7 @@ def run_ablation(name: str, overrides: Sequence[str], data: Path, seeds: int, bu
                     impossible.add(adaptation)
                     console.print(f"{adaptation} is left out: {error.message}")
                     continue
-                _write(folder / "rows.json", json.dumps(rows, indent=1) + "\n")
+                write_text(folder / "rows.json", json.dumps(rows, indent=1) + "\n")
                 row = rows[key]
                 console.print(
                     f"{done}/{total} {adaptation}, {loss}, seed {seed}: accuracy {row['accuracy']:.3f}, "
@@ -70,7 +71,7 @@ def run_ablation(name: str, overrides: Sequence[str], data: Path, seeds: int, bu
                 )
     kept = [row for key, row in rows.items() if json.loads(key)[3:] == [sorted(overrides), str(data.resolve())]]
     table = describe(kept)
-    _write(folder / "table.md", table)
+    write_text(folder / "table.md", table)
     plot(kept, folder / "ablation.png")
     console.print(table)
     return folder
@@ -84,7 +85,7 @@ def _train_row(name: str, overrides: Sequence[str], data: Path, build: Path) -> 
     seconds = time.perf_counter() - started
     test = prepared.rows["test"]
     truth = prepared.targets[test]
-    predicted = run(TorchExecution(trained.network, "cpu"), prepared.pixels, test).argmax(1)
+    predicted = predict_logits(TorchExecution(trained.network, "cpu"), prepared.pixels, test).argmax(1)
     counts = np.bincount(prepared.targets[prepared.rows["train"]], minlength=len(prepared.dataset.labels))
     recalls = {
         label: [int((predicted[truth == number] == number).sum()), int((truth == number).sum()), int(counts[number])]
@@ -185,9 +186,3 @@ def _recall_cell(own: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]], 
 
 def _read_rows(path: Path) -> dict[str, dict[str, Any]]:
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)

@@ -1,4 +1,4 @@
-"""Comparisons on one's own pictures, each a table: ways to treat unequal classes, ways to split, pairs of classes."""
+"""Comparisons on one's own images, each a table: ways to treat unequal classes, ways to split, pairs of classes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from rich.table import Table
 
 from ..evaluation.metrics import measure
 from ..progress import console, print_whole
-from ..recipe import Balance, Recipe
+from ..recipe import ClassBalancing, Recipe
 from ..runtime.errors import RecipeError
+from ..runtime.files import replacing
 from .runs import Score, mean_interval, repeat, score, with_settings
 
-METHODS: tuple[Balance, ...] = get_args(Balance)
+METHODS: tuple[ClassBalancing, ...] = get_args(ClassBalancing)
 STRENGTHS = {"focal_loss": 2.0}  # the gamma of Lin et al. 2017; the others make classes equal
 
 
@@ -45,11 +46,8 @@ class Comparison:
 
     def write(self, path: Path) -> None:
         """CSV, by way of a temporary name."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".part")
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([self.columns, *self.rows])
-        temporary.replace(path)
 
 
 @dataclass
@@ -81,8 +79,8 @@ def compare_balance(recipe: Recipe, place: Path, build: Path, fabric: Fabric, re
     scores: dict[str, list[Score]] = {}
     for method in METHODS:
         settings: dict[str, object] = {
-            "training.balance": method,
-            "training.balance_strength": STRENGTHS.get(method, 1.0),
+            "training.class_balancing": method,
+            "training.class_balancing_strength": STRENGTHS.get(method, 1.0),
         }
         scores[method] = [runner.score(method, each) for each in repeat(recipe, repeats, **settings)]
     plain = [each.macro_f1 for each in scores["none"]]
@@ -99,9 +97,9 @@ def compare_balance(recipe: Recipe, place: Path, build: Path, fabric: Fabric, re
                 *(f"{value:.2f}" for value in np.mean([each.f1 for each in results], axis=0)),
             )
         )
-    pictures = sum(int(each.test.sum()) for each in scores["none"])
+    images = sum(int(each.test.sum()) for each in scores["none"])
     return Comparison(
-        title=f"{recipe.name}: unequal classes, {repeats} splits, {pictures} test answers for each method",
+        title=f"{recipe.name}: unequal classes, {repeats} splits, {images} test answers for each method",
         columns=("balance", "macro-F1", "gain on none (95%)", "accuracy", *(f"F1 {label}" for label in labels)),
         rows=tuple(rows),
         notes=_about_groups(recipe, scores["none"][0]),
@@ -141,7 +139,7 @@ def compare_splits(recipe: Recipe, place: Path, build: Path, fabric: Fabric, rep
 def compare_pairs(recipe: Recipe, place: Path, build: Path, fabric: Fabric, classes: int) -> Comparison:
     """The classes that are mixed up most, two by two: how well each pair can be told apart when it is all there is.
 
-    Which ones is read from the validation pictures of the whole problem, so that the pairs' test pictures stay unseen.
+    Which ones is read from the validation images of the whole problem, so that the pairs' test images stay unseen.
     """
     whole = score(recipe, place, build, fabric)
     chosen = most_confused(whole.validation, classes)
@@ -178,7 +176,7 @@ def compare_pairs(recipe: Recipe, place: Path, build: Path, fabric: Fabric, clas
 
 
 def most_confused(confusion: np.ndarray, count: int) -> list[int]:
-    """The `count` classes with the largest share of their pictures taken for another, or of others' taken for them.
+    """The `count` classes with the largest share of their images taken for another, or of others' taken for them.
 
     `confusion`: int (classes, classes), rows are true classes. Returns indices in the classes' order.
     """

@@ -15,6 +15,7 @@ from sklearn.metrics import confusion_matrix
 
 from ..datasets.prepare import Prepared, prepare
 from ..recipe import Recipe
+from ..runtime.files import write_text
 from ..runtime.network import ClassificationNetwork
 from ..training.loop import run_folder, train
 
@@ -25,7 +26,7 @@ _BATCH = 64
 class Score:
     """Answers of one training. Confusions are int (classes, classes), rows are true classes.
 
-    `dropped`: classes left out because too few; `borrowed`: classes validated on pictures of groups in training.
+    `dropped`: classes left out because too few; `borrowed`: classes validated on images of groups in training.
     """
 
     labels: tuple[str, ...]
@@ -36,12 +37,12 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Of the test pictures, 0…1."""
+        """Of the test images, 0…1."""
         return float(np.trace(self.test) / self.test.sum())
 
     @property
     def f1(self) -> np.ndarray:
-        """Of each class on the test pictures, float (classes,)."""
+        """Of each class on the test images, float (classes,)."""
         return 2 * self.test.diagonal() / np.maximum(self.test.sum(0) + self.test.sum(1), 1)
 
     @property
@@ -54,7 +55,7 @@ class Score:
 
 
 def with_settings(recipe: Recipe, settings: dict[str, object]) -> Recipe:
-    """The recipe with other values under dotted names: `{"training.balance": "focal_loss"}`."""
+    """The recipe with other values under dotted names: `{"training.class_balancing": "focal_loss"}`."""
     content = recipe.model_dump()
     for name, value in settings.items():
         *sections, last = name.split(".")
@@ -66,7 +67,7 @@ def with_settings(recipe: Recipe, settings: dict[str, object]) -> Recipe:
 
 
 def score(recipe: Recipe, place: Path, build: Path, fabric: Fabric) -> Score:
-    """Train on the recipe's split and answer its validation and test pictures.
+    """Train on the recipe's split and answer its validation and test images.
 
     A result that is under BUILD/comparisons is read instead; an interrupted training goes on. Of a finished one only
     the result stays: checkpoints of many would fill the disk. Raises `DatasetError` and what training raises.
@@ -79,9 +80,7 @@ def score(recipe: Recipe, place: Path, build: Path, fabric: Fabric) -> Score:
         confusions = {
             name: _confusion(network, prepared, prepared.rows[name]).tolist() for name in ("validation", "test")
         }
-        temporary = kept.with_name("answers.json.part")
-        temporary.write_text(json.dumps(confusions), "utf-8")
-        temporary.replace(kept)
+        write_text(kept, json.dumps(confusions))
         for checkpoint in folder.glob("*.ckpt"):
             checkpoint.unlink()
     confusion = json.loads(kept.read_text("utf-8"))
@@ -103,7 +102,7 @@ def repeat(recipe: Recipe, repeats: int, **settings: object) -> list[Recipe]:
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean and its 95% interval over repeats, by Student's t; from a single value nothing is known: ±infinity.
 
-    The repeats share pictures, so the interval is of these pictures divided anew, not of other pictures.
+    The repeats share images, so the interval is of these images divided anew, not of other images.
     """
     mean = float(np.mean(values))
     if len(values) < 2:

@@ -112,8 +112,8 @@ def only_layer(network: ClassificationNetwork) -> nn.Linear:
     head = None if is_clip else network.backbone.get_submodule(head_name(network.backbone))
     if not isinstance(head, nn.Linear):
         raise RecipeError(
-            "training.start=discriminant needs a head of one linear layer.",
-            "Leave network.head.hidden and network.head.standardise unset, and take no CLIP; or training.start=random.",
+            "training.head_init=lda needs a head of one linear layer.",
+            "Leave network.head.hidden and network.head.standardise unset and take no CLIP; or set head_init=random.",
         )
     return head
 

@@ -27,7 +27,7 @@ def freeze(network: ClassificationNetwork, unfreeze: int | Literal["all"]) -> No
 
     Frozen layers get no gradient, and everything below the lowest trained layer answers as in evaluation, also during
     training: batch norm normalises by the statistics that it came with and leaves them as they are, dropout does
-    nothing. So what is frozen gives the same features for the same picture in every epoch.
+    nothing. So what is frozen gives the same features for the same image in every epoch.
     """
     layers = layers_with_parameters(network)
     frozen = [] if unfreeze == "all" else layers[: max(0, len(layers) - unfreeze)]

@@ -16,7 +16,7 @@ class Halves:
     """`trained(*frozen(pixels))` is `network(pixels)`: both halves hold the network's own modules, no copies.
 
     `frozen`: uint8 pixels (N, height, width, 3) → a tuple of tensors (N, *shape), one for each of `shapes`; what it
-    gives for a picture is the same in every epoch. `trained`: those tensors → logits (N, classes). Training or
+    gives for an image is the same in every epoch. `trained`: those tensors → logits (N, classes). Training or
     evaluation mode is set on the network, never on a half.
     """
 
@@ -116,7 +116,7 @@ def _find_trained(whole: fx.GraphModule) -> set[fx.Node]:
 
 
 def _find_fed(whole: fx.GraphModule) -> set[fx.Node]:
-    """Nodes that depend on the pictures; the others (a frozen position embedding) are constants."""
+    """Nodes that depend on the images; the others (a frozen position embedding) are constants."""
     fed: set[fx.Node] = set()
     for node in whole.graph.nodes:
         if node.op == "placeholder" or fed & set(node.all_input_nodes):

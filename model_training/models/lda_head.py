@@ -1,8 +1,8 @@
 """A head that starts as a linear discriminant of the pretrained features.
 
 A head drawn at random sends arbitrary gradients into the backbone, and what they distort is not found again (Kumar et
-al. 2022, "Fine-tuning can distort pretrained features"); with a dozen pictures a class that costs more than
-fine-tuning gives. A shrunk discriminant is had in closed form, and is as good as what gradients reach on few pictures.
+al. 2022, "Fine-tuning can distort pretrained features"); with a dozen images a class that costs more than
+fine-tuning gives. A shrunk discriminant is had in closed form, and is as good as what gradients reach on few images.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _BATCH = 64
 
 
 def start_head(network: ClassificationNetwork, head: nn.Linear, prepared: Prepared, mirrored: bool) -> None:
-    """Set `head`, the network's last layer, to the discriminant of its training pictures and, with `mirrored`, of their
-    mirror images. All classes count alike, however many pictures they have.
+    """Set `head`, the network's last layer, to the discriminant of its training images and, with `mirrored`, of their
+    mirror images. All classes count alike, however many images they have.
 
-    Its logits are divided by the temperature that fits the validation pictures: of those it has seen it is too sure.
+    Its logits are divided by the temperature that fits the validation images: of those it has seen it is too sure.
     """
     training = network.training
     network.eval()
     rows = prepared.rows["train"]
-    features = [observe_features(network, prepared, rows)]
+    features = [extract_features(network, prepared, rows)]
     if mirrored:
-        features.append(observe_features(network, prepared, rows, mirrored=True))
+        features.append(extract_features(network, prepared, rows, mirrored=True))
     weight, bias = fit_discriminant(np.concatenate(features), np.tile(prepared.targets[rows], len(features)))
     validation = prepared.rows["validation"]
-    logits = observe_features(network, prepared, validation) @ weight.T + bias
+    logits = extract_features(network, prepared, validation) @ weight.T + bias
     temperature = fit_temperature(logits, prepared.targets[validation]).temperature
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight / temperature))
@@ -60,12 +60,12 @@ def fit_discriminant(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndar
 
 
 @torch.no_grad()
-def observe_features(
+def extract_features(
     network: ClassificationNetwork, prepared: Prepared, rows: np.ndarray, *, mirrored: bool = False
 ) -> np.ndarray:
-    """What the network's last layer is given, float64 (N, F), of pictures or their mirror images."""
+    """What the network's last layer is given, float64 (N, F), of images or their mirror images."""
     found = []
     for start in range(0, len(rows), _BATCH):
         pixels = torch.from_numpy(prepared.pixels[rows[start : start + _BATCH]])
-        found.append(network.observe(pixels.flip(2) if mirrored else pixels)[1])
+        found.append(network.forward_with_features(pixels.flip(2) if mirrored else pixels)[1])
     return torch.cat(found).double().numpy()

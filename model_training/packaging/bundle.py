@@ -17,21 +17,21 @@ from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_thresholds, fit_temperature
 from ..evaluation.conformal import ALPHA, conformal_sets, expected_calibration_error, fit_conformal
 from ..evaluation.metrics import measure, measure_classes
-from ..evaluation.ood import choose_references, fit_unknown
-from ..evaluation.predict import observe, run
+from ..evaluation.ood import choose_references, fit_ood
+from ..evaluation.predict import predict, predict_logits
 from ..progress import follow
 from ..recipe import Recipe, Verdicts
 from ..runtime.card import (
     Agreement,
     Calibration,
     Conformal,
-    FastForm,
     Label,
     ModelCard,
     Network,
+    OpenVINOModel,
+    OutOfDistribution,
     Provenance,
     Text,
-    Unknown,
     Verdict,
     VerdictWords,
     write_card,
@@ -41,15 +41,15 @@ from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, ex
 from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, count_parameters, save_mean_image, save_weights
 from ..runtime.ood import REFERENCES, normalise
 from ..training.loop import Trained
-from .examples import answer_examples, write_example_pictures
+from .examples import answer_examples, write_example_images
 from .model_card import write_model_card
 from .quantise import quantise
 
 LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
-FAST_FORM = "network.xml"
+OPENVINO_MODEL = "network.xml"
 #: How the training went.
 RECORDS = ("loss_accuracy.png", "metrics.json")
-_AGREEMENT_PICTURES = 256
+_AGREEMENT_IMAGES = 256
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,11 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         if recipe.preprocessing.mean == "image":
             save_mean_image(network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
-        served = torch_form if recipe.form == "torch" else _export(stage / FAST_FORM, recipe, prepared, network)
+        served = (
+            torch_form if recipe.precision == "torch" else _export(stage / OPENVINO_MODEL, recipe, prepared, network)
+        )
         step.update(2, total, "OpenVINO form")
-        seen = {rows: observe(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
+        seen = {rows: predict(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
         logits = {name: each[0] for name, each in seen.items()}
         step.update(3, total, "figures")
         calibration = _measure_calibration(
@@ -108,15 +110,15 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         thresholds = choose_thresholds(
             softmax(logits["validation"], calibration.temperature),
             prepared.targets[validation],
-            recipe.verdicts.error,
-            recipe.verdicts.certainty,
+            recipe.verdicts.max_error_rate,
+            recipe.verdicts.confidence_level,
         )
         keys = prepared.dataset.labels
         predicted = logits["test"].argmax(1)
         for record in RECORDS:
             if product.records is not None and (product.records / record).is_file():
                 shutil.copyfile(product.records / record, stage / record)
-        examples = write_example_pictures(stage / "examples", prepared)
+        examples = write_example_images(stage / "examples", prepared)
         card = ModelCard(
             name=recipe.name,
             version=recipe.version,
@@ -130,13 +132,13 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             thresholds=thresholds,
             verdicts=phrase_verdicts(recipe.verdicts),
             conformal=_fit_conformal(logits, prepared, calibration.temperature),
-            unknown=_fit_unknown(stage, served, prepared, seen["validation"], calibration.temperature),
-            figures=(
+            ood=_fit_ood(stage, served, prepared, seen["validation"], calibration.temperature),
+            metrics=(
                 *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
                 *measure(predicted, prepared.targets[test], "test", len(keys)),
             ),
-            per_class=measure_classes(predicted, prepared.targets[test], keys),
-            fast_form=_describe_form(recipe, prepared, torch_form, logits),
+            class_metrics=measure_classes(predicted, prepared.targets[test], keys),
+            openvino_model=_describe_form(recipe, prepared, torch_form, logits),
             data=prepared.provenance,
             provenance=product.provenance,
             examples=examples,
@@ -152,26 +154,26 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
 
 def _export(path: Path, recipe: Recipe, prepared: Prepared, network: ClassificationNetwork) -> Execution:
     export_openvino(network, np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]]), path)
-    if recipe.form == "int8":
+    if recipe.precision == "int8":
         quantise(path, prepared.pixels, prepared.rows["train"])
     return OpenVINOExecution(path)
 
 
 def _describe_form(
     recipe: Recipe, prepared: Prepared, torch_form: Execution, logits: dict[str, np.ndarray]
-) -> FastForm | None:
+) -> OpenVINOModel | None:
     """With its agreement with torch; `logits`: split → the served form's."""
-    if recipe.form == "torch":
+    if recipe.precision == "torch":
         return None
-    sample = np.concatenate([prepared.rows["test"], prepared.rows["validation"]])[:_AGREEMENT_PICTURES]
-    ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_PICTURES]
-    agreement = measure_agreement(run(torch_form, prepared.pixels, sample), ours)
-    return FastForm(precision=recipe.form, file=FAST_FORM, agreement=agreement)
+    sample = np.concatenate([prepared.rows["test"], prepared.rows["validation"]])[:_AGREEMENT_IMAGES]
+    ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_IMAGES]
+    agreement = measure_agreement(predict_logits(torch_form, prepared.pixels, sample), ours)
+    return OpenVINOModel(precision=recipe.precision, file=OPENVINO_MODEL, agreement=agreement)
 
 
 def phrase_verdicts(verdicts: Verdicts) -> dict[Verdict, VerdictWords]:
     """The recipe's words with its error rate in the place of `{error}`: `2%`."""
-    rate = f"{verdicts.error * 100:g}%"
+    rate = f"{verdicts.max_error_rate * 100:g}%"
 
     def fill(text: Text) -> Text:
         return Text(en=text.en.replace("{error}", rate), ko=text.ko.replace("{error}", rate))
@@ -180,12 +182,12 @@ def phrase_verdicts(verdicts: Verdicts) -> dict[Verdict, VerdictWords]:
 
 
 def _measure_calibration(calibration: Calibration, logits: np.ndarray, targets: np.ndarray) -> Calibration:
-    """With its error on the test pictures, before and after."""
+    """With its error on the test images, before and after."""
     before, after = (
         round(expected_calibration_error(softmax(logits, temperature), targets), 4)
         for temperature in (1.0, calibration.temperature)
     )
-    return calibration.model_copy(update={"error_before": before, "error_after": after, "error_pictures": len(targets)})
+    return calibration.model_copy(update={"ece_before": before, "ece_after": after, "ece_images": len(targets)})
 
 
 def _fit_conformal(logits: dict[str, np.ndarray], prepared: Prepared, temperature: float) -> Conformal:
@@ -193,32 +195,32 @@ def _fit_conformal(logits: dict[str, np.ndarray], prepared: Prepared, temperatur
     least = fit_conformal(softmax(logits["validation"], temperature), validation)
     sets = conformal_sets(softmax(logits["test"], temperature), least)
     return Conformal(
-        wanted=1 - ALPHA,
-        least_probability=least,
+        target_coverage=1 - ALPHA,
+        min_probability=least,
         fitted_on=len(validation),
-        reached=round(float(sets[np.arange(len(test)), test].mean()), 4),
-        pictures=len(test),
+        coverage=round(float(sets[np.arange(len(test)), test].mean()), 4),
+        images=len(test),
     )
 
 
-def _fit_unknown(
+def _fit_ood(
     stage: Path, execution: Execution, prepared: Prepared, seen: tuple[np.ndarray, np.ndarray], temperature: float
-) -> Unknown:
-    """Also writes the training pictures' features, which the nearest are looked for among."""
+) -> OutOfDistribution:
+    """Also writes the training images' features, which the nearest are looked for among."""
     pixels = prepared.pixels
-    references = normalise(observe(execution, pixels, choose_references(prepared.rows["train"]))[1]).astype(np.float16)
+    references = normalise(predict(execution, pixels, choose_references(prepared.rows["train"]))[1]).astype(np.float16)
     np.save(stage / REFERENCES, references)
 
     def look(strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return observe(execution, strange, np.arange(len(strange)))
+        return predict(execution, strange, np.arange(len(strange)))
 
-    return fit_unknown(*seen, pixels[prepared.rows["validation"]], references, temperature, look)
+    return fit_ood(*seen, pixels[prepared.rows["validation"]], references, temperature, look)
 
 
 def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:
     """How far one form's logits (N, classes) are from the reference's."""
     return Agreement(
-        pictures=len(reference),
+        images=len(reference),
         largest_logit_difference=float(np.abs(reference - other).max()),
         same_class=float((reference.argmax(1) == other.argmax(1)).mean()),
     )

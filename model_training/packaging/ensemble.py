@@ -21,8 +21,8 @@ def make_ensemble(bundles: Sequence[Path], data: Path, build: Path, name: str | 
     """Average two or more bundles into `build/bundles/<name>`, a bundle like every other; its calibration, thresholds
     and figures are its own. `name` is the first one's with `_ensemble` if not given.
 
-    All need the same classes, the same preprocessing (an archive fits a picture once) and the same pictures in the same
-    splits (a test picture of one must not have trained another). Raises `BundleError`, and what `open_bundle` raises.
+    All need the same classes, the same preprocessing (an archive fits an image once) and the same images in the same
+    splits (a test image of one must not have trained another). Raises `BundleError`, and what `open_bundle` raises.
     """
     if len(bundles) < 2:
         raise BundleError(
@@ -32,7 +32,7 @@ def make_ensemble(bundles: Sequence[Path], data: Path, build: Path, name: str | 
     _check_alike(bundles, cards)
     first = open_bundle(bundles[0], data, build / "cache")
     members = tuple(_describe_member(bundle, card) for bundle, card in zip(bundles, cards, strict=True))
-    called = {"name": name or f"{first.card.name}_ensemble", "form": "float32"}
+    called = {"name": name or f"{first.card.name}_ensemble", "precision": "float32"}
     recipe = validate_recipe(first.recipe.model_dump() | called, "the ensemble")
     seconds = round(sum(card.provenance.seconds for card in cards), 1)
     provenance = record_making(recipe, seconds, cards[0].provenance.device)

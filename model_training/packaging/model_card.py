@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..runtime.card import Figure, ModelCard, Text
+from ..runtime.card import Metric, ModelCard, Text
+from ..runtime.files import write_text
 
 NAME = "MODEL_CARD.md"
 
@@ -26,9 +27,7 @@ _METHODS = {
 def write_model_card(card: ModelCard, folder: Path) -> Path:
     """Write `folder/MODEL_CARD.md` by way of a temporary name."""
     path = folder / NAME
-    temporary = path.with_name(NAME + ".part")
-    temporary.write_text(describe_model(card), "utf-8")
-    temporary.replace(path)
+    write_text(path, describe_model(card))
     return path
 
 
@@ -80,9 +79,9 @@ def _describe_data(card: ModelCard, titles: dict[str, str], say: Callable[[Text]
 
 
 def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
-    if not card.figures:
+    if not card.metrics:
         return [say(both("The card has no figures.", "기록된 수치가 없습니다."))]
-    intervals = [_describe_figure(each, say) for each in card.figures]
+    intervals = [_describe_figure(each, say) for each in card.metrics]
     header = [
         say(each)
         for each in (
@@ -95,7 +94,7 @@ def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Te
         )
     ]
     lines = _table(header, intervals)
-    if card.per_class:
+    if card.class_metrics:
         header = [
             say(each)
             for each in (
@@ -108,18 +107,18 @@ def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Te
         ]
         rows = [
             [titles[each.key], f"{each.precision:.3f}", f"{each.recall:.3f}", f"{each.f1:.3f}", str(each.support)]
-            for each in card.per_class
+            for each in card.class_metrics
         ]
         lines += ["", *_table(header, rows)]
     return lines
 
 
-def _describe_figure(figure: Figure, say: Callable[[Text], str]) -> list[str]:
+def _describe_figure(figure: Metric, say: Callable[[Text], str]) -> list[str]:
     return [
         say(_FIGURES.get(figure.name, both(figure.name, figure.name))),
         f"{figure.value:.3f}",
         f"{figure.low:.3f}–{figure.high:.3f}",
-        str(figure.pictures),
+        str(figure.images),
         say(_SPLITS[figure.split]),
         say(_METHODS.get(figure.interval, both(figure.interval, figure.interval))),
     ]
@@ -128,33 +127,33 @@ def _describe_figure(figure: Figure, say: Callable[[Text], str]) -> list[str]:
 def _describe_confidence(card: ModelCard, say: Callable[[Text], str]) -> list[str]:
     """The temperature and the threshold; then, as far as the card has them, what they and the sets are worth."""
     told = [_describe_thresholds(card)]
-    calibration, conformal, unknown = card.calibration, card.conformal, card.unknown
-    if calibration.error_after is not None and calibration.error_before is not None:
+    calibration, conformal, unknown = card.calibration, card.conformal, card.ood
+    if calibration.ece_after is not None and calibration.ece_before is not None:
         told.append(
             both(
-                f"On {calibration.error_pictures} test pictures its confidence was off by "
-                f"{calibration.error_after:.3f} on average (expected calibration error; "
-                f"{calibration.error_before:.3f} before scaling).",
-                f"평가 그림 {calibration.error_pictures}장에서 확신도는 정확도와 평균 "
-                f"{calibration.error_after:.3f}만큼 어긋났습니다(기대 보정 오차, 보정 전 "
-                f"{calibration.error_before:.3f}).",
+                f"On {calibration.ece_images} test pictures its confidence was off by "
+                f"{calibration.ece_after:.3f} on average (expected calibration error; "
+                f"{calibration.ece_before:.3f} before scaling).",
+                f"평가 그림 {calibration.ece_images}장에서 확신도는 정확도와 평균 "
+                f"{calibration.ece_after:.3f}만큼 어긋났습니다(기대 보정 오차, 보정 전 "
+                f"{calibration.ece_before:.3f}).",
             )
         )
     if conformal is not None:
         told.append(
             both(
-                f"The sets of classes that are meant to hold the true one in {conformal.wanted:.0%} of cases: they did "
-                f"in {conformal.reached:.1%} of {conformal.pictures} test pictures.",
-                f"예측 집합은 {conformal.wanted:.0%}의 그림에서 정답을 담도록 정했고, 평가 그림 {conformal.pictures}장 "
-                f"가운데 {conformal.reached:.1%}에서 그러했습니다.",
+                f"The sets of classes that are meant to hold the true one in {conformal.target_coverage:.0%} of cases: "
+                f"they did in {conformal.coverage:.1%} of {conformal.images} test pictures.",
+                f"예측 집합은 {conformal.target_coverage:.0%}의 그림에서 정답을 담도록 정했고, "
+                f"평가 그림 {conformal.images}장 가운데 {conformal.coverage:.1%}에서 그러했습니다.",
             )
         )
     if unknown is not None:
         told.append(
             both(
-                f"The verdict `unknown`, for pictures unlike those of the training, refuses {unknown.refused:.1%} of "
+                f"The verdict `unknown`, for pictures unlike those of the training, refuses {unknown.rejected:.1%} of "
                 "the validation pictures, too. It does not catch every strange picture.",
-                f"학습한 그림과 다른 그림에 내리는 `unknown` 판정은 검증 그림의 {unknown.refused:.1%}도 거부합니다. "
+                f"학습한 그림과 다른 그림에 내리는 `unknown` 판정은 검증 그림의 {unknown.rejected:.1%}도 거부합니다. "
                 "낯선 그림을 모두 걸러 내지는 못합니다.",
             )
         )

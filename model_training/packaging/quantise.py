@@ -8,14 +8,14 @@ import numpy as np
 
 from ..runtime.errors import BundleError
 
-#: Training pictures from which the ranges of activations are read.
+#: Training images from which the ranges of activations are read.
 CALIBRATED_ON = 200
 
 
 def quantise(model: Path, pixels: np.ndarray, rows: np.ndarray) -> None:
     """Replace the OpenVINO form `model` (.xml and .bin) by its 8-bit form, by post-training quantisation.
 
-    Ranges of activations are read from 200 of the training pictures `rows` of `pixels`, uint8 (N, height, width, 3).
+    Ranges of activations are read from 200 of the training images `rows` of `pixels`, uint8 (N, height, width, 3).
     What the last layer sees and says stays in float32. Raises `BundleError` where nncf is not installed.
     """
     try:
@@ -23,7 +23,7 @@ def quantise(model: Path, pixels: np.ndarray, rows: np.ndarray) -> None:
     except ImportError:
         raise BundleError(
             "8-bit integers need nncf, which is not installed.",
-            "Install it: pip install -r requirements/quantise.txt; or set form=float32.",
+            "Install it: pip install -r requirements/quantise.txt; or set precision=float32.",
         ) from None
     import openvino
 

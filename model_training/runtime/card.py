@@ -13,8 +13,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import CardError
+from .files import write_text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Part(BaseModel):
@@ -38,7 +39,7 @@ class Label(Part):
 
 
 class Preprocessing(Part):
-    """How an RGB picture becomes the network's input. `mean` and `std` are of values scaled to 0…1."""
+    """How an RGB image becomes the network's input. `mean` and `std` are of values scaled to 0…1."""
 
     fit: Literal["stretch", "letterbox", "ink"] = Field(
         "stretch",
@@ -102,11 +103,11 @@ class Calibration(Part):
 
     temperature: float = Field(gt=0)
     fitted_on: int = Field(ge=0, description="number of validation pictures")
-    error_before: float | None = Field(
+    ece_before: float | None = Field(
         default=None, description="expected calibration error (15 bins) on the test pictures at temperature 1"
     )
-    error_after: float | None = Field(default=None, description="the same at `temperature`")
-    error_pictures: int | None = Field(default=None, description="number of test pictures")
+    ece_after: float | None = Field(default=None, description="the same at `temperature`")
+    ece_images: int | None = Field(default=None, description="number of test pictures")
 
 
 class Thresholds(Part):
@@ -115,8 +116,10 @@ class Thresholds(Part):
     sure: float = Field(ge=0, le=1)
     precision_above: float | None = Field(default=None, description="accuracy of sure answers on validation")
     share_above: float | None = Field(default=None, description="share of the validation answers that are sure")
-    error: float | None = Field(default=None, description="share of wrong answers among sure ones that was aimed at")
-    certainty: float | None = Field(
+    max_error_rate: float | None = Field(
+        default=None, description="share of wrong answers among sure ones that was aimed at"
+    )
+    confidence_level: float | None = Field(
         default=None, description="how certain the validation pictures make that the error is not larger"
     )
 
@@ -133,46 +136,46 @@ Verdict = Literal["sure", "unsure", "unknown"]
 
 
 class Conformal(Part):
-    """The classes with a probability of at least `least_probability` hold the true one in at least `wanted` of cases
-    (split conformal prediction); `reached` is what the test pictures show."""
+    """The classes with a probability of at least `min_probability` hold the true one in at least `target_coverage` of
+    cases (split conformal prediction); `coverage` is what the test images show."""
 
-    wanted: float = Field(gt=0, lt=1)
-    least_probability: float = Field(ge=0, le=1)
+    target_coverage: float = Field(gt=0, lt=1)
+    min_probability: float = Field(ge=0, le=1)
     fitted_on: int = Field(ge=0, description="number of validation pictures")
-    reached: float = Field(ge=0, le=1)
-    pictures: int = Field(ge=0, description="number of test pictures")
+    coverage: float = Field(ge=0, le=1)
+    images: int = Field(ge=0, description="number of test pictures")
 
 
-class Unknown(Part):
-    """An answer is `unknown` where the picture's score is above `threshold` (`runtime/unknown.py`)."""
+class OutOfDistribution(Part):
+    """An answer is `unknown` where the image's score is above `threshold` (`runtime/ood.py`)."""
 
-    method: Literal["energy", "neighbours"]
+    method: Literal["energy", "knn"]
     threshold: float
-    refused: float = Field(ge=0, le=1, description="share of the validation pictures above the threshold")
-    told_from_spoiled: dict[str, float] = Field(
+    rejected: float = Field(ge=0, le=1, description="share of the validation pictures above the threshold")
+    auroc_spoiled: dict[str, float] = Field(
         description="method → area under the ROC curve of validation pictures against the same pictures spoiled"
     )
     fitted_on: int = Field(ge=0, description="number of validation pictures")
 
 
-class Figure(Part):
-    """A measured figure with its 95% interval: on which split, by which method, of how many pictures."""
+class Metric(Part):
+    """A measured figure with its 95% interval: on which split, by which method, of how many images."""
 
     name: str
     value: float
     low: float
     high: float
-    pictures: int
+    images: int
     split: Literal["validation", "test"]
     interval: str = Field(description="the method: wilson or resampling")
 
     @property
     def is_headline(self) -> bool:
-        """Whether it is the figure that speaks for the model: accuracy on the test pictures."""
+        """Whether it is the figure that speaks for the model: accuracy on the test images."""
         return (self.name, self.split) == ("accuracy", "test")
 
 
-class ClassFigures(Part):
+class ClassMetrics(Part):
     """One class on the test split."""
 
     key: str
@@ -185,12 +188,12 @@ class ClassFigures(Part):
 class Agreement(Part):
     """How far the fast form of the network is from torch's, measured when the bundle was made."""
 
-    pictures: int
+    images: int
     largest_logit_difference: float
     same_class: float = Field(ge=0, le=1, description="share of pictures that get the same class")
 
 
-class FastForm(Part):
+class OpenVINOModel(Part):
     """An OpenVINO form of the network, used for prediction on a CPU."""
 
     kind: Literal["openvino"] = "openvino"
@@ -202,7 +205,7 @@ class FastForm(Part):
 class GivenAway(Part):
     """A fact of the files that tells the classes apart by itself."""
 
-    fact: str = Field(description="a name of model_training/audit.py: format, width, jpeg_tables, …")
+    fact: str = Field(description="a name of model_training/datasets/file_audit.py: format, width, jpeg_tables, …")
     accuracy: float = Field(description="balanced, of a classifier that saw nothing else")
     of_content: bool = Field(description="whether what a picture shows decides it, too: the size of a file")
 
@@ -219,7 +222,7 @@ class FileAudit(Part):
 
     @property
     def warns(self) -> bool:
-        """Whether a network may learn the files instead of the pictures."""
+        """Whether a network may learn the files instead of the images."""
         return bool(self.given_away) or self.low > self.chance + 0.05
 
 
@@ -230,8 +233,8 @@ class DetectorPart(Part):
     side: int = Field(ge=64, le=1280, description="the page is fitted into a white square of this many pixels")
     score: float = Field(ge=0, le=1, description="boxes below this score are dropped")
     iou: float = Field(ge=0, le=1, description="of two boxes that overlap by more, the worse is dropped")
-    least_flat: float = Field(ge=0, le=1, description="a picture with a smaller share of flat pixels is no drawing")
-    figures: dict[str, float] = Field(default_factory=dict, description="as measured on the test drawings")
+    min_flatness: float = Field(ge=0, le=1, description="a picture with a smaller share of flat pixels is no drawing")
+    metrics: dict[str, float] = Field(default_factory=dict, description="as measured on the test drawings")
 
 
 class DataProvenance(Part):
@@ -261,15 +264,15 @@ class Provenance(Part):
 
 
 class Example(Part):
-    """A picture of the test split, shrunk, kept in the bundle with its answer (`examples/<name>.json`)."""
+    """An image of the test split, shrunk, kept in the bundle with its answer (`examples/<name>.json`)."""
 
     name: str = Field(description="the file's stem under examples/")
-    picture: str = Field(description="the picture's file name under examples/")
+    image: str = Field(description="the picture's file name under examples/")
     label: str = Field(description="its true class")
 
 
 class ModelCard(Part):
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str
     title: Text
@@ -285,10 +288,10 @@ class ModelCard(Part):
         default_factory=dict, description="the page's words; its own where a verdict is missing"
     )
     conformal: Conformal | None = None
-    unknown: Unknown | None = None
-    figures: tuple[Figure, ...]
-    per_class: tuple[ClassFigures, ...]
-    fast_form: FastForm | None
+    ood: OutOfDistribution | None = None
+    metrics: tuple[Metric, ...]
+    class_metrics: tuple[ClassMetrics, ...]
+    openvino_model: OpenVINOModel | None
     detector: DetectorPart | None = None
     embedding: str | None = Field(None, description="SHA-256 of what makes embeddings: a gallery of another is refused")
     data: DataProvenance
@@ -331,6 +334,4 @@ def read_card(path: Path) -> ModelCard:
 
 def write_card(card: ModelCard, path: Path) -> None:
     """Write `card.json` by way of a temporary name, so that a reader never sees half a card."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
-    temporary.replace(path)
+    write_text(path, card.model_dump_json(indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Pictures → answers: the one class that a handler, the bundle maker and the analysis all use."""
+"""Images → answers: the one class that a handler, the bundle maker and the analysis all use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .card import Conformal, ModelCard, read_card
-from .errors import BundleError, PictureError
+from .errors import BundleError, ImageError
 from .execution import choose_execution
 from .explain import Explainer, encode_heatmap
 from .network import load_network
@@ -32,7 +32,7 @@ class Classifier:
         self.bundle = bundle
         network = load_network(card, bundle)
         self.execute = choose_execution(card, bundle, network, device)
-        self.strangeness = load_score(card, bundle)
+        self.ood_score = load_score(card, bundle)
         self.explainer = Explainer(network, device)
         # Pillow releases the interpreter's lock while it decodes and resizes.
         self.readers = ThreadPoolExecutor(max_workers=torch.get_num_threads(), thread_name_prefix="read")
@@ -43,23 +43,23 @@ class Classifier:
         return cls(read_card(bundle / "card.json"), bundle, device)
 
     def answer(
-        self, pictures: Sequence[bytes | bytearray], explain: Sequence[bool] | None = None
-    ) -> list[Answer | PictureError]:
-        """Judge each picture by itself.
+        self, images: Sequence[bytes | bytearray], explain: Sequence[bool] | None = None
+    ) -> list[Answer | ImageError]:
+        """Judge each image by itself.
 
-        `pictures`: encoded files. `explain`: for each, whether a heatmap is wanted.
-        Returns one answer for each picture in order; for one that can't be read its `PictureError`.
-        `processing_time_ms` is the time that the picture's batch took, from bytes to answer.
+        `images`: encoded files. `explain`: for each, whether a heatmap is wanted.
+        Returns one answer for each image in order; for one that can't be read its `ImageError`.
+        `processing_time_ms` is the time that the image's batch took, from bytes to answer.
         """
         started = time.perf_counter()
-        wanted = explain if explain is not None else [False] * len(pictures)
-        results: list[Answer | PictureError | tuple[np.ndarray, Box]] = list(self.readers.map(self._try_read, pictures))
+        wanted = explain if explain is not None else [False] * len(images)
+        results: list[Answer | ImageError | tuple[np.ndarray, Box]] = list(self.readers.map(self._try_read, images))
         readable = [index for index, result in enumerate(results) if isinstance(result, tuple)]
         if not readable:
             return results  # type: ignore[return-value]
         placed: list[tuple[np.ndarray, Box]] = [results[index] for index in readable]  # type: ignore[misc]
         pixels = np.stack([each for each, _ in placed])
-        probabilities, unknown = self.judge(pixels)
+        probabilities, unknown = self.predict_with_ood(pixels)
         boxes = [box if wanted[index] else None for index, (_, box) in zip(readable, placed, strict=True)]
         explanations = self._explain(pixels, probabilities, boxes)
         elapsed = round((time.perf_counter() - started) * 1000, 2)
@@ -68,7 +68,7 @@ class Classifier:
         return results  # type: ignore[return-value]
 
     def warm_up(self) -> None:
-        """Predict and explain one blank picture: what is compiled and allocated at first use should not cost a visitor
+        """Predict and explain one blank image: what is compiled and allocated at first use should not cost a visitor
         seconds."""
         preprocessing = self.card.preprocessing
         pixels = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
@@ -76,24 +76,24 @@ class Classifier:
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
-        return self.judge(pixels)[0]
+        return self.predict_with_ood(pixels)[0]
 
-    def judge(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict_with_ood(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes), and which
-        pictures are unlike those of the training, bool (N,)."""
-        logits, features = self.execute.observe(pixels)
+        images are unlike those of the training, bool (N,)."""
+        logits, features = self.execute.forward_with_features(pixels)
         unknown = np.zeros(len(pixels), bool)
-        if self.strangeness and self.card.unknown:
-            unknown = self.strangeness(logits, features) > self.card.unknown.threshold
+        if self.ood_score and self.card.ood:
+            unknown = self.ood_score(logits, features) > self.card.ood.threshold
         return softmax(logits, self.card.calibration.temperature), unknown
 
     def examples(self) -> list[dict[str, object]]:
-        """The bundle's example pictures with their answers, as the `describe: examples` call returns them."""
+        """The bundle's example images with their answers, as the `describe: examples` call returns them."""
         folder = self.bundle / "examples"
         listed: list[dict[str, object]] = []
         for example in self.card.examples:
             try:
-                data = (folder / example.picture).read_bytes()
+                data = (folder / example.image).read_bytes()
                 answer = json.loads((folder / f"{example.name}.json").read_text("utf-8"))
             except (OSError, ValueError) as error:
                 raise BundleError(f"{folder / example.name}: {error}.", "Make the bundle again: make train.") from None
@@ -101,21 +101,21 @@ class Classifier:
                 {
                     "name": example.name,
                     "label": example.label,
-                    "media_type": mimetypes.guess_type(example.picture)[0] or "image/jpeg",
+                    "media_type": mimetypes.guess_type(example.image)[0] or "image/jpeg",
                     "data": base64.b64encode(data).decode("ascii"),
                     "answer": answer,
                 }
             )
         return listed
 
-    def _try_read(self, data: bytes | bytearray) -> tuple[np.ndarray, Box] | PictureError:
+    def _try_read(self, data: bytes | bytearray) -> tuple[np.ndarray, Box] | ImageError:
         try:
             return read_placed(data, self.card.preprocessing)
-        except PictureError as error:
+        except ImageError as error:
             return error
 
     def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[Box | None]) -> list[Answer]:
-        """`boxes`: where each picture lies in its pixels, None where no heatmap is wanted. A map is of the picture,
+        """`boxes`: where each image lies in its pixels, None where no heatmap is wanted. A map is of the image,
         without the margins that a letterbox adds."""
         wanted = {row: box for row, box in enumerate(boxes) if box}
         explanations: list[Answer] = [{} for _ in boxes]
@@ -143,7 +143,7 @@ class Classifier:
             "model": self.card.name,
             "version": self.card.version,
         }
-        # What the set promises, it promises for pictures like those of the training.
+        # What the set promises, it promises for images like those of the training.
         if self.card.conformal is not None and not unknown:
             answer["prediction_set"] = self._choose_set(probabilities, self.card.conformal)
         return answer
@@ -152,14 +152,17 @@ class Classifier:
         """The classes among which the true one is in the stated share of cases, best first. Where none reaches the
         bound it is the best one alone: a class more in a set can only make it right more often."""
         order = np.argsort(-probabilities, kind="stable")
-        size = max(1, int(holds(probabilities, conformal.least_probability).sum()))
-        return {"coverage": conformal.wanted, "classes": [self.card.labels[index].key for index in order[:size]]}
+        size = max(1, int(holds(probabilities, conformal.min_probability).sum()))
+        return {
+            "coverage": conformal.target_coverage,
+            "classes": [self.card.labels[index].key for index in order[:size]],
+        }
 
 
-def holds(probabilities: np.ndarray, least_probability: float) -> np.ndarray:
+def holds(probabilities: np.ndarray, min_probability: float) -> np.ndarray:
     """Which classes belong to a conformal prediction set, bool of the same shape."""
     # A bound that is itself one of the probabilities must not lose it to rounding.
-    return probabilities >= least_probability - 1e-12
+    return probabilities >= min_probability - 1e-12
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Strokes on paper: where they are, and whether a picture is a drawing at all."""
+"""Strokes on paper: where they are, and whether an image is a drawing at all."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _FLAT = 6  # of 255: paper and filled areas vary by less from pixel to pixel, ph
 _SMALLEST = 0.03  # of the page's longer side: anything smaller is a dot
 
 
-def ink_box(picture: Image.Image) -> tuple[int, int, int, int] | None:
+def ink_box(image: Image.Image) -> tuple[int, int, int, int] | None:
     """The smallest box around everything darker than paper, corners in pixels; None for an empty page."""
-    return Image.fromarray(np.asarray(picture).min(2) < _INK).getbbox()
+    return Image.fromarray(np.asarray(image).min(2) < _INK).getbbox()
 
 
-def measure_flatness(picture: Image.Image) -> float:
+def measure_flatness(image: Image.Image) -> float:
     """The share of pixels that hardly differ from their eight neighbours, 0…1: high where there is paper or one colour
     laid on, low in photographs and paintings."""
-    small = picture.copy()
+    small = image.copy()
     small.thumbnail((_SIDE, _SIDE), Image.Resampling.BILINEAR)
     pixels = np.asarray(small).astype(np.int16)
     if min(pixels.shape[:2]) < 3:
@@ -34,16 +34,16 @@ def measure_flatness(picture: Image.Image) -> float:
     return float(((around.max(0) - around.min(0)).max(-1) <= _FLAT).mean())
 
 
-def has_drawing(picture: Image.Image, least_flat: float) -> bool:
+def has_drawing(image: Image.Image, min_flatness: float) -> bool:
     """False for an empty page, a dot, a page of one colour, and for what is not drawn: a photograph, a painting."""
-    box = ink_box(picture)
-    if box is None or max(box[2] - box[0], box[3] - box[1]) < _SMALLEST * max(picture.size):
+    box = ink_box(image)
+    if box is None or max(box[2] - box[0], box[3] - box[1]) < _SMALLEST * max(image.size):
         return False
-    lowest, highest = np.asarray(picture.crop(box).convert("L")).min(), np.asarray(picture.convert("L")).max()
-    return int(highest) - int(lowest) > 32 and measure_flatness(picture) >= least_flat
+    lowest, highest = np.asarray(image.crop(box).convert("L")).min(), np.asarray(image.convert("L")).max()
+    return int(highest) - int(lowest) > 32 and measure_flatness(image) >= min_flatness
 
 
-def crop_square(picture: Image.Image, box: Box, margin: float) -> Image.Image:
+def crop_square(image: Image.Image, box: Box, margin: float) -> Image.Image:
     """The square around a box with `margin` (in parts of its longer side) on every side; white beyond the page.
 
     The object keeps its proportions and fills the same part of the square wherever and however large it was drawn.
@@ -52,6 +52,6 @@ def crop_square(picture: Image.Image, box: Box, margin: float) -> Image.Image:
     left = round((box[0] + box[2] - side) / 2)
     top = round((box[1] + box[3] - side) / 2)
     square = Image.new("RGB", (side, side), "white")
-    inside = (max(0, left), max(0, top), min(picture.width, left + side), min(picture.height, top + side))
-    square.paste(picture.crop(inside), (inside[0] - left, inside[1] - top))
+    inside = (max(0, left), max(0, top), min(image.width, left + side), min(image.height, top + side))
+    square.paste(image.crop(inside), (inside[0] - left, inside[1] - top))
     return square

@@ -18,7 +18,7 @@ from torch.nn import functional
 class EnsembleBackbone(nn.Module):
     """It has the four calls of a timm backbone that the rest of the runtime makes, so that it takes a backbone's place.
 
-    All members see one normalised picture, and it goes through the decoder once.
+    All members see one normalised image, and it goes through the decoder once.
     """
 
     def __init__(self, members: Sequence[nn.Module], temperatures: Sequence[float]) -> None:
@@ -32,7 +32,7 @@ class EnsembleBackbone(nn.Module):
         return self.forward_head(self.forward_features(images))
 
     def forward_features(self, images: Tensor) -> tuple[Tensor, ...]:
-        """What each member's layers before the head make of the pictures."""
+        """What each member's layers before the head make of the images."""
         return tuple(member.forward_features(images) for member in self._backbones())
 
     def forward_head(self, maps: tuple[Tensor, ...], pre_logits: bool = False) -> Tensor:
@@ -55,7 +55,7 @@ def average(logits: Sequence[Tensor], temperatures: Sequence[float]) -> Tensor:
     """Members' logits, each (N, classes), and temperatures → logits whose softmax is the mean of their probabilities.
 
     The logarithm of the mean, plus the mean of the members' log Σ exp(logit / T): the softmax does not see what is
-    added to all classes, but the energy score does, which would be zero for every picture without it.
+    added to all classes, but the energy score does, which would be zero for every image without it.
     """
     scaled = [each / temperature for each, temperature in zip(logits, temperatures, strict=True)]
     logs = torch.stack([each.log_softmax(1) for each in scaled])

@@ -1,11 +1,11 @@
 """Every error that we raise on purpose, as one small tree.
 
 HwapungError                 code, message, remedy, HTTP status
-├── PictureError             the picture that was sent can't be used
+├── ImageError               the image that was sent can't be used
 ├── CardError                a card that can't be read: broken, or of another schema version
 ├── BundleError              a bundle whose files are missing or do not belong together
 ├── RecipeError              a recipe with an unknown key or a value out of range
-├── DatasetError             a folder of pictures that can't be trained on
+├── DatasetError             a folder of images that can't be trained on
 ├── WeightsError             pretrained weights that can't be had or do not fit
 ├── CheckpointError          a run that can't be resumed
 ├── StudyError               a search whose storage can't be used, or that was begun with another space
@@ -42,7 +42,7 @@ class HwapungError(Exception):
         return {"error": {"code": self.code, "message": self.message, "remedy": self.remedy}}
 
 
-class PictureError(HwapungError):
+class ImageError(HwapungError):
     code = "bad_picture"
     status = 400
 

@@ -21,7 +21,7 @@ class Execution(Protocol):
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns logits, float32 (N, classes)."""
 
-    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The logits, and the features that the last layer makes them of, float32 (N, F)."""
 
 
@@ -37,21 +37,21 @@ class TorchExecution:
             self.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        return self.observe(pixels)[0]
+        return self.forward_with_features(pixels)[0]
 
     @torch.inference_mode()
-    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         batch = torch.from_numpy(pixels).to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None):
-            logits, features = self.network.observe(batch)
+            logits, features = self.network.forward_with_features(batch)
         return logits.float().cpu().numpy(), features.float().cpu().numpy()
 
 
 class OpenVINOExecution:
     """The OpenVINO form of the network on the CPU, in float32.
 
-    A batch is cut into pictures that run side by side, one stream a core: for convolutional networks of this size that
-    is faster than all cores on one picture, since nothing waits at the end of each layer.
+    A batch is cut into images that run side by side, one stream a core: for convolutional networks of this size that
+    is faster than all cores on one image, since nothing waits at the end of each layer.
     """
 
     def __init__(self, model: Path) -> None:
@@ -82,9 +82,9 @@ class OpenVINOExecution:
         self.lock = threading.Lock()
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        return self.observe(pixels)[0]
+        return self.forward_with_features(pixels)[0]
 
-    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # The queue never gets back a request whose input it refused, and once all are lost it waits for ever.
         if pixels.shape[1:] != self.shape:
             raise ValueError(f"The network takes pixels of shape {self.shape}, not {pixels.shape[1:]}.")
@@ -117,7 +117,7 @@ class _Observing(nn.Module):
         self.network = network
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.observe(pixels)
+        return self.network.forward_with_features(pixels)
 
 
 def export_openvino(network: ClassificationNetwork, example: np.ndarray, path: Path) -> None:
@@ -145,8 +145,8 @@ def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], pat
 
 def choose_execution(card: ModelCard, bundle: Path, network: ClassificationNetwork, device: str) -> Execution:
     """OpenVINO where the device is a CPU and the bundle has its form, else torch."""
-    if device == "cpu" and card.fast_form is not None:
-        path = bundle / card.fast_form.file
+    if device == "cpu" and card.openvino_model is not None:
+        path = bundle / card.openvino_model.file
         if not path.is_file():
             raise BundleError(f"{path}: the OpenVINO form is missing.", "Make the bundle again: make train.")
         return OpenVINOExecution(path)

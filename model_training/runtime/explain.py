@@ -1,4 +1,4 @@
-"""Where in the picture the network saw its class: Grad-CAM (Selvaraju et al. 2017) as a small transparent PNG."""
+"""Where in the image the network saw its class: Grad-CAM (Selvaraju et al. 2017) as a small transparent PNG."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Explainer:
         self.network = network.to(self.device).eval()
 
     def heatmaps(self, pixels: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-        """`pixels`: uint8 (N, height, width, 3); `classes`: the class to explain, one a picture.
+        """`pixels`: uint8 (N, height, width, 3); `classes`: the class to explain, one an image.
 
         Returns float32 (N, height, width) in 0…1, each map scaled to its own maximum; zeros where nothing spoke for it.
         An ensemble's map is the mean of its members', which count alike.
@@ -84,13 +84,13 @@ def encode_heatmap(heatmap: np.ndarray) -> dict[str, object]:
     scale = min(1.0, SIDE / max(height, width))
     grey = grey.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BILINEAR)
     levels = np.asarray(grey)
-    picture = Image.fromarray(np.dstack([_COLOURS[levels], levels]))
+    image = Image.fromarray(np.dstack([_COLOURS[levels], levels]))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     return {
         "method": METHOD,
         "media_type": "image/png",
-        "width": picture.width,
-        "height": picture.height,
+        "width": image.width,
+        "height": image.height,
         "data": base64.b64encode(buffer.getvalue()).decode("ascii"),
     }

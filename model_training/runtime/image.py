@@ -1,4 +1,4 @@
-"""Bytes → RGB picture. The only decoder: training, evaluation and serving all come through here.
+"""Bytes → RGB image. The only decoder: training, evaluation and serving all come through here.
 
 Follows the predictor of Meta's segment-anything in stating shape, dtype and range of what it returns.
 """
@@ -11,12 +11,14 @@ import warnings
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
 
-from .errors import PictureError
+from .errors import ImageError
 
 #: A change of what `decode` returns for the same bytes must raise this number: caches are keyed by it.
 DECODER_VERSION = 2
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # a JPEG of several pictures (MPO) comes in as a JPEG
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # a JPEG of several images (MPO) comes in as a JPEG
+#: Names that files of these formats have.
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
 MAX_BYTES = 25 * 2**20
 MAX_PIXELS = 64 * 10**6  # a 64-megapixel photograph; as RGB this is 192 MB
 
@@ -32,7 +34,7 @@ _PROBE = np.stack(np.meshgrid(_LEVELS, _LEVELS, _LEVELS), axis=-1).reshape(27, 2
 
 
 def decode(data: bytes | bytearray | memoryview, *, at_least: int | None = None) -> Image.Image:
-    """Decode a picture to upright RGB, as a web browser shows it on white paper.
+    """Decode an image to upright RGB, as a web browser shows it on white paper.
 
     `data`: a whole JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file. Orientation is taken from EXIF, transparency is laid
     on white, 12- and 16-bit grey is scaled to 8 bits, CMYK and palettes are converted, of several frames the first is
@@ -42,76 +44,76 @@ def decode(data: bytes | bytearray | memoryview, *, at_least: int | None = None)
     brought to sRGB, so that the network sees what people see and what most files in a training folder are already in.
     A profile that is broken or made for another colour space is ignored, and so is one of 16-bit samples.
 
-    `at_least`: the side in pixels that the caller will shrink the picture to. A JPEG whose both sides are at least four
+    `at_least`: the side in pixels that the caller will shrink the image to. A JPEG whose both sides are at least four
     times as long is then decoded at a half, quarter or eighth of its size, never below twice `at_least`: the libjpeg
     scaling averages exact blocks, and a 12-megapixel photograph costs a quarter of the time.
 
     Returns a `PIL.Image.Image` of mode RGB (uint8, height × width × 3 by `numpy.asarray`).
-    Raises `PictureError`: `empty_body`, `not_a_picture`, `broken_picture`, `picture_too_large`.
+    Raises `ImageError`: `empty_body`, `not_a_picture`, `broken_picture`, `picture_too_large`.
     """
     if not data:
-        raise PictureError("The body is empty.", "Send the bytes of a picture.", code="empty_body")
+        raise ImageError("The body is empty.", "Send the bytes of a picture.", code="empty_body")
     if len(data) > MAX_BYTES:
-        raise PictureError(
+        raise ImageError(
             f"The picture has {len(data) / 2**20:.1f} MiB, more than {MAX_BYTES // 2**20} MiB.",
             "Save it smaller and send it again.",
             code="picture_too_large",
             status=413,
         )
     try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
         if at_least is not None:
-            picture.draft("RGB", (2 * at_least, 2 * at_least))  # only JPEGs know how; others stay whole
-        picture.load()
-        ImageOps.exif_transpose(picture, in_place=True)
-        return _to_rgb(picture)
+            image.draft("RGB", (2 * at_least, 2 * at_least))  # only JPEGs know how; others stay whole
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
     except Image.DecompressionBombError:
-        raise PictureError(
+        raise ImageError(
             f"The picture has more than {MAX_PIXELS // 10**6} million pixels.",
             "Shrink it and send it again.",
             code="picture_too_large",
             status=413,
         ) from None
     except Image.UnidentifiedImageError:
-        raise PictureError(
+        raise ImageError(
             "This is not a picture that can be read.",
             "Send a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.",
             code="not_a_picture",
         ) from None
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, EOFError, … for broken files
         reason = " ".join(str(error).split())[:120]
-        raise PictureError(
+        raise ImageError(
             f"The picture is damaged ({reason}).", "Save or upload it again.", code="broken_picture"
         ) from None
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray(_scale_samples(picture)).convert("RGB")
-    if picture.mode in ("I", "F"):
-        return Image.fromarray(_stretch(np.asarray(picture))).convert("RGB")
-    if picture.has_transparency_data:
-        picture = _to_srgb(picture.convert("RGBA"))
-        paper = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-        return Image.alpha_composite(paper, picture).convert("RGB")
-    if picture.mode == "P":
-        picture = picture.convert("RGB")
-    return _to_srgb(picture).convert("RGB")
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(_scale_samples(image)).convert("RGB")
+    if image.mode in ("I", "F"):
+        return Image.fromarray(_stretch(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        image = _to_srgb(image.convert("RGBA"))
+        paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(paper, image).convert("RGB")
+    if image.mode == "P":
+        image = image.convert("RGB")
+    return _to_srgb(image).convert("RGB")
 
 
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    """The picture in sRGB where it carries a usable profile that says otherwise, else as it is."""
-    embedded = picture.info.get("icc_profile")
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """The image in sRGB where it carries a usable profile that says otherwise, else as it is."""
+    embedded = image.info.get("icc_profile")
     if not embedded:
-        return picture
-    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+        return image
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
-        if picture.mode == mode and _is_srgb(profile):
-            return picture
-        return ImageCms.profileToProfile(picture, profile, _SRGB, outputMode=mode) or picture
+        if image.mode == mode and _is_srgb(profile):
+            return image
+        return ImageCms.profileToProfile(image, profile, _SRGB, outputMode=mode) or image
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        return picture
+        return image
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
@@ -125,12 +127,12 @@ def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
     return bool(np.abs(seen.astype(np.int16) - _PROBE).max() <= 2)
 
 
-def _scale_samples(picture: Image.Image) -> np.ndarray:
+def _scale_samples(image: Image.Image) -> np.ndarray:
     """Grey of 16 bits, or of 12 in a TIFF, to uint8, rounded; a TIFF may also count from white."""
-    tags = getattr(picture, "tag_v2", {})
+    tags = getattr(image, "tag_v2", {})
     (bits,) = tags.get(ExifTags.Base.BitsPerSample, (16,))
     white = 2**bits - 1
-    grey = np.asarray(picture).astype(np.float32)
+    grey = np.asarray(image).astype(np.float32)
     if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:
         np.subtract(white, grey, out=grey)
     grey *= 255 / white

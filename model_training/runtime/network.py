@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .card import Architecture, Head, ModelCard, Network, Preprocessing
 from .ensemble import EnsembleBackbone
 from .errors import BundleError, WeightsError
+from .files import replacing
 from .preprocess import Normalise
 from .stages import StagesBackbone
 
@@ -51,7 +52,7 @@ class ClassificationNetwork(nn.Module):
         """`pixels`: uint8 (N, height, width, 3). Returns logits, float (N, classes)."""
         return self.backbone(self.normalise(pixels))
 
-    def observe(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_with_features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """The logits, float (N, classes), and the features that the last layer makes them of, float (N, F)."""
         backbone: Any = self.backbone
         maps = backbone.forward_features(self.normalise(pixels))
@@ -159,10 +160,9 @@ def save_mean_image(network: ClassificationNetwork, path: Path) -> None:
 def save_weights(network: ClassificationNetwork, path: Path) -> None:
     """Write the backbone's weights under timm's own names, by way of a temporary name."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.backbone.state_dict().items()}
-    temporary = path.with_name(path.name + ".part")
-    save_file(state, temporary)
-    temporary.chmod(0o644)  # the library writes it for its owner only
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        save_file(state, temporary)
+        temporary.chmod(0o644)  # the library writes it for its owner only
 
 
 def count_parameters(network: nn.Module) -> int:

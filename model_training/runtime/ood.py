@@ -1,4 +1,4 @@
-"""Is a picture like those that the network was trained on? Two scores; the card says which is used, and its bound."""
+"""Is an image like those that the network was trained on? Two scores; the card says which is used, and its bound."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from .card import ModelCard
 from .errors import BundleError
 
-#: The file of a bundle with the features of training pictures: float16 (M, F), each row of length 1.
+#: The file of a bundle with the features of training images: float16 (M, F), each row of length 1.
 REFERENCES = "references.npy"
 NEIGHBOURS = 5
 _AT_ONCE = 2048
@@ -26,11 +26,11 @@ def energy(logits: np.ndarray, temperature: float) -> np.ndarray:
     return -temperature * (highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1)))
 
 
-class Neighbours:
-    """The distance of normalised features to the fifth nearest training picture (Sun et al. 2022)."""
+class NearestNeighbours:
+    """The distance of normalised features to the fifth nearest training image (Sun et al. 2022)."""
 
     def __init__(self, references: np.ndarray) -> None:
-        """`references`: float (M, F), features of training pictures."""
+        """`references`: float (M, F), features of training images."""
         self.references = normalise(references)
         self.rank = min(NEIGHBOURS, len(references)) - 1
 
@@ -54,19 +54,19 @@ def normalise(features: np.ndarray) -> np.ndarray:
 
 def load_score(card: ModelCard, bundle: Path) -> Score | None:
     """The score that the card names; None for a card without one. Raises `BundleError` for a missing file."""
-    if card.unknown is None:
+    if card.ood is None:
         return None
-    if card.unknown.method == "energy":
+    if card.ood.method == "energy":
         temperature = card.calibration.temperature
         return lambda logits, features: energy(logits, temperature)
-    neighbours = load_neighbours(bundle)
+    neighbours = load_nearest_neighbours(bundle)
     return lambda logits, features: neighbours(features)
 
 
-def load_neighbours(bundle: Path) -> Neighbours:
+def load_nearest_neighbours(bundle: Path) -> NearestNeighbours:
     path = bundle / REFERENCES
     try:
-        return Neighbours(np.load(path))
+        return NearestNeighbours(np.load(path))
     except (OSError, ValueError) as error:
         raise BundleError(
             f"{path}: the features of training pictures can't be read ({error}).", "Make the bundle again: make train."

@@ -1,6 +1,6 @@
-"""RGB picture → the network's input. The only evaluation transform.
+"""RGB image → the network's input. The only evaluation transform.
 
-A picture is fitted to the network's size in uint8; scaling and normalisation happen inside the network's own graph
+An image is fitted to the network's size in uint8; scaling and normalisation happen inside the network's own graph
 (`Normalise`), so that they are exported, vectorised and run in half precision with the rest.
 """
 
@@ -17,40 +17,40 @@ from .card import Preprocessing
 from .drawing import MARGIN, crop_square, ink_box
 from .image import decode
 
-#: A change of what `fit` returns for the same picture must raise this number: caches are keyed by it.
+#: A change of what `fit` returns for the same image must raise this number: caches are keyed by it.
 FIT_VERSION = 1
 
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 
-def fit(picture: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """Bring an RGB picture to the network's size. Returns uint8 of shape (height, width, 3).
+def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    """Bring an RGB image to the network's size. Returns uint8 of shape (height, width, 3).
 
     Resizing is by a bilinear filter widened for shrinking (antialiased), so that a thin line fades instead of
     vanishing. `stretch` resizes both sides regardless of the aspect ratio; `letterbox` resizes until the longer side
-    fills the frame, and lays the picture in its middle on black; `ink` cuts out the square around a drawing's strokes,
+    fills the frame, and lays the image in its middle on black; `ink` cuts out the square around a drawing's strokes,
     with a margin, and resizes that.
     """
     if preprocessing.fit == "ink":
-        picture = crop_square(picture, ink_box(picture) or (0, 0, *picture.size), MARGIN)
+        image = crop_square(image, ink_box(image) or (0, 0, *image.size), MARGIN)
     frame = (preprocessing.width, preprocessing.height)
-    left, top, width, height = content_box(picture.size, preprocessing)
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    left, top, width, height = content_box(image.size, preprocessing)
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
     if (width, height) != frame:
         page = Image.new("RGB", frame)
-        page.paste(picture, (left, top))
-        picture = page
+        page.paste(image, (left, top))
+        image = page
     if preprocessing.jpeg_quality is not None:
-        picture = encode_jpeg(picture, preprocessing.jpeg_quality)
-    return np.asarray(picture)
+        image = encode_jpeg(image, preprocessing.jpeg_quality)
+    return np.asarray(image)
 
 
 def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> Box:
-    """Where in the network's input the picture, or what is cut out of it, lies: all but a letterbox's black margins.
+    """Where in the network's input the image, or what is cut out of it, lies: all but a letterbox's black margins.
 
-    `size`: the picture's width and height.
+    `size`: the image's width and height.
     """
     frame = (preprocessing.width, preprocessing.height)
     if preprocessing.fit != "letterbox":
@@ -60,14 +60,14 @@ def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> Box:
     return (frame[0] - width) // 2, (frame[1] - height) // 2, width, height
 
 
-def encode_jpeg(picture: Image.Image, quality: int) -> Image.Image:
-    """An RGB picture as it comes back from JPEG of a quality, 1…100.
+def encode_jpeg(image: Image.Image, quality: int) -> Image.Image:
+    """An RGB image as it comes back from JPEG of a quality, 1…100.
 
-    The last encoder is then the same for all, and what an earlier one left is less of a mark of where the picture came
+    The last encoder is then the same for all, and what an earlier one left is less of a mark of where the image came
     from (Grommelt et al. 2024, "Fake or JPEG?").
     """
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer).convert("RGB")
 
 
@@ -77,9 +77,9 @@ def read(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> 
 
 
 def read_placed(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> tuple[np.ndarray, Box]:
-    """`read`, and where in the pixels the picture lies."""
-    picture = decode(data, at_least=max(preprocessing.height, preprocessing.width))
-    return fit(picture, preprocessing), content_box(picture.size, preprocessing)
+    """`read`, and where in the pixels the image lies."""
+    image = decode(data, at_least=max(preprocessing.height, preprocessing.width))
+    return fit(image, preprocessing), content_box(image.size, preprocessing)
 
 
 class Normalise(nn.Module):

@@ -15,7 +15,7 @@ from .card import DetectorPart, ModelCard
 from .classifier import Answer, Classifier, softmax
 from .detector import Detector
 from .drawing import MARGIN, Box, crop_square, has_drawing, ink_box
-from .errors import BundleError, PictureError
+from .errors import BundleError, ImageError
 from .image import decode
 from .preprocess import fit
 
@@ -30,13 +30,13 @@ _LARGEST = 1280
 class Page:
     """An upright drawing in RGB, shrunk where it is large, and the file's own size in pixels."""
 
-    picture: Image.Image
+    image: Image.Image
     width: int
     height: int
 
     def enlarge(self, box: Box) -> list[float]:
-        """A box in the shrunken picture → in the file's pixels."""
-        across, down = self.width / self.picture.width, self.height / self.picture.height
+        """A box in the shrunken image → in the file's pixels."""
+        across, down = self.width / self.image.width, self.height / self.image.height
         return [round(value * factor, 1) for value, factor in zip(box, (across, down) * 2, strict=True)]
 
 
@@ -53,27 +53,27 @@ class Sketch(Classifier):
         self.detect = Detector(card.detector, bundle)
 
     def answer(
-        self, pictures: Sequence[bytes | bytearray], explain: Sequence[bool] | None = None
-    ) -> list[Answer | PictureError]:
+        self, images: Sequence[bytes | bytearray], explain: Sequence[bool] | None = None
+    ) -> list[Answer | ImageError]:
         """Judge each drawing by itself; the crops of all go through the classifier as one batch.
 
-        `pictures`: encoded files. `explain` changes nothing: boxes say where each object was seen.
-        Returns one answer for each in order (see ARCHITECTURE.md); for one that can't be read its `PictureError`.
+        `images`: encoded files. `explain` changes nothing: boxes say where each object was seen.
+        Returns one answer for each in order (see ARCHITECTURE.md); for one that can't be read its `ImageError`.
         """
         started = time.perf_counter()
-        pages = list(self.readers.map(_try_decode, pictures))
-        found = [[] if isinstance(page, PictureError) else self.find(page.picture) for page in pages]
+        pages = list(self.readers.map(_try_decode, images))
+        found = [[] if isinstance(page, ImageError) else self.find(page.image) for page in pages]
         crops = [
-            self.crop(page.picture, box)
+            self.crop(page.image, box)
             for page, objects in zip(pages, found, strict=True)
-            if not isinstance(page, PictureError)
+            if not isinstance(page, ImageError)
             for box, _ in objects
         ]
         judged = iter(self.classify(crops))
         elapsed = (time.perf_counter() - started) * 1000
         return [
             page
-            if isinstance(page, PictureError)
+            if isinstance(page, ImageError)
             else self._say(page, [(box, score, next(judged)) for box, score in objects], elapsed)
             for page, objects in zip(pages, found, strict=True)
         ]
@@ -81,7 +81,7 @@ class Sketch(Classifier):
     def find(self, page: Image.Image) -> list[tuple[Box | None, float | None]]:
         """What is drawn on an RGB page: boxes in its pixels with the detector's scores, best first. One (None, None),
         for the whole page, where there are strokes but no box; nothing where there is no drawing."""
-        if not has_drawing(page, self.settings.least_flat):
+        if not has_drawing(page, self.settings.min_flatness):
             return []
         boxes, scores = self.detect(page)
         rows = zip(boxes[:MOST_OBJECTS].tolist(), scores[:MOST_OBJECTS].tolist(), strict=True)
@@ -97,16 +97,16 @@ class Sketch(Classifier):
         """Probabilities float64 (classes,) and embedding float32 (D,) of unit length for each crop."""
         if not crops:
             return []
-        logits, features = self.execute.observe(np.stack(crops))
+        logits, features = self.execute.forward_with_features(np.stack(crops))
         embeddings = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
         return list(zip(softmax(logits, self.card.calibration.temperature), embeddings, strict=True))
 
     def embed(self, pages: Sequence[Image.Image]) -> np.ndarray:
-        """Embeddings float32 (N, D) of whole pictures, for a gallery: the square around a drawing's strokes, or of a
+        """Embeddings float32 (N, D) of whole images, for a gallery: the square around a drawing's strokes, or of a
         photograph all of it."""
         crops = []
         for page in pages:
-            box = ink_box(page) if has_drawing(page, self.settings.least_flat) else None
+            box = ink_box(page) if has_drawing(page, self.settings.min_flatness) else None
             crops.append(self.crop(page, box or (0, 0, *page.size)))
         return np.stack([embedding for _, embedding in self.classify(crops)])
 
@@ -152,15 +152,15 @@ class Sketch(Classifier):
 
 
 def read_page(data: bytes | bytearray) -> Page:
-    """Raises `PictureError`."""
-    picture = decode(data)
-    width, height = picture.size
-    picture.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
-    return Page(picture, width, height)
+    """Raises `ImageError`."""
+    image = decode(data)
+    width, height = image.size
+    image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
+    return Page(image, width, height)
 
 
-def _try_decode(data: bytes | bytearray) -> Page | PictureError:
+def _try_decode(data: bytes | bytearray) -> Page | ImageError:
     try:
         return read_page(data)
-    except PictureError as error:
+    except ImageError as error:
         return error

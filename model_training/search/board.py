@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from optuna.trial import FrozenTrial, TrialState
 
+from ..runtime.files import replacing, write_text
 from .space import Point
 
 #: What each trial was measured by, with intervals
@@ -58,8 +59,7 @@ def shorten(point: Point) -> str:
 def write_csv(lines: Sequence[Line], path: Path) -> None:
     """One line a trial, with every figure and its interval."""
     keys = list(lines[0].point)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         figures = [f"validation_{name}{part}" for name in FIGURES for part in ("", "_low", "_high")]
         writer.writerow(["place", "trial", *keys, *figures, "validation_loss", "best_epoch", "seconds"])
@@ -67,7 +67,6 @@ def write_csv(lines: Sequence[Line], path: Path) -> None:
             values = [number for name in FIGURES for number in line.facts[name]]
             rest = (line.facts[name] for name in ("loss", "best_epoch", "seconds"))
             writer.writerow([line.place, line.trial, *line.point.values(), *values, *rest])
-    temporary.replace(path)
 
 
 def write_page(
@@ -77,10 +76,8 @@ def write_page(
     templates = Environment(
         loader=PackageLoader("model_training.search"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    pictures = {name: base64.b64encode(plot.read_bytes()).decode("ascii") for name, plot in plots.items()}
+    images = {name: base64.b64encode(plot.read_bytes()).decode("ascii") for name, plot in plots.items()}
     page = templates.get_template("leaderboard.html").render(
-        lines=lines, best=lines[0], title=title, facts=facts, plots=pictures, figures=FIGURES
+        lines=lines, best=lines[0], title=title, facts=facts, plots=images, figures=FIGURES
     )
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(page, "utf-8")
-    temporary.replace(path)
+    write_text(path, page)

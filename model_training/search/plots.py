@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
+from ..runtime.files import replacing
 from .board import Line
 
 _INK, _SEAL, _PAPER = "#2f3a40", "#b8372b", "#d9d4c9"
@@ -124,9 +125,8 @@ def _start(width: float, height: float) -> Figure:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    temporary = path.with_name(path.name + ".part")
-    figure.savefig(temporary, format="png", dpi=130)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)
 
 
 def _spread(values: list[Any]) -> list[float]:

@@ -82,13 +82,13 @@ def _try(shared: SharedStudy, trial: Trial, recipe: Recipe, trials: Trials, disp
 
 def _facts(recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
     loss = outcome.loss if math.isfinite(outcome.loss) else None  # JSON has no infinity
-    return {"metric": recipe.training.keep, **asdict(outcome), "loss": loss}
+    return {"metric": recipe.training.monitor, **asdict(outcome), "loss": loss}
 
 
 def train_winner(recipe: Recipe, best: Line, data: Path, name: str, build: Path, fabric: Fabric) -> Path:
     """Train the best point as any recipe is trained, and leave its bundle as `name`; returns the bundle's folder.
 
-    Its figures on the test pictures are those of the card: they were looked at for no other trial.
+    Its figures on the test images are those of the card: they were looked at for no other trial.
     """
     chosen = apply(recipe, best.point).model_copy(update={"name": name})
     with exclusive(build / "search" / "winner"):

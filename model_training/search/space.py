@@ -14,7 +14,7 @@ from ..runtime.errors import RecipeError
 
 Point = dict[str, Any]  # dotted key → value
 
-#: What may differ between trials. Pictures and their size are prepared once, for all of them.
+#: What may differ between trials. Images and their size are prepared once, for all of them.
 SECTIONS = ("network", "training", "augmentation")
 
 

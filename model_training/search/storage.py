@@ -29,7 +29,7 @@ STUDY_VERSION = 1
 def open_study(name: str, place: str, recipe: Recipe, prepared: Prepared) -> SharedStudy:
     """Begin or join the study `name` in the journal file or database at `place`.
 
-    Raises `StudyError` where the storage can't be used, or where the study was begun with another space, other pictures
+    Raises `StudyError` where the storage can't be used, or where the study was begun with another space, other images
     or other settings.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -131,7 +131,7 @@ def _make_sampler(search: Search) -> BaseSampler:
 
 
 def _identify(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
-    """What makes trials comparable: the space, the pictures with their split, and the settings outside the space."""
+    """What makes trials comparable: the space, the images with their split, and the settings outside the space."""
     space = recipe.search.model_dump(mode="json")["space"]
     settings = recipe.model_dump(mode="json", include={"preprocessing", *SECTIONS})
     flat = {key: value for key, value in _flatten(settings).items() if key not in space}

@@ -23,7 +23,7 @@ from ..training.loop import Epoch, Evaluation, build_network, choose_best, make_
 
 @dataclass(frozen=True)
 class Outcome:
-    """The best epoch on the validation pictures: accuracy and macro-F1 each with its 95% interval (value, low, high).
+    """The best epoch on the validation images: accuracy and macro-F1 each with its 95% interval (value, low, high).
 
     `value`: the one that the recipe keeps. `cached`: whether the frozen layers' features came from the cache.
     """
@@ -64,13 +64,13 @@ class Trials:
         for epoch, validation in run_epochs(*given, 0, lambda *_: None):
             history.append(epoch)
             validations.append(validation)
-            report(epoch.epoch, getattr(epoch, f"validation_{recipe.training.keep}"))
-        best = choose_best(history, recipe.training.keep)
+            report(epoch.epoch, getattr(epoch, f"validation_{recipe.training.monitor}"))
+        best = choose_best(history, recipe.training.monitor)
         confusion = validations[best.epoch - 1].confusion
         figures = {figure.name: figure for figure in measure_confusion(confusion, "validation")}
         accuracy, macro_f1 = ((each.value, each.low, each.high) for each in (figures["accuracy"], figures["macro_f1"]))
         return Outcome(
-            value=getattr(best, f"validation_{recipe.training.keep}"),
+            value=getattr(best, f"validation_{recipe.training.monitor}"),
             accuracy=accuracy,
             macro_f1=macro_f1,
             loss=best.validation_loss,

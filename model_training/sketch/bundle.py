@@ -137,22 +137,22 @@ def _write_pages(folder: Path, singles: Path, card: ModelCard) -> tuple[Example,
     """Pages with two of the classifier's example drawings side by side; a page is labelled by the left one."""
     folder.mkdir()
     pages: list[Example] = []
-    pictures = card.examples[:: max(1, len(card.examples) // (2 * _EXAMPLES))]
-    for left, right in zip_longest(pictures[::2], pictures[1::2], fillvalue=pictures[0]):
+    images = card.examples[:: max(1, len(card.examples) // (2 * _EXAMPLES))]
+    for left, right in zip_longest(images[::2], images[1::2], fillvalue=images[0]):
         name = f"example-{len(pages) + 1:02d}"
         page = Image.new("RGB", (640, 400), "white")
         for column, example in enumerate((left, right)):
-            with Image.open(singles / example.picture) as drawing:
+            with Image.open(singles / example.image) as drawing:
                 page.paste(ImageOps.contain(drawing.convert("RGB"), (280, 360)), (20 + 320 * column, 20))
         page.save(folder / f"{name}.jpg", quality=92)
-        pages.append(Example(name=name, picture=f"{name}.jpg", label=left.label))
+        pages.append(Example(name=name, image=f"{name}.jpg", label=left.label))
     return tuple(pages[:_EXAMPLES])
 
 
 def _answer(bundle: Path, card: ModelCard) -> None:
     sketch = Sketch(card, bundle, "cpu")
     for example in card.examples:
-        (answer,) = sketch.answer([(bundle / "examples" / example.picture).read_bytes()])
+        (answer,) = sketch.answer([(bundle / "examples" / example.image).read_bytes()])
         if isinstance(answer, Exception):
             raise answer
         (bundle / "examples" / f"{example.name}.json").write_text(json.dumps(answer, ensure_ascii=False), "utf-8")

@@ -1,6 +1,6 @@
-"""A folder of pictures → an index that the front end searches: embeddings, thumbnails and whom to thank.
+"""A folder of images → an index that the front end searches: embeddings, thumbnails and whom to thank.
 
-Writes `index.json`, `embeddings.npy` (float32 (N, D), unit length, row i belongs to picture i) and `thumbnails/`.
+Writes `index.json`, `embeddings.npy` (float32 (N, D), unit length, row i belongs to image i) and `thumbnails/`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..runtime.errors import DatasetError, PictureError
-from ..runtime.image import decode
+from ..runtime.errors import DatasetError, ImageError
+from ..runtime.files import replacing, write_text
+from ..runtime.image import SUFFIXES, decode
 from ..runtime.sketch import Sketch
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 _THUMBNAIL = 320
 _BATCH = 16
 #: Columns of `manifest.csv` that go into the index, beside `path`; `label` is the folder's name where there is none.
@@ -30,23 +30,23 @@ _SYNONYMS = {"object": "label", "class": "label", "artist": "author", "license":
 
 @dataclass(frozen=True)
 class Indexed:
-    pictures: int
+    images: int
     embedded: int
     skipped: int
 
 
 def index_gallery(model: Sketch, data: Path, out: Path, progress: Callable[[int, int], None]) -> Indexed:
-    """Index all pictures under `data`. A picture whose size and time of change are those of the last index, made by the
+    """Index all images under `data`. An image whose size and time of change are those of the last index, made by the
     same embedding weights, keeps its row. Unreadable files are passed over. Raises `DatasetError`.
     """
     if not data.is_dir():
         raise DatasetError(f"{data}: there is no such folder.", "Give DATA=folder with pictures.")
     words = _read_words(data / "manifest.csv")
-    files = [path for path in sorted(data.rglob("*")) if path.suffix.lower() in _SUFFIXES and path.is_file()]
+    files = [path for path in sorted(data.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
     previous, rows = _read_previous(out, str(model.card.embedding))
     thumbnails = out / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
-    pictures: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
     embeddings: list[np.ndarray] = []
     waiting: list[tuple[int, Image.Image]] = []
     embedded = skipped = 0
@@ -67,18 +67,18 @@ def index_gallery(model: Sketch, data: Path, out: Path, progress: Callable[[int,
             and (out / old["thumbnail"]).is_file()
         ):
             embeddings.append(rows[old["row"]])
-            pictures.append({key: old[key] for key in old if key != "row"} | _describe(name, words))
+            images.append({key: old[key] for key in old if key != "row"} | _describe(name, words))
         else:
             content = path.read_bytes()
             try:
                 page = decode(content)
-            except PictureError:
+            except ImageError:
                 skipped += 1
                 continue
             digest = hashlib.sha256(content).hexdigest()
             thumbnail = f"thumbnails/{digest[:16]}.jpg"
             _write_thumbnail(page, out / thumbnail)
-            pictures.append(
+            images.append(
                 {"file": name, "thumbnail": thumbnail}
                 | _describe(name, words)
                 | {"sha256": digest, "bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
@@ -90,12 +90,12 @@ def index_gallery(model: Sketch, data: Path, out: Path, progress: Callable[[int,
                 embed()
         progress(number, len(files))
     embed()
-    if not pictures:
+    if not images:
         raise DatasetError(f"{data}: there is no readable picture.", "Give a folder with JPEG, PNG or WebP files.")
-    _write(out, model, pictures, np.stack(embeddings).astype(np.float32))
-    for stray in set(thumbnails.iterdir()) - {out / str(each["thumbnail"]) for each in pictures}:
+    _write(out, model, images, np.stack(embeddings).astype(np.float32))
+    for stray in set(thumbnails.iterdir()) - {out / str(each["thumbnail"]) for each in images}:
         stray.unlink()
-    return Indexed(len(pictures), embedded, skipped)
+    return Indexed(len(images), embedded, skipped)
 
 
 def _read_words(manifest: Path) -> dict[str, dict[str, str]]:
@@ -121,7 +121,7 @@ def _describe(name: str, words: dict[str, dict[str, str]]) -> dict[str, str]:
 
 
 def _read_previous(out: Path, embedding: str) -> tuple[dict[str, dict[str, Any]], np.ndarray]:
-    """The last index by file name, each picture with its row; none if missing, broken or another model's."""
+    """The last index by file name, each image with its row; none if missing, broken or another model's."""
     try:
         content = json.loads((out / "index.json").read_text("utf-8"))
         rows = np.load(out / "embeddings.npy", allow_pickle=False)
@@ -135,24 +135,19 @@ def _read_previous(out: Path, embedding: str) -> tuple[dict[str, dict[str, Any]]
 def _write_thumbnail(page: Image.Image, path: Path) -> None:
     small = page.copy()
     small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
-    temporary = path.with_name(path.name + ".part")
-    small.save(temporary, "JPEG", quality=85)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        small.save(temporary, "JPEG", quality=85)
 
 
-def _write(out: Path, model: Sketch, pictures: list[dict[str, Any]], embeddings: np.ndarray) -> None:
+def _write(out: Path, model: Sketch, images: list[dict[str, Any]], embeddings: np.ndarray) -> None:
     """The index last: it says how many rows there are, so a reader between the two renames sees that they differ."""
-    temporary = out / "embeddings.npy.part"
-    with temporary.open("wb") as file:
+    with replacing(out / "embeddings.npy") as temporary, temporary.open("wb") as file:
         np.save(file, embeddings, allow_pickle=False)
-    temporary.replace(out / "embeddings.npy")
     content = {
         "model": model.card.name,
         "model_version": model.card.version,
         "embedding": model.card.embedding,
         "dimension": int(embeddings.shape[1]),
-        "pictures": pictures,
+        "pictures": images,
     }
-    temporary = out / "index.json.part"
-    temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    temporary.replace(out / "index.json")
+    write_text(out / "index.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")

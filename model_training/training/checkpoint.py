@@ -9,24 +9,22 @@ import torch
 from torch import nn
 
 from ..runtime.errors import CheckpointError
+from ..runtime.files import replacing
 
 
 def write_checkpoint(
     path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, epochs: list[dict[str, Any]]
 ) -> None:
     """Write by way of a temporary name: a kill leaves the previous checkpoint whole."""
-    temporary = path.with_name(path.name + ".part")
-    torch.save(
-        {
-            "epoch": len(epochs),
-            "model": network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "validation_accuracy": epochs[-1]["validation_accuracy"],
-            "epochs": epochs,
-        },
-        temporary,
-    )
-    temporary.replace(path)
+    content = {
+        "epoch": len(epochs),
+        "model": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "validation_accuracy": epochs[-1]["validation_accuracy"],
+        "epochs": epochs,
+    }
+    with replacing(path) as temporary:
+        torch.save(content, temporary)
 
 
 def read_checkpoint(

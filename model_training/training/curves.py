@@ -10,6 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..runtime.files import replacing
+
 
 class EpochFigures(Protocol):
     @property
@@ -51,6 +53,5 @@ def write_curves(history: Sequence[EpochFigures], path: Path, title: str) -> Non
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-    temporary = path.with_name(path.name + ".part")
-    figure.savefig(temporary, format="png", dpi=130)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)

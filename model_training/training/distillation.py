@@ -16,6 +16,7 @@ from ..progress import follow
 from ..recipe import Distillation, Recipe
 from ..runtime.card import ModelCard, read_card
 from ..runtime.errors import RecipeError
+from ..runtime.files import replacing
 from ..runtime.network import load_network
 from .inputs import draw_flips
 
@@ -38,14 +39,14 @@ def distil(hard: Tensor, logits: Tensor, taught: Tensor, settings: Distillation)
 
 
 class Teacher:
-    """What the teachers say of each training picture and of its mirror image, asked once before the first epoch.
+    """What the teachers say of each training image and of its mirror image, asked once before the first epoch.
 
     Shifts and corruptions of the augmentation are the student's to see through: it is taught what the teachers say of
-    the picture without them.
+    the image without them.
     """
 
     def __init__(self, taught: np.ndarray, flip: float) -> None:
-        """`taught`: float32 (2, pictures of the dataset, classes), of the pictures and their mirror images; `flip`: the
+        """`taught`: float32 (2, images of the dataset, classes), of the images and their mirror images; `flip`: the
         recipe's probability of mirroring."""
         self.taught = taught
         self.flip = flip
@@ -59,8 +60,8 @@ class Teacher:
 def ask_teachers(recipe: Recipe, prepared: Prepared, folder: Path, device: torch.device) -> Teacher | None:
     """The teachers' mean softened answers, kept in `folder` for a run that goes on; None where nobody teaches.
 
-    Raises `RecipeError` for a teacher of other classes, of another size of pictures or of other pictures (it may have
-    been trained on the student's test pictures), and what reading a bundle raises.
+    Raises `RecipeError` for a teacher of other classes, of another size of images or of other images (it may have
+    been trained on the student's test images), and what reading a bundle raises.
     """
     settings = recipe.training.distillation
     if settings is None:
@@ -71,10 +72,8 @@ def ask_teachers(recipe: Recipe, prepared: Prepared, folder: Path, device: torch
         for bundle, card in zip(settings.teachers, cards, strict=True):
             _check_teacher(bundle, card, recipe, prepared)
         taught = _ask(settings, cards, prepared, recipe.augmentation.horizontal_flip > 0, device)
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / "taught.part.npy"
-        np.save(temporary, taught)
-        temporary.replace(kept)
+        with replacing(kept) as temporary, temporary.open("wb") as file:
+            np.save(file, taught)
     return Teacher(np.load(kept, mmap_mode="r"), recipe.augmentation.horizontal_flip)
 
 

@@ -1,7 +1,7 @@
 """What is frozen is computed once: features at the freeze boundary, kept on disk and shared by all trials.
 
 A folder of the cache belongs to one frozen half: its backbone, its weights, its depth and the transform are hashed into
-the folder's name. In it, a picture is known by its file's SHA-256 and by whether it was mirrored, so further pictures
+the folder's name. In it, an image is known by its file's SHA-256 and by whether it was mirrored, so further images
 are added to what is there, and a run that was cut off goes on where it stopped.
 """
 
@@ -27,6 +27,7 @@ from ..models.frozen_prefix import Halves, cut_at_freeze
 from ..progress import follow
 from ..recipe import Augmentation, Recipe
 from ..runtime.errors import DatasetError
+from ..runtime.files import write_text
 from ..runtime.image import DECODER_VERSION
 from ..runtime.preprocess import FIT_VERSION
 from .inputs import Inputs, PixelInputs, draw_flips
@@ -35,13 +36,13 @@ from .inputs import Inputs, PixelInputs, draw_flips
 FEATURES_VERSION = 1
 
 _BATCH = 64
-_ENTRY = 33  # bytes of an entry of the index: a SHA-256 and whether the picture was mirrored
+_ENTRY = 33  # bytes of an entry of the index: a SHA-256 and whether the image was mirrored
 
 
 @dataclass(frozen=True)
 class Features:
-    """`records`: float32 (pictures and mirrored pictures, numbers), memory-mapped; `places`: int64 (rows of the
-    dataset, 2), where a row's picture and its mirror image are in `records`, −1 where they were not asked for."""
+    """`records`: float32 (images and mirrored images, numbers), memory-mapped; `places`: int64 (rows of the
+    dataset, 2), where a row's image and its mirror image are in `records`, −1 where they were not asked for."""
 
     records: np.ndarray
     places: np.ndarray
@@ -56,7 +57,7 @@ class Features:
 
 @dataclass(frozen=True)
 class FeatureInputs:
-    """Inputs of the upper half: the features of a picture or, as often as the recipe mirrors, of its mirror image."""
+    """Inputs of the upper half: the features of an image or, as often as the recipe mirrors, of its mirror image."""
 
     features: Features
     horizontal_flip: float
@@ -72,7 +73,7 @@ def choose_inputs(
     plain: nn.Module, recipe: Recipe, prepared: Prepared, fabric: Fabric, cache: Path | None
 ) -> tuple[nn.Module, Inputs]:
     """What is to be trained, and what it is fed: the upper half and features where they can be kept, else all and
-    pixels. A changed picture has other features: only mirror images are kept beside the originals. Adapters sit in the
+    pixels. A changed image has other features: only mirror images are kept beside the originals. Adapters sit in the
     lowest layers, too, so nothing below them is frozen."""
     others = recipe.augmentation.model_copy(update={"horizontal_flip": Augmentation().horizontal_flip})
     if cache is None or others != Augmentation() or recipe.network.adapter is not None:
@@ -90,7 +91,7 @@ def choose_inputs(
 def open_features(
     halves: Halves, recipe: Recipe, prepared: Prepared, cache: Path, device: torch.device, *, quiet: bool = False
 ) -> Features:
-    """Features of the training and validation pictures, from the cache or computed now; mirrored where the recipe
+    """Features of the training and validation images, from the cache or computed now; mirrored where the recipe
     mirrors. The network has to be in evaluation mode and on `device`.
 
     Raises `DatasetError` where the disk is full (what was written stays good) or where the files are of another version
@@ -141,13 +142,11 @@ def _name(prepared: Prepared, row: int, mirrored: bool) -> bytes:
 
 
 def _read_index(folder: Path, numbers: int) -> dict[bytes, int]:
-    """Picture → record. Raises `DatasetError` where the files do not belong to this code."""
+    """Image → record. Raises `DatasetError` where the files do not belong to this code."""
     about, index, records = folder / "about.json", folder / "index.bin", folder / "records.bin"
     expected = {"version": FEATURES_VERSION, "numbers": numbers}
     if not about.exists():
-        temporary = about.with_name("about.json.part")
-        temporary.write_text(json.dumps(expected), "utf-8")
-        temporary.replace(about)
+        write_text(about, json.dumps(expected))
         return {}
     try:
         found = json.loads(about.read_text("utf-8"))
@@ -176,7 +175,7 @@ def _compute(
     quiet: bool,
 ) -> None:
     """Append to the files, batch by batch; a record reaches the disk before the entry that vouches for it."""
-    missing = list({_name(prepared, *each): each for each in missing}.values())  # copies of a picture share a record
+    missing = list({_name(prepared, *each): each for each in missing}.values())  # copies of an image share a record
     with (
         _open_at(folder / "records.bin", done * numbers * 4) as records,
         _open_at(folder / "index.bin", done * _ENTRY) as index,

@@ -40,13 +40,13 @@ class PixelInputs:
 
 
 def draw_flips(rows: np.ndarray, probability: float, seed: int) -> np.ndarray:
-    """Which pictures are mirrored, bool (N,): it depends on the picture's row and the seed alone, so that any number of
-    processes sees the same pictures."""
+    """Which images are mirrored, bool (N,): it depends on the image's row and the seed alone, so that any number of
+    processes sees the same images."""
     chances = np.random.default_rng(seed).random(int(rows.max(initial=0)) + 1)
     return chances[rows] < probability
 
 
 def flip_some(pixels: Tensor, rows: np.ndarray, probability: float, seed: int) -> Tensor:
-    """Mirror each picture left to right with `probability`, see `draw_flips`. `pixels`: (N, height, width, 3)."""
+    """Mirror each image left to right with `probability`, see `draw_flips`. `pixels`: (N, height, width, 3)."""
     flipped = torch.from_numpy(draw_flips(rows, probability, seed)).to(pixels.device)
     return torch.where(flipped.view(-1, 1, 1, 1), pixels.flip(2), pixels)

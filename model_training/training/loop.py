@@ -18,13 +18,14 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..datasets.pictures import average
+from ..datasets.image_store import average
 from ..datasets.prepare import Prepared
 from ..models.factory import finish_network, make_network, only_layer
 from ..models.lda_head import start_head
 from ..progress import follow
 from ..recipe import Recipe, Training
 from ..runtime.errors import RecipeError
+from ..runtime.files import write_text
 from ..runtime.network import ClassificationNetwork
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
@@ -37,7 +38,7 @@ from .sampling import draw_rows
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training pictures gave. Losses are mean cross-entropies in nats, accuracies are 0…1."""
+    """What one pass over the training images gave. Losses are mean cross-entropies in nats, accuracies are 0…1."""
 
     epoch: int
     train_loss: float
@@ -50,7 +51,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean cross-entropy in nats, accuracy and macro-F1 (0…1; a class without pictures counts as 0).
+    """Mean cross-entropy in nats, accuracy and macro-F1 (0…1; a class without images counts as 0).
 
     `confusion`: int (classes, classes), rows are true classes.
     """
@@ -63,7 +64,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Trained:
-    """The network of the best epoch: highest in what `training.keep` names, of equals the lowest validation loss."""
+    """The network of the best epoch: highest in what `training.monitor` names, of equals the lowest validation loss."""
 
     network: ClassificationNetwork
     epochs: list[Epoch]
@@ -131,7 +132,7 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric, cache:
                 f"macro-F1 {epoch.validation_macro_f1:.4f}"
             )
             fabric.barrier()
-    best = choose_best(history, settings.keep)
+    best = choose_best(history, settings.monitor)
     read_checkpoint(folder / "best.ckpt", plain, None, fabric.device)
     device = torch.cuda.get_device_name() if fabric.device.type == "cuda" else "cpu"
     trainable = sum(parameter.numel() for parameter in plain.parameters() if parameter.requires_grad)
@@ -140,12 +141,12 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric, cache:
 
 
 def build_network(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
-    """The recipe's network before its first step, centred on the training pictures where the recipe asks for it."""
+    """The recipe's network before its first step, centred on the training images where the recipe asks for it."""
     keys = prepared.dataset.labels
     network = make_network(recipe, len(keys), [recipe.labels[key].en if key in recipe.labels else key for key in keys])
     if recipe.preprocessing.mean == "image":
         network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
-    if recipe.training.start == "discriminant":
+    if recipe.training.head_init == "lda":
         start_head(network, only_layer(network), prepared, recipe.augmentation.horizontal_flip > 0)
     return network
 
@@ -220,7 +221,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, settings: Training, prog
 
 
 def shuffle(rows: np.ndarray, settings: Training, epoch: int) -> list[np.ndarray]:
-    """An epoch's batches. They are of nearly equal size: a rest of one or two pictures would spoil batch norm."""
+    """An epoch's batches. They are of nearly equal size: a rest of one or two images would spoil batch norm."""
     order = np.random.default_rng(_seed(settings.seed, epoch)).permutation(rows)
     return np.array_split(order, math.ceil(len(rows) / settings.batch_size))
 
@@ -247,20 +248,20 @@ def evaluate(
     return Evaluation(loss / len(rows), float(right.sum() / len(rows)), float(f1.mean()), confusion)
 
 
-def choose_best(history: list[Epoch], keep: Literal["accuracy", "macro_f1"] = "accuracy") -> Epoch:
-    return min(history, key=lambda each: (-getattr(each, f"validation_{keep}"), each.validation_loss))
+def choose_best(history: list[Epoch], monitor: Literal["accuracy", "macro_f1"] = "accuracy") -> Epoch:
+    return min(history, key=lambda each: (-getattr(each, f"validation_{monitor}"), each.validation_loss))
 
 
 def _count(logits: Tensor, targets: Tensor) -> Tensor:
-    """[sum of losses, correct answers, pictures], float64."""
+    """[sum of losses, correct answers, images], float64."""
     loss = functional.cross_entropy(logits.float(), targets, reduction="sum")
     right = (logits.argmax(1) == targets).sum()
     return torch.stack([loss.double(), right.double(), torch.tensor(float(len(targets)), device=loss.device).double()])
 
 
 def _average(fabric: Fabric, totals: Tensor) -> tuple[float, float]:
-    loss, right, pictures = fabric.all_reduce(totals, reduce_op="sum").tolist()  # type: ignore[union-attr]
-    return loss / pictures, right / pictures
+    loss, right, images = fabric.all_reduce(totals, reduce_op="sum").tolist()  # type: ignore[union-attr]
+    return loss / images, right / images
 
 
 def _seed(seed: int, epoch: int) -> int:
@@ -276,16 +277,10 @@ def _save(
     prepared: Prepared,
 ) -> None:
     epochs = [dataclasses.asdict(each) for each in history]
-    if choose_best(history, recipe.training.keep) is history[-1]:
+    if choose_best(history, recipe.training.monitor) is history[-1]:
         write_checkpoint(folder / "best.ckpt", network, optimizer, epochs)
     # Last, because it vouches for the rest: a kill before this line repeats the epoch.
     write_curves(history, folder / "loss_accuracy.png", recipe.title.en)
     metrics = {"labels": prepared.dataset.labels, "data": prepared.provenance.model_dump(), "epochs": epochs}
-    _write_text(folder / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
+    write_text(folder / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
     write_checkpoint(folder / "last.ckpt", network, optimizer, epochs)
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)

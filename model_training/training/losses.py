@@ -17,19 +17,19 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def make_loss(training: Training, class_counts: np.ndarray) -> Loss:
-    """The loss that the recipe asks for. `class_counts`: int (classes,), training pictures of each class.
+    """The loss that the recipe asks for. `class_counts`: int (classes,), training images of each class.
 
-    A class without pictures is treated as if it had one.
+    A class without images is treated as if it had one.
     """
     counts = torch.from_numpy(np.maximum(class_counts, 1)).float()
-    smoothing, strength = training.label_smoothing, training.balance_strength
+    smoothing, strength = training.label_smoothing, training.class_balancing_strength
     match training.loss:
         case "focal":
             return partial(focal_loss, gamma=training.focal_gamma, smoothing=smoothing)
         case "quantile_margin" | "quantile_margin_hard":
             by_name = {"quantile_margin": quantile_margin_weights, "quantile_margin_hard": hard_margin_weights}
             return partial(margin_loss, counts=counts, quantile=training.margin_quantile, weigh=by_name[training.loss])
-    match training.balance:
+    match training.class_balancing:
         case "class_weights":
             return partial(cross_entropy, weights=class_weights(counts, strength), smoothing=smoothing)
         case "logit_adjustment":
@@ -40,9 +40,9 @@ def make_loss(training: Training, class_counts: np.ndarray) -> Loss:
 
 
 def class_weights(counts: Tensor, strength: float) -> Tensor:
-    """float (classes,): a picture's weight falls with its class's size to the power of `strength`.
+    """float (classes,): an image's weight falls with its class's size to the power of `strength`.
 
-    Scaled so that the weights of all training pictures average 1, and the learning rate means the same as without.
+    Scaled so that the weights of all training images average 1, and the learning rate means the same as without.
     """
     weights = counts**-strength
     return weights * counts.sum() / (weights * counts).sum()
@@ -56,7 +56,7 @@ def cross_entropy(
     offsets: Tensor | None = None,
     smoothing: float = 0.0,
 ) -> Tensor:
-    """Mean cross-entropy in nats. `weights`, (classes,), multiply each picture's loss by that of its class.
+    """Mean cross-entropy in nats. `weights`, (classes,), multiply each image's loss by that of its class.
 
     `offsets`, (classes,), are added to the logits: with the logarithm of each class's share the network learns logits
     under which all classes are equally likely beforehand (logit adjustment, Menon et al. 2021, eq. 10).
@@ -71,7 +71,7 @@ def cross_entropy(
 
 
 def focal_loss(logits: Tensor, targets: Tensor, *, gamma: float, smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy, each picture's times (1 − p)^gamma with p the probability of its class.
+    """Mean cross-entropy, each image's times (1 − p)^gamma with p the probability of its class.
 
     Lin et al. 2017, eq. 4.
     """
@@ -83,12 +83,12 @@ def focal_loss(logits: Tensor, targets: Tensor, *, gamma: float, smoothing: floa
 def margin_loss(
     logits: Tensor, targets: Tensor, *, counts: Tensor, quantile: float, weigh: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
-    """Mean cross-entropy, each picture's times a weight by its margin and its class's size.
+    """Mean cross-entropy, each image's times a weight by its margin and its class's size.
 
-    The margin is the true class's logit minus the highest other one. `weigh` gets, for each picture, whether its margin
+    The margin is the true class's logit minus the highest other one. `weigh` gets, for each image, whether its margin
     is below the batch's `quantile` of margins, bool (N,), and its class's count, float (N,); it returns weights (N,).
     With CLIP's scaled cosines as logits the cross-entropy is the image → text half of its contrastive loss, over the
-    classes' prompts; the text → image half has no meaning where a batch holds several pictures of one class.
+    classes' prompts; the text → image half has no meaning where a batch holds several images of one class.
     """
     losses = functional.cross_entropy(logits, targets, reduction="none")
     with torch.no_grad():
@@ -114,7 +114,7 @@ def quantile_margin_weights(small: Tensor, counts: Tensor) -> Tensor:
 def hard_margin_weights(small: Tensor, counts: Tensor) -> Tensor:
     """The weights that the authors' prose describes: a small margin weighs more, whatever its class.
 
-    Of the formula's two values the larger goes to small margins and the smaller to the rest. For a class of one picture
+    Of the formula's two values the larger goes to small margins and the smaller to the rest. For a class of one image
     that is the formula itself; for every other class the two branches are exchanged.
     """
     logs = (counts + 1).log()

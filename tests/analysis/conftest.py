@@ -17,10 +17,10 @@ from model_training.runtime.card import (
     Label,
     ModelCard,
     Network,
+    OutOfDistribution,
     Provenance,
     Text,
     Thresholds,
-    Unknown,
     write_card,
 )
 from model_training.runtime.network import ClassificationNetwork, count_parameters, save_weights
@@ -29,7 +29,7 @@ from model_training.runtime.ood import REFERENCES
 LABELS = ("먹", "판화")
 
 
-def draw_pictures(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
+def draw_images(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
     """Noise over a ground whose colour belongs to the class: no two are near duplicates."""
     generator = np.random.default_rng(seed)
     for number, (label, count) in enumerate(counts.items()):
@@ -42,8 +42,8 @@ def draw_pictures(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw_pictures(tmp_path_factory.mktemp("pictures") / "그림", {LABELS[0]: 20, LABELS[1]: 20})
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_images(tmp_path_factory.mktemp("pictures") / "그림", {LABELS[0]: 20, LABELS[1]: 20})
 
 
 @pytest.fixture(scope="session")
@@ -60,15 +60,15 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def bundle(recipe: Recipe, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(recipe: Recipe, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles") / "landscape"
     folder.mkdir()
-    prepared = prepare(recipe, pictures, tmp_path_factory.mktemp("cache"))
+    prepared = prepare(recipe, images, tmp_path_factory.mktemp("cache"))
     torch.manual_seed(0)
     network = ClassificationNetwork(recipe.network.backbone, len(LABELS), recipe.preprocessing)
     save_weights(network, folder / "weights.safetensors")
     with torch.inference_mode():
-        features = network.eval().observe(torch.from_numpy(prepared.pixels[prepared.rows["train"]]))[1]
+        features = network.eval().forward_with_features(torch.from_numpy(prepared.pixels[prepared.rows["train"]]))[1]
     np.save(folder / REFERENCES, features.numpy().astype(np.float16))
     epochs = [
         {
@@ -93,16 +93,16 @@ def bundle(recipe: Recipe, pictures: Path, tmp_path_factory: pytest.TempPathFact
         network=Network(backbone=recipe.network.backbone, parameters=count_parameters(network)),
         calibration=Calibration(temperature=2.0, fitted_on=8),
         thresholds=Thresholds(sure=0.9),
-        unknown=Unknown(
-            method="neighbours",
+        unknown=OutOfDistribution(
+            method="knn",
             threshold=0.5,
-            refused=0.0,
-            told_from_spoiled={"energy": 0.5, "neighbours": 0.75},
+            rejected=0.0,
+            auroc_spoiled={"energy": 0.5, "knn": 0.75},
             fitted_on=8,
         ),
         figures=(),
-        per_class=(),
-        fast_form=None,
+        class_metrics=(),
+        openvino_model=None,
         data=prepared.provenance,
         provenance=Provenance(
             created="2026-11-01T00:00:00+00:00",

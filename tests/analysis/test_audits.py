@@ -11,14 +11,14 @@ from analysis.audits import find_label_errors, find_leaks, predict_altered, slic
 from analysis.material import Material
 from analysis.predictions import evaluate
 from model_training.runtime.card import Text
-from tests.analysis.conftest import LABELS, draw_pictures
+from tests.analysis.conftest import LABELS, draw_images
 from tests.analysis.made_up import make_predictions
 
 
 def test_a_planted_leak_is_named(bundle: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     for number, split in enumerate(("train", "val", "test")):
-        draw_pictures(folder / split, dict.fromkeys(LABELS, 6), seed=number)
+        draw_images(folder / split, dict.fromkeys(LABELS, 6), seed=number)
     shutil.copy(folder / "test" / LABELS[0] / "003.png", folder / "train" / LABELS[0] / "planted.png")
     found = evaluate(bundle, folder, tmp_path / "build")
     (leak,) = find_leaks(found.predictions.places, found.predictions.split, found.copies)
@@ -46,13 +46,13 @@ def test_copies_do_not_vouch_for_one_another() -> None:
     targets = predictions.targets.copy()
     features = predictions.features.copy()
     group = predictions.group.copy()
-    targets[:4], group[:4] = 1, 0  # four copies of one picture, all labelled wrongly
+    targets[:4], group[:4] = 1, 0  # four copies of one image, all labelled wrongly
     features[:4] = features[0]
     found = find_label_errors(features, targets, group)
     assert set(found.rows[:4].tolist()) == {0, 1, 2, 3}
 
 
-def test_classes_with_few_pictures_are_passed_over() -> None:
+def test_classes_with_few_images_are_passed_over() -> None:
     predictions = make_predictions({"a": 20, "b": 20, "c": 2})
     found = find_label_errors(predictions.features, predictions.targets, predictions.group)
     assert len(found.rows) == 40
@@ -96,10 +96,10 @@ def test_alterations_keep_what_they_say() -> None:
     assert np.ptp(alterations.fade(0.5)(pixels)) <= 128
 
 
-def test_altered_pictures_are_predicted_anew_and_kept(
-    bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_altered_images_are_predicted_anew_and_kept(
+    bundle: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = evaluate(bundle, pictures, tmp_path)
+    found = evaluate(bundle, images, tmp_path)
     test = found.predictions.of("test")
     same = predict_altered(found, test, "nothing", lambda pixels: pixels)
     assert same.logits == pytest.approx(np.asarray(test.logits), abs=1e-5)

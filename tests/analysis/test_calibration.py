@@ -11,10 +11,10 @@ from analysis.calibration import coverage_interval, measure_calibration, measure
 from model_training.evaluation.conformal import conformal_sets, expected_calibration_error, fit_conformal
 
 
-def draw(pictures: int, classes: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw(images: int, classes: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities, and targets drawn from them: perfectly calibrated."""
-    probabilities = generator.dirichlet(np.full(classes, 0.3), pictures)
-    targets = (probabilities.cumsum(axis=1) < generator.random((pictures, 1))).sum(axis=1)
+    probabilities = generator.dirichlet(np.full(classes, 0.3), images)
+    targets = (probabilities.cumsum(axis=1) < generator.random((images, 1))).sum(axis=1)
     return probabilities, np.minimum(targets, classes - 1)
 
 
@@ -29,7 +29,7 @@ def test_the_error_is_torchmetrics() -> None:
     measured = measure_calibration(probabilities, targets, np.arange(500))
     assert measured.error.value == pytest.approx(expected.item(), abs=1e-6)
     assert measured.error.low < measured.error.value < measured.error.high
-    assert sum(each.pictures for each in measured.bins) == 500
+    assert sum(each.images for each in measured.bins) == 500
 
 
 def test_what_chance_shows_is_what_calibrated_models_show() -> None:
@@ -49,7 +49,7 @@ def test_overconfidence_is_seen() -> None:
     assert measured.error.value == pytest.approx(0.49)
     assert measured.by_chance[1] < 0.05
     (only,) = measured.bins
-    assert (only.pictures, only.accuracy.value) == (200, 0.5)
+    assert (only.images, only.accuracy.value) == (200, 0.5)
 
 
 def test_conformal_sets_cover_what_they_say() -> None:
@@ -71,15 +71,15 @@ def test_the_bound_is_the_ranked_score() -> None:
     assert conformal_sets(probabilities, fit_conformal(probabilities, targets, 0.2))[3].tolist() == [True, True]
 
 
-def test_too_few_validation_pictures_give_every_class() -> None:
+def test_too_few_validation_images_give_every_class() -> None:
     generator = np.random.default_rng(3)
     found = measure_conformal(draw(5, 3, generator), draw(20, 3, generator), np.arange(20))
-    assert found.least_probability == 0
+    assert found.min_probability == 0
     assert found.sizes == {3: 20}
     assert found.coverage.value == 1
     assert found.expected == (1.0, 1.0)
 
 
-def test_no_pictures_is_said() -> None:
+def test_no_images_is_said() -> None:
     with pytest.raises(ValueError, match="no pictures"):
         measure_calibration(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int))

@@ -15,7 +15,7 @@ def test_mcnemar_is_statsmodels() -> None:
     assert compare(first, second, np.arange(120)).p_value == pytest.approx(expected.pvalue)
 
 
-def test_forty_pictures_tell_nothing_from_a_small_lead() -> None:
+def test_forty_images_tell_nothing_from_a_small_lead() -> None:
     first = np.array([True] * 38 + [False] * 2)
     second = np.array([True] * 36 + [False] * 4)
     found = compare(first, second, np.arange(40))

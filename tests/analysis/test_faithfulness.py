@@ -54,7 +54,7 @@ def test_random_maps_are_smooth_and_always_the_same() -> None:
     np.testing.assert_array_equal(maps, draw_maps((3, 40, 50)))
 
 
-def test_no_picture() -> None:
+def test_no_image() -> None:
     nothing = np.zeros((0, 4, 4, 3), np.uint8)
     with pytest.raises(ValueError, match="no pictures"):
         measure_faithfulness(left_half, nothing, nothing[..., 0], np.zeros(0, int), np.zeros(0, int))

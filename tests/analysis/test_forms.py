@@ -16,8 +16,8 @@ from model_training.runtime.errors import DatasetError
 pytest.importorskip("nncf", reason="nncf is not installed: pip install -r requirements/quantise.txt")
 
 
-def test_every_form_of_every_bundle_is_held_to_the_first(bundle: Path, pictures: Path, tmp_path: Path) -> None:
-    rows = compare_forms([bundle, bundle], pictures, tmp_path, seconds=0.01)
+def test_every_form_of_every_bundle_is_held_to_the_first(bundle: Path, images: Path, tmp_path: Path) -> None:
+    rows = compare_forms([bundle, bundle], images, tmp_path, seconds=0.01)
     assert [each.form for each in rows] == [*FORMS, *FORMS]
     first = rows[0]
     assert first.agreement == 1.0
@@ -33,7 +33,7 @@ def test_every_form_of_every_bundle_is_held_to_the_first(bundle: Path, pictures:
     assert not (bundle / "network.xml").exists()  # the bundle is only read
 
 
-def test_bundles_of_other_pictures_are_refused(bundle: Path, pictures: Path, tmp_path: Path) -> None:
+def test_bundles_of_other_images_are_refused(bundle: Path, images: Path, tmp_path: Path) -> None:
     other = tmp_path / "landscape"
     shutil.copytree(bundle, other)
     card = read_card(other / "card.json")
@@ -42,10 +42,10 @@ def test_bundles_of_other_pictures_are_refused(bundle: Path, pictures: Path, tmp
     provenance = card.provenance.model_copy(update={"recipe": recipe})
     (other / "card.json").write_text(card.model_copy(update={"provenance": provenance}).model_dump_json(), "utf-8")
     with pytest.raises(DatasetError, match="not tested on the same pictures"):
-        compare_forms([bundle, other], pictures, tmp_path / "build", seconds=0.01)
+        compare_forms([bundle, other], images, tmp_path / "build", seconds=0.01)
 
 
-def test_speed_is_the_medians_of_single_pictures_and_of_batches() -> None:
+def test_speed_is_the_medians_of_single_images_and_of_batches() -> None:
     slept: list[int] = []
 
     def execute(pixels: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ def test_wilson_is_scipys() -> None:
         assert (ours.low, ours.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_copies_of_pictures_do_not_narrow_an_interval() -> None:
+def test_copies_of_images_do_not_narrow_an_interval() -> None:
     right = np.array([True] * 30 + [False] * 10)
     single = grouped_share(right, alone(right))
     copied = grouped_share(np.repeat(right, 5), np.repeat(alone(right), 5))
@@ -75,7 +75,7 @@ def test_copies_of_pictures_do_not_narrow_an_interval() -> None:
     assert copied.high - copied.low == pytest.approx(single.high - single.low, rel=0.02)
 
 
-def test_a_faultless_group_counts_as_one_picture() -> None:
+def test_a_faultless_group_counts_as_one_image() -> None:
     assert design_effect(np.ones(40), np.repeat(np.arange(8), 5)) == 5
     assert grouped_share(np.ones(40, bool), np.repeat(np.arange(8), 5)).low == pytest.approx(wilson(8, 8).low)
 
@@ -164,12 +164,12 @@ def test_what_no_draw_can_measure_has_no_interval_and_warns_of_nothing(recwarn: 
 def test_the_bootstrap_draws_groups() -> None:
     values = np.repeat(np.random.default_rng(6).normal(size=20), 10)
     mean = lambda w: w @ values / w.sum(axis=1)  # noqa: E731
-    by_picture = bootstrap(mean, alone(values))
+    by_image = bootstrap(mean, alone(values))
     by_group = bootstrap(mean, np.repeat(np.arange(20), 10))
-    assert by_group.high - by_group.low > 2 * (by_picture.high - by_picture.low)
+    assert by_group.high - by_group.low > 2 * (by_image.high - by_image.low)
 
 
-def test_scores_without_pictures_are_nan() -> None:
+def test_scores_without_images_are_nan() -> None:
     empty = np.zeros(0, np.int64)
     assert np.isnan(accuracy(empty, empty, empty).value)
     assert np.isnan(macro_f1(empty, empty, empty, 3).value)

@@ -15,7 +15,7 @@ from analysis import charts as figures
 from analysis import confidence, sections
 from analysis.charts import find_font
 from analysis.document import Chart, Document, LabelReview, Projection, Section, Sheet, both, write_document
-from analysis.material import Material, describe_pictures
+from analysis.material import Material, describe_images
 from tests.analysis.made_up import make_predictions
 
 WIDTHS = {"telephone": 360, "desk": 1280}
@@ -27,7 +27,7 @@ def make_document() -> Document:
     names = [both("ink", "수묵"), both("woodblock", "판화")]
     material = Material(predictions, names)
     points = predictions.features[:, :2].astype(float)
-    described = describe_pictures(predictions, names)
+    described = describe_images(predictions, names)
 
     def draw(style: figures.Style) -> figures.Figure:
         return figures.projection(points, predictions.targets, predictions.predicted, names, style)
@@ -38,9 +38,7 @@ def make_document() -> Document:
         for place, target in zip(predictions.places, predictions.targets, strict=True)
     ]
     review = LabelReview("label_review", both("Review", "검토"), described[:4], ["판화"] * 4, manifest)
-    pictures = Section(
-        "pictures", both("Pictures", "그림"), parts=[Sheet("grid", both("Some", "일부"), described[:12])]
-    )
+    images = Section("pictures", both("Pictures", "그림"), parts=[Sheet("grid", both("Some", "일부"), described[:12])])
     maps = Section(
         "maps", both("Maps", "지도"), parts=[Projection(chart, points, predictions.targets, names, described)]
     )
@@ -56,7 +54,7 @@ def make_document() -> Document:
             sections.scores(material),
             sections.curves(material),
             confidence.calibration(material),
-            pictures,
+            images,
             maps,
             labels,
         ],
@@ -105,7 +103,7 @@ def test_a_korean_reader_gets_korean(browser: Browser, folder: Path) -> None:
     page.close()
 
 
-def test_pointing_at_a_point_shows_its_picture(page: Page) -> None:
+def test_pointing_at_a_point_shows_its_image(page: Page) -> None:
     page.locator("#tsne .map circle").nth(5).hover(force=True)  # whichever point lies on top there
     tip = page.locator(".tip")
     expect(tip).to_be_visible()
@@ -136,7 +134,7 @@ def test_ticked_labels_are_mended_in_the_manifest(page: Page, tmp_path: Path) ->
     assert rows[1]["label"] == "판화"
 
 
-def test_all_pictures_of_the_page_can_be_seen(page: Page) -> None:
+def test_all_images_of_the_page_can_be_seen(page: Page) -> None:
     broken = page.evaluate(
         """Promise.all([...document.images].filter((image) => image.offsetParent && image.src).map((image) => {
             image.loading = "eager";

@@ -9,12 +9,12 @@ import pytest
 from analysis.predictions import choose_device, evaluate, evaluate_test, evaluate_unlike, predict
 from model_training.runtime.classifier import Classifier, softmax
 from model_training.runtime.errors import DatasetError, RecipeError
-from tests.analysis.conftest import LABELS, draw_pictures
+from tests.analysis.conftest import LABELS, draw_images
 from tests.analysis.made_up import make_predictions
 
 
-def test_the_splits_are_trainings_and_the_answers_servings(bundle: Path, pictures: Path, tmp_path: Path) -> None:
-    found = evaluate(bundle, pictures, tmp_path)
+def test_the_splits_are_trainings_and_the_answers_servings(bundle: Path, images: Path, tmp_path: Path) -> None:
+    found = evaluate(bundle, images, tmp_path)
     predictions = found.predictions
     assert found.same_data
     assert found.unreadable == {}
@@ -24,7 +24,7 @@ def test_the_splits_are_trainings_and_the_answers_servings(bundle: Path, picture
     assert [place.split("/")[0] for place in test.places] == [LABELS[target] for target in test.targets]
     classifier = Classifier.load(bundle)
     for index in (0, 5):
-        (answer,) = classifier.answer([(pictures / test.places[index]).read_bytes()])
+        (answer,) = classifier.answer([(images / test.places[index]).read_bytes()])
         assert isinstance(answer, dict)
         expected = [answer["probabilities"][label] for label in LABELS]  # type: ignore[index]
         assert test.probabilities[index] == pytest.approx(expected, abs=2e-5)
@@ -32,24 +32,24 @@ def test_the_splits_are_trainings_and_the_answers_servings(bundle: Path, picture
     assert predictions.independent
 
 
-def test_predictions_are_kept(bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = evaluate(bundle, pictures, tmp_path).predictions
+def test_predictions_are_kept(bundle: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = evaluate(bundle, images, tmp_path).predictions
     monkeypatch.setattr("analysis.predictions._predict", lambda *_: pytest.fail("predicted again"))
-    assert (evaluate(bundle, pictures, tmp_path).predictions.logits == first.logits).all()
+    assert (evaluate(bundle, images, tmp_path).predictions.logits == first.logits).all()
 
 
-def test_other_pictures_are_said_to_be_others(bundle: Path, tmp_path: Path) -> None:
-    other = draw_pictures(tmp_path / "other", dict.fromkeys(LABELS, 6), seed=9)
+def test_other_images_are_said_to_be_others(bundle: Path, tmp_path: Path) -> None:
+    other = draw_images(tmp_path / "other", dict.fromkeys(LABELS, 6), seed=9)
     assert not evaluate(bundle, other, tmp_path / "build").same_data
 
 
 def test_a_test_folder_may_lack_classes_and_hold_copies_and_broken_files(
-    bundle: Path, pictures: Path, tmp_path: Path
+    bundle: Path, images: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "test"
     (folder / LABELS[1]).mkdir(parents=True)
     for name in ("000.png", "001.png"):
-        shutil.copy(pictures / LABELS[1] / name, folder / LABELS[1] / name)
+        shutil.copy(images / LABELS[1] / name, folder / LABELS[1] / name)
     shutil.copy(folder / LABELS[1] / "000.png", folder / LABELS[1] / "copy.png")
     (folder / LABELS[1] / "broken.png").write_bytes(b"no picture")
     found = evaluate_test(bundle, folder, tmp_path / "build")
@@ -62,13 +62,13 @@ def test_a_test_folder_may_lack_classes_and_hold_copies_and_broken_files(
 
 
 def test_a_class_that_the_model_does_not_know_is_named(bundle: Path, tmp_path: Path) -> None:
-    folder = draw_pictures(tmp_path / "strange", {"수채": 2})
+    folder = draw_images(tmp_path / "strange", {"수채": 2})
     with pytest.raises(DatasetError, match="수채"):
         evaluate_test(bundle, folder, tmp_path / "build")
     assert (evaluate_unlike(bundle, folder, tmp_path / "build").predictions.targets == -1).all()
 
 
-def test_a_folder_without_pictures_is_named(bundle: Path, tmp_path: Path) -> None:
+def test_a_folder_without_images_is_named(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no picture"):
         evaluate_test(bundle, tmp_path, tmp_path / "build")
     with pytest.raises(DatasetError, match="no such folder"):
@@ -96,7 +96,7 @@ def test_batches_stream_and_an_interruption_leaves_nothing(tmp_path: Path) -> No
     assert (logits == features[:, :2]).all()
 
 
-def test_pictures_without_an_answer_are_set_apart() -> None:
+def test_images_without_an_answer_are_set_apart() -> None:
     predictions = make_predictions({"a": 3, "b": 3})
     predictions.logits[1, 0] = np.nan
     predictions.logits[4, 1] = np.inf

@@ -30,7 +30,7 @@ def test_clusters_stay_apart_and_the_map_is_the_same_again(project: Callable[[np
 
 
 @pytest.mark.parametrize("project", [tsne, umap])
-def test_the_fewest_pictures_and_copies_still_make_a_map(project: Callable[[np.ndarray], np.ndarray]) -> None:
+def test_the_fewest_images_and_copies_still_make_a_map(project: Callable[[np.ndarray], np.ndarray]) -> None:
     features = np.random.default_rng(1).normal(size=(FEWEST, 5))
     features[1] = features[0]
     assert np.isfinite(project(features)).all()
@@ -44,12 +44,12 @@ def test_a_sample_is_sorted_and_the_same_again() -> None:
     assert (sample(5000, 100) == chosen).all()
 
 
-def test_a_section_has_both_maps_with_a_picture_for_each_point(tmp_path: Path) -> None:
+def test_a_section_has_both_maps_with_an_image_for_each_point(tmp_path: Path) -> None:
     predictions = make_predictions({"a": 8, "b": 8})
     names = [Text(en=label, ko=label) for label in predictions.labels]
     section = maps(Material(predictions, names), tmp_path)
     assert [part.chart.name for part in section.parts if isinstance(part, Projection)] == ["tsne", "umap"]
-    assert all(len(part.pictures) == len(part.points) == 16 for part in section.parts if isinstance(part, Projection))
+    assert all(len(part.images) == len(part.points) == 16 for part in section.parts if isinstance(part, Projection))
     with pytest.raises(CannotComputeError, match="there are 4"):
         maps(Material(make_predictions({"a": 2, "b": 2}), names), tmp_path)
 

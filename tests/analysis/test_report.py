@@ -19,14 +19,14 @@ from analysis.__main__ import app
 from analysis.report import Sources, make_report
 from model_training.packaging.model_card import describe_model
 from model_training.runtime.card import read_card
-from tests.analysis.conftest import LABELS, draw_pictures
+from tests.analysis.conftest import LABELS, draw_images
 
 
 @pytest.fixture(scope="module")
-def written(bundle: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(bundle: Path, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = tmp_path_factory.mktemp("build")
-    unlike = draw_pictures(build / "사진", {"x": 6}, seed=4)
-    sources = Sources(bundle, pictures, unlike=(unlike,), against=bundle)
+    unlike = draw_images(build / "사진", {"x": 6}, seed=4)
+    sources = Sources(bundle, images, unlike=(unlike,), against=bundle)
     folder, failed = make_report(sources, build / "reports", build)
     assert failed == []
     return folder
@@ -124,21 +124,21 @@ def test_what_could_not_be_computed_is_said(written: Path) -> None:
 
 
 def test_a_failing_section_costs_only_itself(
-    bundle: Path, pictures: Path, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, images: Path, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by accident")
 
     monkeypatch.setattr(report.galleries, "pictures", fail)
     monkeypatch.setattr(report.audit_sections, "shortcuts", fail)
-    folder, failed = make_report(Sources(bundle, pictures), tmp_path / "reports", written.parents[2])
+    folder, failed = make_report(Sources(bundle, images), tmp_path / "reports", written.parents[2])
     assert failed == ["Pictures and answers", "Shortcuts"]
     assert "ZeroDivisionError: by accident" in (folder / "index.html").read_text("utf-8")
     assert (folder / "confusion_matrix.png").exists()
 
 
 def test_an_interruption_leaves_the_previous_report(
-    bundle: Path, pictures: Path, written: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, images: Path, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (written / "index.html").read_bytes()
 
@@ -147,19 +147,19 @@ def test_an_interruption_leaves_the_previous_report(
 
     monkeypatch.setattr(report, "write_document", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        make_report(Sources(bundle, pictures), written.parents[1], written.parents[2])
+        make_report(Sources(bundle, images), written.parents[1], written.parents[2])
     assert (written / "index.html").read_bytes() == before
     assert [each.name for each in written.parent.iterdir()] == ["1.0"]
 
 
-def test_a_network_that_answers_nan_and_three_pictures_still_get_a_report(bundle: Path, tmp_path: Path) -> None:
+def test_a_network_that_answers_nan_and_three_images_still_get_a_report(bundle: Path, tmp_path: Path) -> None:
     broken = tmp_path / "landscape"
     shutil.copytree(bundle, broken)
     (broken / "metrics.json").unlink()
     weights = load_file(broken / "weights.safetensors")
     weights["classifier.weight"][:] = np.nan
     save_file(weights, broken / "weights.safetensors")
-    folder = draw_pictures(tmp_path / "three", {LABELS[0]: 3})
+    folder = draw_images(tmp_path / "three", {LABELS[0]: 3})
     made, failed = make_report(Sources(broken, folder, test=folder), tmp_path / "reports", tmp_path / "build")
     assert failed == []
     page = (made / "index.html").read_text("utf-8")
@@ -168,11 +168,11 @@ def test_a_network_that_answers_nan_and_three_pictures_still_get_a_report(bundle
     assert "metrics.json" in page
 
 
-def test_three_pictures_of_one_class_without_validation(
+def test_three_images_of_one_class_without_validation(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report, "find_font", lambda letters: None)
-    folder = draw_pictures(tmp_path / "three", {LABELS[1]: 3})
+    folder = draw_images(tmp_path / "three", {LABELS[1]: 3})
     made, failed = make_report(Sources(bundle, folder, test=folder), tmp_path / "reports", tmp_path / "build")
     assert failed == []
     page = (made / "index.html").read_text("utf-8")

@@ -22,7 +22,7 @@ def material(predictions: Predictions) -> Material:
     return Material(predictions, [Text(en=label, ko=label) for label in predictions.labels])
 
 
-def test_an_absent_and_a_single_picture_class_are_named() -> None:
+def test_an_absent_and_a_single_image_class_are_named() -> None:
     section = sections.scores(material(make_predictions({"a": 10, "b": 1, "c": 0})))
     said = [each.en for each in section.missing]
     assert said == [
@@ -50,22 +50,22 @@ def test_a_class_that_is_never_the_answer_has_no_precision_and_loses_nothing_els
     assert np.isnan(b[1].value)  # type: ignore[union-attr]
     assert b[2].value == 0.0  # type: ignore[union-attr]
     assert len(sections.curves(material(predictions)).parts) == 3
-    sheets = {part.name: part for part in galleries.pictures(material(predictions)).parts}
-    assert len(sheets["wrong_predictions"].pictures) == 5  # type: ignore[union-attr]
+    sheets = {part.name: part for part in galleries.images(material(predictions)).parts}
+    assert len(sheets["wrong_predictions"].images) == 5  # type: ignore[union-attr]
 
 
-def test_fifty_thousand_pictures_are_all_counted_and_a_few_shown() -> None:
+def test_fifty_thousand_images_are_all_counted_and_a_few_shown() -> None:
     many = make_predictions({"a": 25_000, "b": 25_000}, side=2)
     section = sections.scores(material(many))
     (answers,) = (part for part in section.parts if part.name == "predictions")
     assert isinstance(answers, Table)
     assert len(answers.rows) == 50_000
     scores = {name.en: score for name, score in sections.measure_headline(many)}
-    assert scores["accuracy"].pictures == 50_000
+    assert scores["accuracy"].images == 50_000
     assert scores["accuracy"].high - scores["accuracy"].low < 0.01
     assert "Over 50000 test pictures" in confidence.calibration(material(many)).words[0].en
-    shown = [part for part in galleries.pictures(material(many)).parts if isinstance(part, Sheet)]
-    assert [len(sheet.pictures) for sheet in shown] == [24, 24, 24]
+    shown = [part for part in galleries.images(material(many)).parts if isinstance(part, Sheet)]
+    assert [len(sheet.images) for sheet in shown] == [24, 24, 24]
 
 
 def test_of_two_hundred_classes_the_maps_of_twenty_are_shown() -> None:
@@ -77,12 +77,12 @@ def test_of_two_hundred_classes_the_maps_of_twenty_are_shown() -> None:
     assert len([part for part in section.parts if isinstance(part, Sheet)]) == 20
 
 
-def test_maps_of_no_test_picture_are_not_computed() -> None:
+def test_maps_of_no_test_image_are_not_computed() -> None:
     preprocessing = Preprocessing(height=32, width=32, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     network = ClassificationNetwork("test_resnet", 2, preprocessing)
     for make in (
         lambda some: heatmaps(some, network, "cpu"),
-        lambda some: galleries.pictures(some),
+        lambda some: galleries.images(some),
         lambda some: confidence.calibration(some),
     ):
         with pytest.raises(CannotComputeError, match="There is no test picture"):
@@ -105,7 +105,7 @@ def test_two_classes_have_one_curve_and_two_hundred_one_each() -> None:
     assert sections.scores(material(many)).missing == []
 
 
-def test_headline_figures_are_nan_without_pictures() -> None:
+def test_headline_figures_are_nan_without_images() -> None:
     none = make_predictions({"a": 0, "b": 0})
     assert all(np.isnan(score.value) for _, score in sections.measure_headline(none))
     some = {name.en: score for name, score in sections.measure_headline(make_predictions({"a": 30, "b": 30}))}
@@ -121,12 +121,12 @@ def test_calibration_without_validation_says_so() -> None:
 
 def test_galleries_put_the_surest_errors_first() -> None:
     predictions = make_predictions({"a": 40, "b": 40}, sharpness=1)
-    section = galleries.pictures(material(predictions))
+    section = galleries.images(material(predictions))
     wrong = next(part for part in section.parts if isinstance(part, Sheet) and part.name == "wrong_predictions")
-    sure = [float(picture.caption.en.split()[-1]) for picture in wrong.pictures]
+    sure = [float(image.caption.en.split()[-1]) for image in wrong.images]
     assert sure == sorted(sure, reverse=True)
-    assert all(picture.wrong for picture in wrong.pictures)
-    assert galleries.pictures(material(make_predictions({"a": 9, "b": 9}, sharpness=40))).missing[0].en == (
+    assert all(image.wrong for image in wrong.images)
+    assert galleries.images(material(make_predictions({"a": 9, "b": 9}, sharpness=40))).missing[0].en == (
         "There is no wrong answer to show."
     )
 

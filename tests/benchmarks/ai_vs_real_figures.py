@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 from model_training.datasets.prepare import prepare
 from model_training.evaluation.calibration import choose_thresholds, fit_temperature
 from model_training.evaluation.conformal import expected_calibration_error
-from model_training.evaluation.predict import run
+from model_training.evaluation.predict import predict_logits
 from model_training.recipe import load_recipe
 from model_training.runtime.classifier import softmax
 from model_training.runtime.execution import TorchExecution
@@ -49,12 +49,15 @@ def main() -> None:
         prepared = prepare(recipe, arguments.data, build / "cache")
         execution = TorchExecution(train(recipe, prepared, build / "runs", fabric).network, "cpu")
         validation, test = (prepared.rows[name] for name in ("validation", "test"))
-        logits = run(execution, prepared.pixels, validation)
+        logits = predict_logits(execution, prepared.pixels, validation)
         temperature = fit_temperature(logits, prepared.targets[validation]).temperature
         thresholds = choose_thresholds(
-            softmax(logits, temperature), prepared.targets[validation], recipe.verdicts.error, recipe.verdicts.certainty
+            softmax(logits, temperature),
+            prepared.targets[validation],
+            recipe.verdicts.max_error_rate,
+            recipe.verdicts.confidence_level,
         )
-        probabilities = softmax(run(execution, prepared.pixels, test), temperature)
+        probabilities = softmax(predict_logits(execution, prepared.pixels, test), temperature)
         answers.append((probabilities, prepared.targets[test], probabilities.max(1) >= thresholds.sure))
         accuracies[f"test_accuracy_split_{seed}"] = float((probabilities.argmax(1) == prepared.targets[test]).mean())
         print(describe(f"split {seed}", measure(answers[-1:])), flush=True)

@@ -21,21 +21,21 @@ from analysis.alterations import SHORTCUTS
 from analysis.audit_sections import phrase_shortcut
 from analysis.audits import find_label_errors, find_leaks, probe_shortcut
 from analysis.calibration import coverage_interval
-from analysis.predictions import evaluate, read_pictures
+from analysis.predictions import evaluate, read_images
 from model_training.datasets.duplicates import find_duplicates
-from model_training.datasets.pictures import open_store
+from model_training.datasets.image_store import open_store
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.evaluation.calibration import fit_temperature
 from model_training.evaluation.conformal import conformal_sets, expected_calibration_error, fit_conformal
-from model_training.evaluation.ood import fit_unknown
-from model_training.evaluation.predict import observe
+from model_training.evaluation.ood import fit_ood
+from model_training.evaluation.predict import predict
 from model_training.models.factory import make_network
 from model_training.packaging.bundle import make_bundle
 from model_training.progress import follow
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.classifier import softmax
 from model_training.runtime.execution import TorchExecution
-from model_training.runtime.ood import Neighbours, energy
+from model_training.runtime.ood import NearestNeighbours, energy
 from model_training.training.loop import Trained, start_fabric, train
 from tests.benchmarks.landscape_accuracy import OVERRIDES
 from tests.benchmarks.results import publish
@@ -80,7 +80,7 @@ def load_split(seed: int, data: Path, weights: Path, overrides: list[str]) -> Sp
     prepared = prepare(recipe, data, BUILD / "cache")
     trained = train(recipe, prepared, BUILD / "runs", start_fabric("cpu"))
     run = TorchExecution(trained.network, "cpu")
-    seen = {name: observe(run, prepared.pixels, rows) for name, rows in prepared.rows.items()}
+    seen = {name: predict(run, prepared.pixels, rows) for name, rows in prepared.rows.items()}
     calibration = fit_temperature(seen["validation"][0], prepared.targets[prepared.rows["validation"]])
     return Split(recipe, prepared, trained, run, seen, calibration.temperature)
 
@@ -114,22 +114,22 @@ def measure_conformal(splits: list[Split]) -> dict[str, float]:
     return {"conformal_coverage_mean": float(np.mean(shares)), "conformal_inside": float(np.mean(inside))}
 
 
-def measure_unknown(splits: list[Split], folders: dict[str, Path]) -> dict[str, float]:
+def measure_ood(splits: list[Split], folders: dict[str, Path]) -> dict[str, float]:
     """By the score that each bundle would choose, test pictures against unlike ones; the mean over the splits."""
     found: dict[str, list[float]] = {}
     for each in splits:
-        neighbours = Neighbours(each.seen["train"][1])
+        neighbours = NearestNeighbours(each.seen["train"][1])
         pixels = each.prepared.pixels
 
         def look(strange: np.ndarray, run: TorchExecution = each.run) -> tuple[np.ndarray, np.ndarray]:
-            return observe(run, strange, np.arange(len(strange)))
+            return predict(run, strange, np.arange(len(strange)))
 
         validation = pixels[each.prepared.rows["validation"]]
-        chosen = fit_unknown(*each.seen["validation"], validation, each.seen["train"][1], each.temperature, look)
-        print(f"chosen: {chosen.method}, told from spoiled {chosen.told_from_spoiled}", flush=True)
+        chosen = fit_ood(*each.seen["validation"], validation, each.seen["train"][1], each.temperature, look)
+        print(f"chosen: {chosen.method}, told from spoiled {chosen.auroc_spoiled}", flush=True)
         for name, folder in folders.items():
-            strange = observe(each.run, *_sample(folder, each.recipe))
-            for method in ("energy", "neighbours"):
+            strange = predict(each.run, *_sample(folder, each.recipe))
+            for method in ("energy", "knn"):
                 known, other = (
                     energy(logits, each.temperature) if method == "energy" else neighbours(features)
                     for logits, features in (each.seen["test"], strange)
@@ -140,14 +140,14 @@ def measure_unknown(splits: list[Split], folders: dict[str, Path]) -> dict[str, 
                 if method == chosen.method:
                     found.setdefault(f"unknown_auroc_{name}", []).append(auroc)
                     found.setdefault(f"unknown_caught_{name}", []).append(float((other > chosen.threshold).mean()))
-                    refused = found.setdefault("unknown_refused_test", [])
-                    refused.append(float((known > chosen.threshold).mean()))
+                    rejected = found.setdefault("unknown_refused_test", [])
+                    rejected.append(float((known > chosen.threshold).mean()))
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def _sample(folder: Path, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of all pictures of the folder, and the rows of 200 drawn by seed."""
-    dataset = read_pictures(folder, labelled=False)
+    dataset = read_images(folder, labelled=False)
     with follow("Reading pictures") as step:
         store = open_store(dataset, recipe.preprocessing, BUILD / "cache", step.update)
     rows = np.array([row for row in range(len(dataset.entries)) if row not in store.errors])
@@ -160,7 +160,7 @@ def measure_label_errors(split: Split, seeds: int = 10) -> dict[str, float]:
     prepared = split.prepared
     rows = np.concatenate(list(prepared.rows.values()))
     network = make_network(split.recipe, len(prepared.dataset.labels)).eval()
-    _, features = observe(TorchExecution(network, "cpu"), prepared.pixels, rows)
+    _, features = predict(TorchExecution(network, "cpu"), prepared.pixels, rows)
     right, classes = prepared.targets[rows], len(prepared.dataset.labels)
     shares = []
     for seed in range(seeds):
@@ -189,12 +189,12 @@ def measure_leaks(split: Split) -> dict[str, float]:
     planted = []
     for row in np.random.default_rng(0).choice(split.prepared.rows["test"], COPIES, replace=False):
         entry = dataset.entries[row]
-        picture = Image.open(entry.path).convert("RGB")
-        smaller = picture.resize((round(picture.width * 0.9), round(picture.height * 0.9)))
+        image = Image.open(entry.path).convert("RGB")
+        smaller = image.resize((round(image.width * 0.9), round(image.height * 0.9)))
         place = root / "train" / entry.label / f"planted-{entry.path.stem}.jpg"
         smaller.save(place, quality=70)
         planted.append(place.relative_to(root).as_posix())
-    copied = read_pictures(root, labelled=False)
+    copied = read_images(root, labelled=False)
     with follow("Reading pictures") as step:
         store = open_store(copied, split.recipe.preprocessing, BUILD / "cache", step.update)
     rows = np.arange(len(copied.entries))
@@ -208,11 +208,11 @@ def measure_leaks(split: Split) -> dict[str, float]:
 def measure_shortcuts(split: Split, data: Path) -> dict[str, float]:
     bundle = make_bundle(split.recipe, split.prepared, split.trained, BUILD / "figures" / "bundles")
     found = evaluate(bundle, data, BUILD)
-    train_pictures, test = found.predictions.of("train"), found.predictions.of("test")
+    train_images, test = found.predictions.of("train"), found.predictions.of("test")
     chance = float(np.bincount(test.targets).max() / len(test))
     figures: dict[str, float] = {"shortcut_chance": chance}
     for name, alter in SHORTCUTS:
-        result = probe_shortcut(found, train_pictures, test, name, alter)
+        result = probe_shortcut(found, train_images, test, name, alter)
         print(phrase_shortcut(result, chance).en, flush=True)
         figures[f"shortcut_{name.en.replace(' ', '_')}"] = result.probe.value
     return figures
@@ -234,7 +234,7 @@ def main() -> None:
         lambda: measure_leaks(splits[0]),
         lambda: measure_calibration(splits),
         lambda: measure_conformal(splits),
-        lambda: measure_unknown(splits, unlike),
+        lambda: measure_ood(splits, unlike),
         lambda: measure_shortcuts(splits[0], landscapes),
     ):
         found = part()

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import bootstrap
 
 from model_training.datasets.prepare import prepare
-from model_training.evaluation.predict import run
+from model_training.evaluation.predict import predict_logits
 from model_training.recipe import load_recipe
 from model_training.runtime.execution import TorchExecution
 from model_training.training.loop import start_fabric, train
@@ -39,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     build = Path("build")
     accuracies: list[float] = []
-    pictures = 0
+    images = 0
     fabric = start_fabric("cpu")
     for seed in range(SPLITS):
         own = [f"network.pretrained={arguments.weights}", f"data.split.seed={seed}"]
@@ -47,14 +47,17 @@ def main() -> None:
         prepared = prepare(recipe, arguments.data, build / "cache")
         trained = train(recipe, prepared, build / "runs", fabric)
         test = prepared.rows["test"]
-        right = run(TorchExecution(trained.network, "cpu"), prepared.pixels, test).argmax(1) == prepared.targets[test]
+        right = (
+            predict_logits(TorchExecution(trained.network, "cpu"), prepared.pixels, test).argmax(1)
+            == prepared.targets[test]
+        )
         accuracies.append(float(right.mean()))
-        pictures += len(test)
+        images += len(test)
         print(f"split {seed}: test accuracy {accuracies[-1]:.4f} of {len(test)} pictures", flush=True)
     mean = float(np.mean(accuracies))
     interval = bootstrap((accuracies,), np.mean, random_state=0).confidence_interval
-    print(f"mean {mean:.4f} (95% over splits {interval.low:.4f} … {interval.high:.4f}), {pictures} test answers in all")
-    figures = {"test_accuracy_mean": mean, "low": interval.low, "high": interval.high, "pictures": pictures}
+    print(f"mean {mean:.4f} (95% over splits {interval.low:.4f} … {interval.high:.4f}), {images} test answers in all")
+    figures = {"test_accuracy_mean": mean, "low": interval.low, "high": interval.high, "pictures": images}
     figures |= {f"test_accuracy_split_{seed}": value for seed, value in enumerate(accuracies)}
     publish("landscape_accuracy", figures, {"test_accuracy_mean": (">=", TARGET)}, "accuracy, not speed")
 

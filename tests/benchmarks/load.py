@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 BOUNDARY = b"hwapung-boundary"
 
 
-def make_request(host: str, path: str, picture: bytes, form: str) -> bytes:
+def make_request(host: str, path: str, image: bytes, form: str) -> bytes:
     kind = b"image/jpeg"
-    body = picture
+    body = image
     if form != "raw":
         kind = b"multipart/form-data; boundary=" + BOUNDARY
         part = f'Content-Disposition: form-data; name="{form}"; filename="a.jpg"\r\n'.encode()
         part += b"Content-Type: image/jpeg\r\n\r\n"
-        body = b"--" + BOUNDARY + b"\r\n" + part + picture + b"\r\n--" + BOUNDARY + b"--\r\n"
+        body = b"--" + BOUNDARY + b"\r\n" + part + image + b"\r\n--" + BOUNDARY + b"--\r\n"
     head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\nContent-Type: ".encode()
     return head + kind + b"\r\n\r\n" + body
 

@@ -50,11 +50,11 @@ def main() -> None:
         return
     make_model(arguments.size)
     figures: dict[str, float] = {}
-    for name, pictures in (("", arguments.pictures), ("most_", arguments.most)):
-        found = measure_apart(pictures)
+    for name, images in (("", arguments.images), ("most_", arguments.most)):
+        found = measure_apart(images)
         figures |= {f"{name}{key}": value for key, value in found.items()}
         print("\n".join(f"{name}{key}: {value:.1f}" for key, value in found.items()), flush=True)
-    setup = f"MobileNetV3 at {arguments.size} pixels, {arguments.pictures} and {arguments.most} pictures"
+    setup = f"MobileNetV3 at {arguments.size} pixels, {arguments.images} and {arguments.most} pictures"
     publish("reports", figures, TARGETS, setup)
 
 
@@ -67,19 +67,19 @@ def make_model(size: int) -> None:
     make_bundle(recipe, prepared, train(recipe, prepared, FOLDER / "runs", start_fabric("cpu")), FOLDER / "bundles")
 
 
-def measure_apart(pictures: int) -> dict[str, float]:
+def measure_apart(images: int) -> dict[str, float]:
     folder = FOLDER / "pictures"
-    fill(folder, pictures)
+    fill(folder, images)
     command = [sys.executable, "-m", "tests.benchmarks.reports", "--report-of", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{pictures} pictures: the report ended with {done.returncode}")
+        sys.exit(f"{images} pictures: the report ended with {done.returncode}")
     return {name: float(value) for name, value in json.loads(done.stdout.splitlines()[-1]).items()}
 
 
-def fill(folder: Path, pictures: int) -> None:
+def fill(folder: Path, images: int) -> None:
     """Those of a smaller folder stay."""
-    for number in range(pictures):
+    for number in range(images):
         path = folder / CLASSES[number % 2] / f"{number:06d}.jpg"
         if path.exists():
             continue

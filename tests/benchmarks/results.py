@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model_training.runtime.files import write_text
+
 FOLDER = Path("build/bench")
 
 #: Figure → `>=` or `<=`, and what it must reach.
@@ -28,10 +30,7 @@ def publish(name: str, figures: Mapping[str, float], targets: Targets, setup: st
         "targets": {key: list(target) for key, target in targets.items()},
         **more,
     }
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    temporary = FOLDER / f"{name}.json.part"
-    temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    temporary.replace(FOLDER / f"{name}.json")
+    write_text(FOLDER / f"{name}.json", json.dumps(content, indent=2) + "\n")
     missed = list_missed(figures, targets)
     if missed:
         sys.exit("missed: " + "; ".join(missed))

@@ -49,9 +49,9 @@ def serve_fastapi(bundle: Path, port: int) -> None:
 
     @app.post("/predict")
     async def predict(file: UploadFile) -> dict[str, object]:
-        picture = Image.open(io.BytesIO(await file.read())).convert("RGB")
+        image = Image.open(io.BytesIO(await file.read())).convert("RGB")
         with torch.no_grad():
-            logits = network.backbone(transform(picture).unsqueeze(0))
+            logits = network.backbone(transform(image).unsqueeze(0))
         return phrase(card, torch.softmax(logits, 1)[0])
 
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)

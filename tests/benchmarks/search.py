@@ -90,7 +90,7 @@ def main() -> None:
         for seed in range(arguments.seeds):
             cache = FOLDER / f"cache-{seed}"
             began = time.perf_counter()
-            prepared = _some(prepare(recipe, arguments.data, cache, quiet=True), arguments.pictures)
+            prepared = _some(prepare(recipe, arguments.data, cache, quiet=True), arguments.images)
             scan = time.perf_counter() - began
             decoding: Any = Decoding(prepared, recipe.preprocessing)
             plain = dataclasses.replace(prepared, pixels=decoding)
@@ -108,10 +108,10 @@ def _with_seed(recipe: Recipe, point: Point, seed: int) -> Recipe:
     return apply(recipe, {**point, "training.seed": seed})
 
 
-def _some(prepared: Prepared, pictures: int) -> Prepared:
+def _some(prepared: Prepared, images: int) -> Prepared:
     """The same pictures every time: a part of each split, drawn by chance."""
     generator = np.random.default_rng(0)
-    wanted = {"train": pictures, "validation": pictures // 2}
+    wanted = {"train": images, "validation": images // 2}
     rows = {name: np.sort(generator.permutation(each)[: wanted.get(name)]) for name, each in prepared.rows.items()}
     return dataclasses.replace(prepared, rows=rows)
 
@@ -121,7 +121,7 @@ def report(
     figures: dict[tuple[str, int, int], tuple[float, float]],
     points: list[Point],
     arguments: argparse.Namespace,
-    pictures: dict[str, int],
+    images: dict[str, int],
 ) -> None:
     """`pictures`: how many of each split there were; a split may have fewer than were asked for."""
     depths = list(dict.fromkeys(point["network.unfreeze"] for point in points))
@@ -137,10 +137,10 @@ def report(
         for name in ("without", "with")
     }
     difference = np.abs(accuracy["with"].mean(0) - accuracy["without"].mean(0))
-    # Twice the standard error of a difference of two means over the seeds, and never less than one picture.
+    # Twice the standard error of a difference of two means over the seeds, and never less than one image.
     spread = sum(each.var(0, ddof=1) for each in accuracy.values()) if arguments.seeds > 1 else 0.0
     error = np.sqrt(spread / arguments.seeds)
-    noise = np.maximum(2 * error, 1 / pictures["validation"])
+    noise = np.maximum(2 * error, 1 / images["validation"])
     found = {
         "differences_beyond_noise": float((difference > noise).sum()),
         "largest_accuracy_difference": float(difference.max()),
@@ -155,7 +155,7 @@ def report(
     print("\n".join(f"{name}: {value:.2f}" for name, value in found.items()))
     setup = (
         f"{len(points)} combinations, MobileNetV2 at {arguments.size}×{arguments.size}, {arguments.epochs} epochs, "
-        f"{pictures['train']} pictures to train on, {pictures['validation']} to validate, {arguments.seeds} seeds"
+        f"{images['train']} pictures to train on, {images['validation']} to validate, {arguments.seeds} seeds"
     )
     name = "search" if "speed_up" in found else f"search_{'_'.join(map(str, depths))}"
     publish(name, found, TARGETS, setup)

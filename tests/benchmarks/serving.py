@@ -55,7 +55,7 @@ RATIOS = (
     ("front_end", "torchserve"),
     ("torchserve", "in_process"),
 )
-#: (kind of picture, server, connections) → of each round the answers a second and the latencies in ms
+#: (kind of image, server, connections) → of each round the answers a second and the latencies in ms
 Measured = dict[tuple[str, str, int], list[tuple[float, list[float]]]]
 
 
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    bundle, pictures = make_bundle_and_pictures()
+    bundle, images = make_bundle_and_images()
     measured: Measured = defaultdict(list)
     with ExitStack() as stack:
         store = FOLDER / "model_store"
@@ -79,42 +79,42 @@ def main() -> None:
             "litserve": (stack.enter_context(rival("litserve", bundle)), "request"),
         }
         for url, form in addresses.values():
-            load(url, 16, 3, form, pictures["web"])  # warm up
+            load(url, 16, 3, form, images["web"])  # warm up
         with follow("Measuring") as step:
             plan = [(kind, count) for _ in range(arguments.rounds) for kind in KINDS for count in CONNECTIONS]
             for done, (kind, connections) in enumerate(plan):
                 step.update(done, len(plan), f"{kind} at {connections}")
                 for name, (url, form) in addresses.items():
-                    result = load(url, connections, arguments.seconds, form, pictures[kind])
+                    result = load(url, connections, arguments.seconds, form, images[kind])
                     measured[kind, name, connections].append(result)
                 if connections == max(CONNECTIONS):
-                    result = in_process(bundle, pictures[kind], arguments.seconds)
+                    result = in_process(bundle, images[kind], arguments.seconds)
                     measured[kind, "in_process", connections].append(result)
     report(measured, arguments)
 
 
-def make_bundle_and_pictures() -> tuple[Path, dict[str, list[Path]]]:
+def make_bundle_and_images() -> tuple[Path, dict[str, list[Path]]]:
     """ResNet-18 at 224×224 after one epoch (its weights do not matter here), and 16 JPEGs of each kind to send."""
     data = FOLDER / "data"
     write_dataset(data, ("china", "japan"), 10)
-    pictures: dict[str, list[Path]] = {kind: [] for kind in KINDS}
+    images: dict[str, list[Path]] = {kind: [] for kind in KINDS}
     for number in range(16):
-        picture = draw("china" if number % 2 else "japan", 1000 + number, 800)
+        image = draw("china" if number % 2 else "japan", 1000 + number, 800)
         for kind in KINDS:
             path = FOLDER / f"{kind}-{number:02d}.jpg"
-            pictures[kind].append(path)
+            images[kind].append(path)
             if not path.exists():
-                (picture if kind == "web" else photograph(picture, number)).save(path, quality=90)
+                (image if kind == "web" else photograph(image, number)).save(path, quality=90)
     recipe = load_recipe("landscape_demo", ["training.epochs=1"])
     prepared = prepare(recipe, data, FOLDER / "cache")
     trained = train(recipe, prepared, FOLDER / "runs", start_fabric("cpu"))
-    return make_bundle(recipe, prepared, trained, FOLDER / "bundles"), pictures
+    return make_bundle(recipe, prepared, trained, FOLDER / "bundles"), images
 
 
-def photograph(picture: Image.Image, seed: int) -> Image.Image:
+def photograph(image: Image.Image, seed: int) -> Image.Image:
     """12 megapixels with a sensor's grain, which is what fills a photograph's file."""
-    scale = (12e6 / (picture.width * picture.height)) ** 0.5
-    large = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC)
+    scale = (12e6 / (image.width * image.height)) ** 0.5
+    large = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
     grain = np.random.default_rng(seed).normal(0, 4, (large.height, large.width, 1))
     return Image.fromarray(np.clip(np.asarray(large) + grain, 0, 255).astype(np.uint8))
 
@@ -142,20 +142,20 @@ def rival(kind: str, bundle: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def load(url: str, connections: int, seconds: float, form: str, pictures: list[Path]) -> tuple[float, list[float]]:
+def load(url: str, connections: int, seconds: float, form: str, images: list[Path]) -> tuple[float, list[float]]:
     """Answers a second, and every answer's latency in ms. The load comes from a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.load", url, str(connections), str(seconds), form]
-    done = subprocess.run([*command, *map(str, pictures)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *map(str, images)], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{url}: {done.stderr.strip().splitlines()[-1]}")
     result = json.loads(done.stdout)
     return result["answers"] / result["seconds"], result["latencies_ms"]
 
 
-def in_process(bundle: Path, pictures: list[Path], seconds: float) -> tuple[float, list[float]]:
+def in_process(bundle: Path, images: list[Path], seconds: float) -> tuple[float, list[float]]:
     """The limit: decode, transform and network on all cores in batches of 16, without HTTP."""
     classifier = Classifier.load(bundle)
-    batch = [path.read_bytes() for path in pictures]
+    batch = [path.read_bytes() for path in images]
     classifier.answer(batch)
     latencies: list[float] = []
     started = time.perf_counter()

@@ -88,7 +88,7 @@ def make_random_bundle(folder: Path, page: bytes) -> Path:
     pixels, _ = letterbox(Image.open(io.BytesIO(page)).convert("RGB"), side)
     [(_, scores, _)] = detect(network, np.stack([pixels]), 0.0, 0.5)
     score = float((scores[OBJECTS - 1] + scores[OBJECTS]) / 2)
-    part = DetectorPart(file="detector.xml", side=side, score=score, iou=0.5, least_flat=0.3)
+    part = DetectorPart(file="detector.xml", side=side, score=score, iou=0.5, min_flatness=0.3)
     detector = make_detector_bundle(recipe, network, ("object",), part, None, folder)
     classifier = make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier")
     card = read_card(classifier / "card.json").model_dump(mode="json")

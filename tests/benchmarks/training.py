@@ -70,12 +70,12 @@ def measure_speed(arguments: argparse.Namespace) -> dict[str, float]:
     began = time.perf_counter()
     prepared = everything(prepare(recipe, folder, FOLDER / "cache"))
     scan = time.perf_counter() - began
-    pictures = len(prepared.rows["train"])
+    images = len(prepared.rows["train"])
     ours, theirs = our_epochs(recipe, prepared), their_epochs(recipe, folder, len(prepared.dataset.labels))
     next(ours), next(theirs)
     pairs = [(next(ours), next(theirs)) for _ in range(arguments.rounds)]
-    own = statistics.median(pictures / one for one, _ in pairs)
-    rival = statistics.median(pictures / other for _, other in pairs)
+    own = statistics.median(images / one for one, _ in pairs)
+    rival = statistics.median(images / other for _, other in pairs)
     ten = statistics.median((scan + 10 * one) / (10 * other) for one, other in pairs)
     return {
         "hwapung_pictures_a_second": own,
@@ -123,9 +123,9 @@ def their_epochs(recipe: Recipe, folder: Path, classes: int) -> Iterator[float]:
         transforms.ToDtype(torch.float32, scale=True),
         transforms.Normalize(preprocessing.mean, preprocessing.std),
     ]
-    pictures = ImageFolder(str(folder), transforms.Compose(fitted))
+    images = ImageFolder(str(folder), transforms.Compose(fitted))
     loader = DataLoader(
-        pictures, recipe.training.batch_size, shuffle=True, num_workers=os.cpu_count() or 1, persistent_workers=True
+        images, recipe.training.batch_size, shuffle=True, num_workers=os.cpu_count() or 1, persistent_workers=True
     )
     network: nn.Module = ClassificationNetwork(recipe.network.backbone, classes, preprocessing).backbone
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.training.learning_rate)
@@ -158,9 +158,9 @@ def measure_memory(largest: int) -> dict[str, float]:
     return {f"peak_mib_at_{size}": peak for size, peak in peaks.items()} | growth
 
 
-def fill(folder: Path, pictures: int) -> None:
+def fill(folder: Path, images: int) -> None:
     """Noise of two colours, each file different; those of a smaller folder stay."""
-    for number in range(pictures):
+    for number in range(images):
         path = folder / ("even", "odd")[number % 2] / f"{number // 1000:03d}" / f"{number:06d}.jpg"
         if path.exists():
             continue

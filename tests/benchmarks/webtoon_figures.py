@@ -32,7 +32,7 @@ from model_training.training.loop import start_fabric
 from tests.benchmarks.results import publish
 
 TARGET = 0.06
-#: The pictures are 224×224 already, squashed; the weights are MobileNetV2's.
+#: The images are 224×224 already, squashed; the weights are MobileNetV2's.
 OVERRIDES = [
     "data.label=style",
     "data.group=artist",
@@ -45,8 +45,8 @@ OVERRIDES = [
     "network.head.hidden=null",
     "network.head.standardise=true",
     "network.unfreeze=0",
-    "training.balance=logit_adjustment",
-    "training.balance_strength=1",
+    "training.class_balancing=logit_adjustment",
+    "training.class_balancing_strength=1",
     "training.learning_rate=0.002",
     "training.epochs=8",
     "training.batch_size=32",
@@ -65,14 +65,14 @@ def main() -> None:
     fabric = start_fabric("cpu")
     features = frozen_features(recipe, arguments.data)
     rows: dict[str, list[float]] = {"ours": [], "ours accuracy": [], "plain": [], "plain accuracy": [], "tuned": []}
-    pictures = 0
+    images = 0
     for each in repeat(recipe, arguments.repeats):
         ours = score(each, arguments.data, BUILD, fabric)
         rows["ours"].append(ours.macro_f1)
         rows["ours accuracy"].append(ours.accuracy)
         for name, value in rivals(each, arguments.data, features).items():
             rows[name].append(value)
-        pictures += int(ours.test.sum())
+        images += int(ours.test.sum())
         print(
             f"split {each.data.split.seed}: macro-F1 {ours.macro_f1:.3f}; frozen features and logistic regression "
             f"{rows['plain'][-1]:.3f}, tuned {rows['tuned'][-1]:.3f}",
@@ -83,11 +83,11 @@ def main() -> None:
         gain = mean_interval([one - other for one, other in zip(rows["ours"], rows[rival], strict=True)])
         figures |= dict(zip((f"gain_on_{rival}{part}" for part in ("", "_low", "_high")), gain, strict=True))
         print(f"gain in macro-F1 on {rival}: {gain[0]:+.3f} (95% over splits {gain[1]:+.3f} … {gain[2]:+.3f})")
-    print(f"macro-F1 {figures['ours_mean']:.3f}, accuracy {figures['ours_accuracy_mean']:.3f}, {pictures} test answers")
+    print(f"macro-F1 {figures['ours_mean']:.3f}, accuracy {figures['ours_accuracy_mean']:.3f}, {images} test answers")
     for compare in (compare_splits, compare_balance):
         compare(recipe, arguments.data, BUILD, fabric, arguments.repeats).show()
     targets = {"gain_on_plain": (">=", TARGET)}
-    publish("webtoon_figures", figures | {"test_answers": pictures}, targets, "accuracy, not speed")
+    publish("webtoon_figures", figures | {"test_answers": images}, targets, "accuracy, not speed")
 
 
 def rivals(recipe: Recipe, data: Path, features: np.ndarray) -> dict[str, float]:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from model_training.runtime.classifier import Classifier
-from model_training.runtime.errors import PictureError
+from model_training.runtime.errors import ImageError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -74,7 +74,7 @@ def classifier(tiny_bundle: Path) -> Classifier:
 
 
 @pytest.fixture(scope="module")
-def picture() -> bytes:
+def image() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -93,8 +93,8 @@ def test_the_documented_explanation_conforms() -> None:
     assert conforms(EXPLANATION, example | {"data": "iVBORw0KGgoAAAA="})
 
 
-def test_answers_conform(classifier: Classifier, picture: bytes) -> None:
-    plain, explained = (through_json(one) for one in classifier.answer([picture, picture], [False, True]))
+def test_answers_conform(classifier: Classifier, image: bytes) -> None:
+    plain, explained = (through_json(one) for one in classifier.answer([image, image], [False, True]))
     assert conforms(closed(**ANSWER), plain)
     assert conforms(closed(**ANSWER, explanation=EXPLANATION), explained)
     assert not conforms(closed(**ANSWER), explained)
@@ -118,9 +118,9 @@ def test_every_example_is_an_explained_answer(classifier: Classifier) -> None:
         (bytes(26 * 2**20), "picture_too_large", 413),
     ],
 )
-def test_errors_conform(classifier: Classifier, picture: bytes, data: bytes | None, code: str, status: int) -> None:
-    (error,) = classifier.answer([picture[:500] if data is None else data])
-    assert isinstance(error, PictureError)
+def test_errors_conform(classifier: Classifier, image: bytes, data: bytes | None, code: str, status: int) -> None:
+    (error,) = classifier.answer([image[:500] if data is None else data])
+    assert isinstance(error, ImageError)
     answer = through_json(error.as_answer())
     assert conforms(ERROR, answer)
     assert (answer["error"]["code"], error.status) == (code, status)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from model_training.datasets.folders import Dataset, Entry
-from model_training.datasets.pictures import open_store
+from model_training.datasets.image_store import open_store
 from model_training.runtime.card import read_card
 from model_training.runtime.execution import TorchExecution
 from model_training.runtime.explain import Explainer
@@ -73,7 +73,7 @@ class Served:
     report: dict[str, object]
 
 
-def awkward_pictures() -> dict[str, bytes]:
+def awkward_images() -> dict[str, bytes]:
     """File name → bytes: everything that two decoders could disagree about."""
     generator = np.random.default_rng(5)
     y, x = np.mgrid[0:240, 0:320]
@@ -88,9 +88,9 @@ def awkward_pictures() -> dict[str, bytes]:
     grey16 = Image.fromarray((np.asarray(base.convert("L")).astype(np.uint16)) * 257)
     large = base.resize((2000, 1500), Image.Resampling.BICUBIC)
 
-    def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
+    def encode(image: Image.Image, kind: str, **options: object) -> bytes:
         buffer = io.BytesIO()
-        picture.save(buffer, kind, **options)
+        image.save(buffer, kind, **options)
         return buffer.getvalue()
 
     others = [base.rotate(90), base.rotate(180)]
@@ -121,21 +121,21 @@ def awkward_pictures() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("awkward")
-    for name, data in awkward_pictures().items():
+    for name, data in awkward_images().items():
         (folder / name).write_bytes(data)
     return folder
 
 
 @pytest.fixture(scope="module")
-def served(tiny_store: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Served:
+def served(tiny_store: Path, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Served:
     archive, elsewhere = tmp_path_factory.mktemp("archive"), tmp_path_factory.mktemp("elsewhere")
     with zipfile.ZipFile(tiny_store / "landscape.mar") as packed:
         packed.extractall(archive)
     out = elsewhere / "served.npz"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", SERVE, str(archive), str(pictures), str(out)],
+        [sys.executable, "-I", "-c", SERVE, str(archive), str(images), str(out)],
         cwd=elsewhere,
         capture_output=True,
         text=True,
@@ -146,7 +146,7 @@ def served(tiny_store: Path, pictures: Path, tmp_path_factory: pytest.TempPathFa
     arrays = np.load(out)
     return Served(
         archive=archive,
-        names=sorted(path.name for path in pictures.iterdir()),
+        names=sorted(path.name for path in images.iterdir()),
         pixels=arrays["pixels"],
         torch=arrays["torch"],
         openvino=arrays["openvino"],
@@ -156,10 +156,10 @@ def served(tiny_store: Path, pictures: Path, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="module")
-def trained_pixels(pictures: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+def trained_pixels(images: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """The same files as training prepares them, by way of its memory-mapped store."""
-    entries = tuple(Entry(path, "china", None) for path in sorted(pictures.iterdir()))
-    dataset = Dataset(pictures, entries, ("china",), procedural=False)
+    entries = tuple(Entry(path, "china", None) for path in sorted(images.iterdir()))
+    dataset = Dataset(images, entries, ("china",), procedural=False)
     preprocessing = read_card(tiny_bundle / "card.json").preprocessing
     store = open_store(dataset, preprocessing, tmp_path_factory.mktemp("cache"), lambda done, total: None)
     assert store.errors == {}
@@ -193,7 +193,7 @@ def test_the_pixels_are_the_same_to_the_bit(served: Served, trained_pixels: np.n
     assert different == []
 
 
-def test_the_pictures_are_what_they_should_be(served: Served) -> None:
+def test_the_images_are_what_they_should_be(served: Served) -> None:
     """Agreement alone could be agreement in error: lossless forms of one picture have one set of pixels."""
     of = dict(zip(served.names, served.pixels.astype(int), strict=True))
     for name in ("animated.webp", "several-pages.tif"):

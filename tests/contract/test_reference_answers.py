@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from tests.tiny_sketch import draw_page, make_tiny_sketch_bundle
-from tests.torchserve.tiny import draw_picture, make_tiny_bundle
+from tests.torchserve.tiny import draw_image, make_tiny_bundle
 from torchserve.archive import build_archive
 
 STORED = Path(__file__).with_name("reference_answers.json")
@@ -55,7 +55,7 @@ def ask(kind: str, work: Path) -> dict[str, Any]:
         for seed, size in enumerate(((64, 64), (200, 90), (33, 300), (500, 400))):
             smooth(seed, *size).save(files / f"waves-{seed}.png")
         smooth(7, 640, 480).save(files / "waves.jpg", quality=95)
-        (files / "noise.png").write_bytes(draw_picture(3, 48, "PNG"))
+        (files / "noise.png").write_bytes(draw_image(3, 48, "PNG"))
     else:
         bundle = make_tiny_sketch_bundle(work / "sketch", sharpness=40.0)
         (files / "four.png").write_bytes(draw_page(0, 6, 9, 15))

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from model_training.datasets.folders import Dataset, Entry
-from model_training.datasets.pictures import average, open_store
+from model_training.datasets.image_store import average, open_store
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Recipe, load_recipe
@@ -54,48 +54,48 @@ def webtoon(procedural_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("aspects")
     for width, height in SIZES:
         y, x = np.mgrid[0:height, 0:width]
         waves = np.stack([127 + 120 * np.sin(x / a + y / b) for a, b in ((9, 31), (40, 7), (23, 17))], axis=2)
-        picture = Image.fromarray(waves.astype(np.uint8))
-        picture.save(folder / f"{width:04d}x{height:04d}.png")
-        picture.save(folder / f"{width:04d}x{height:04d}.jpg", quality=90)
+        image = Image.fromarray(waves.astype(np.uint8))
+        image.save(folder / f"{width:04d}x{height:04d}.png")
+        image.save(folder / f"{width:04d}x{height:04d}.jpg", quality=90)
     return folder
 
 
 @pytest.fixture(scope="module")
-def served(webtoon: Webtoon, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+def served(webtoon: Webtoon, images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """What the archive's own runtime says, alone in a process."""
     store, archive, elsewhere = (tmp_path_factory.mktemp(name) for name in ("store", "archive", "elsewhere"))
     with zipfile.ZipFile(build_archive(webtoon.bundle, store)) as packed:
         packed.extractall(archive)
-    command = [sys.executable, "-I", "-c", SERVE, str(archive), str(pictures), str(elsewhere / "served.npz")]
+    command = [sys.executable, "-I", "-c", SERVE, str(archive), str(images), str(elsewhere / "served.npz")]
     done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return dict(np.load(elsewhere / "served.npz"))
 
 
 @pytest.fixture(scope="module")
-def trained_pixels(webtoon: Webtoon, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+def trained_pixels(webtoon: Webtoon, images: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """The same files as training prepares them."""
-    entries = tuple(Entry(path, "daily", None) for path in sorted(pictures.iterdir()))
-    dataset = Dataset(pictures, entries, ("daily",), procedural=False)
+    entries = tuple(Entry(path, "daily", None) for path in sorted(images.iterdir()))
+    dataset = Dataset(images, entries, ("daily",), procedural=False)
     store = open_store(dataset, webtoon.recipe.preprocessing, tmp_path_factory.mktemp("cache"), lambda *_: None)
     assert store.errors == {}
     return np.array(store.pixels)
 
 
-def test_pictures_of_every_aspect_are_the_same_to_the_bit(
+def test_images_of_every_aspect_are_the_same_to_the_bit(
     served: dict[str, np.ndarray], trained_pixels: np.ndarray
 ) -> None:
     assert len(trained_pixels) == 2 * len(SIZES)
     np.testing.assert_array_equal(served["pixels"], trained_pixels)
 
 
-def test_margins_are_black_and_the_rest_is_picture(trained_pixels: np.ndarray, pictures: Path) -> None:
-    of = dict(zip(sorted(path.name for path in pictures.iterdir()), trained_pixels, strict=True))
+def test_margins_are_black_and_the_rest_is_image(trained_pixels: np.ndarray, images: Path) -> None:
+    of = dict(zip(sorted(path.name for path in images.iterdir()), trained_pixels, strict=True))
     wide = of["0690x0230.png"]  # 64 × 21.3 in 64 × 64
     assert not wide[:21].any()
     assert not wide[42:].any()
@@ -115,7 +115,7 @@ def test_the_logits_are_the_trained_networks(
         assert np.abs(served[form] - expected).max() <= min(1e-4, spread / 10), form
 
 
-def test_the_mean_image_is_of_the_training_pictures_alone(webtoon: Webtoon) -> None:
+def test_the_mean_image_is_of_the_training_images_alone(webtoon: Webtoon) -> None:
     stored = np.load(webtoon.bundle / MEAN_IMAGE)
     prepared = webtoon.prepared
     np.testing.assert_allclose(stored, prepared.pixels[prepared.rows["train"]].mean(0, dtype=np.float64), atol=1e-4)
@@ -138,9 +138,9 @@ def test_a_bundle_without_its_mean_image_is_refused(webtoon: Webtoon, tmp_path: 
     assert "\n" not in str(raised.value)
 
 
-def test_a_heatmap_lies_over_the_picture_without_the_margins(webtoon: Webtoon, pictures: Path) -> None:
+def test_a_heatmap_lies_over_the_image_without_the_margins(webtoon: Webtoon, images: Path) -> None:
     classifier = Classifier.load(webtoon.bundle)
-    data = [(pictures / name).read_bytes() for name in ("0690x0230.png", "0480x0640.jpg", "0500x0500.png")]
+    data = [(images / name).read_bytes() for name in ("0690x0230.png", "0480x0640.jpg", "0500x0500.png")]
     answers = classifier.answer(data, [True] * 3)
     sizes = []
     for answer in answers:

@@ -75,7 +75,7 @@ def answer(*, explained: bool = False, china: float = 0.97) -> dict[str, Any]:
 
 def card(*, procedural: bool = True) -> dict[str, Any]:
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": "landscape",
         "version": "1.0",
         "title": {"en": "Whose landscape?", "ko": "어느 나라 산수화일까요?"},
@@ -90,18 +90,18 @@ def card(*, procedural: bool = True) -> dict[str, Any]:
         "network": {"backbone": "resnet18.tv_in1k", "parameters": 11177538},
         "calibration": {"temperature": 1.31, "fitted_on": 74},
         "thresholds": {"sure": 0.9, "precision_above": 0.986},
-        "figures": [
-            {"name": "accuracy", "value": 0.9733, "low": 0.9075, "high": 0.9926, "pictures": 75, "split": "test",
+        "metrics": [
+            {"name": "accuracy", "value": 0.9733, "low": 0.9075, "high": 0.9926, "images": 75, "split": "test",
              "interval": "wilson"}
         ],
-        "per_class": [
+        "class_metrics": [
             {"key": "china", "precision": 0.977, "recall": 0.955, "f1": 0.966, "support": 44},
             {"key": "han gang", "precision": 0.938, "recall": 0.968, "f1": 0.952, "support": 31},
         ],
-        "fast_form": {
+        "openvino_model": {
             "kind": "openvino",
             "file": "network.xml",
-            "agreement": {"pictures": 75, "largest_logit_difference": 0.002, "same_class": 1.0},
+            "agreement": {"images": 75, "largest_logit_difference": 0.002, "same_class": 1.0},
         },
         "data": {
             "name": {"en": "Drawn landscapes", "ko": "그려 낸 풍경"},
@@ -119,7 +119,7 @@ def card(*, procedural: bool = True) -> dict[str, Any]:
             "seconds": 181.4,
             "device": "cpu",
         },
-        "examples": [{"name": "one", "picture": "one.png", "label": "han gang"}],
+        "examples": [{"name": "one", "image": "one.png", "label": "han gang"}],
         "files": {},
     }  # fmt: skip
 

@@ -33,7 +33,7 @@ def sketch_card() -> dict[str, Any]:
         "title": {"en": "What did you draw?", "ko": "무엇을 그렸나요?"},
         "summary": {"en": "Finds what is drawn on a page.", "ko": "종이에 그린 것을 찾아냅니다."},
         "labels": labels,
-        "per_class": rows,
+        "class_metrics": rows,
         "embedding": EMBEDDING,
     }
 

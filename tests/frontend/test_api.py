@@ -134,7 +134,7 @@ def test_a_card_stays_when_the_model_server_goes(client: FlaskClient, model_serv
 
 def test_a_card_of_another_schema_is_refused(client: FlaskClient, model_server: ModelServerStub) -> None:
     model_server.describes = False
-    model_server.reply = (200, b'{"card": {"schema_version": 2}}')
+    model_server.reply = (200, b'{"card": {"schema_version": 3}}')
     response = client.get("/api/v1/models/landscape")
     assert response.json is not None
     assert (response.status_code, response.json["error"]["code"]) == (502, "model_failed")

@@ -96,5 +96,25 @@ def test_ai_vs_real_comes_in_three_sizes() -> None:
     assert (plain.network.backbone, plain.training.epochs) == ("resnet50.tv_in1k", 25)
     assert vit.network.backbone.startswith("vit_base_patch16")
     assert small.preprocessing.jpeg_quality == plain.preprocessing.jpeg_quality == 90
-    assert {each.verdicts.error for each in (plain, vit, small)} == {0.02}
+    assert {each.verdicts.max_error_rate for each in (plain, vit, small)} == {0.02}
     assert plain.verdicts.words["unsure"].instead_of_class
+
+
+def test_old_keys_are_understood_with_a_warning() -> None:
+    old = ["training.balance=focal_loss", "training.balance_strength=1.5", "training.keep=macro_f1", "form=torch"]
+    old += ["augmentation.turn=5", "verdicts.error=0.1", "training.start=discriminant"]
+    with pytest.warns(UserWarning, match=r"the overrides: training.balance is called training.class_balancing now"):
+        recipe = load_recipe("webtoon", old)
+    training = recipe.training
+    assert (training.class_balancing, training.class_balancing_strength, training.monitor) == (
+        "focal_loss", 1.5, "macro_f1",
+    )  # fmt: skip
+    assert (training.head_init, recipe.precision, recipe.augmentation.rotation) == ("lda", "torch", 5)
+    assert recipe.verdicts.max_error_rate == 0.1
+
+
+def test_old_keys_in_a_search_space_are_understood(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    path.write_text("extends: landscape\nsearch: {space: {training.balance: [none, focal_loss]}}\n", "utf-8")
+    with pytest.warns(UserWarning, match="training.class_balancing"):
+        assert load_recipe(str(path)).search.space == {"training.class_balancing": ("none", "focal_loss")}

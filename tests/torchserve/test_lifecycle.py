@@ -21,7 +21,7 @@ import requests
 
 from model_training.runtime.errors import ServingError
 from tests.torchserve.conftest import SETTINGS
-from tests.torchserve.tiny import draw_picture, make_tiny_bundle
+from tests.torchserve.tiny import draw_image, make_tiny_bundle
 from torchserve import launch
 from torchserve.archive import build_archive
 from torchserve.process import ProcessGroup
@@ -66,7 +66,7 @@ def test_several_models_are_served_and_stopping_lets_requests_finish(hangul_stor
             server.wait_until_ready("third")
         # They wait a second for others to join their batch: they are under way while the server is told to stop.
         late = [
-            pool.submit(requests.post, f"{server.inference_url}/predictions/{name}", data=draw_picture(), timeout=30)
+            pool.submit(requests.post, f"{server.inference_url}/predictions/{name}", data=draw_image(), timeout=30)
             for name in ("tiny", "other", "tiny", "other")
         ]
         time.sleep(0.3)
@@ -91,7 +91,7 @@ def test_a_model_that_cannot_load_is_named_with_its_reason(hangul_store: Path, t
     assert "\n" not in str(raised.value)
 
 
-def test_a_bug_in_the_model_is_a_500_for_its_picture_only_and_the_worker_lives(
+def test_a_bug_in_the_model_is_a_500_for_its_image_only_and_the_worker_lives(
     hangul_store: Path, tmp_path: Path
 ) -> None:
     store = shutil.copytree(hangul_store, tmp_path / "store")
@@ -103,7 +103,7 @@ def test_a_bug_in_the_model_is_a_500_for_its_picture_only_and_the_worker_lives(
     with TorchServe(store, SETTINGS) as server, ThreadPoolExecutor(3) as pool:
         server.wait_until_ready("tiny")
         url = f"{server.inference_url}/predictions/tiny"
-        bodies = [draw_picture(1), b"BUG", b""]
+        bodies = [draw_image(1), b"BUG", b""]
         responses = list(pool.map(lambda body: requests.post(url, data=body, timeout=30), bodies))
         worker = requests.get(f"{server.management_url}/models/tiny", timeout=10).json()[0]["workers"][0]
         assert server._group is not None
@@ -135,7 +135,7 @@ def test_the_command_leaves_no_process_and_no_folder_however_it_ends(
     ready = next((line for line in process.stdout if line.startswith("Ready: ")), None)
     assert ready is not None
     url = ready.split()[1]
-    assert requests.post(url, data=draw_picture(), timeout=30).json()["model"] == "tiny"
+    assert requests.post(url, data=draw_image(), timeout=30).json()["model"] == "tiny"
     processes = family(process.pid)
     assert len(processes) >= 4  # the command, its watcher, Java, a worker
     process.send_signal(number)

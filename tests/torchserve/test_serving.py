@@ -18,7 +18,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.torchserve.tiny import LABELS, draw_picture
+from tests.torchserve.tiny import LABELS, draw_image
 from torchserve.server import TorchServe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +61,7 @@ def bomb() -> bytes:
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 def test_raw_bytes_are_classified(server: TorchServe) -> None:
-    response = ask(server, draw_picture())
+    response = ask(server, draw_image())
     answer = response.json()
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
@@ -75,32 +75,32 @@ def test_raw_bytes_are_classified(server: TorchServe) -> None:
 
 
 def test_names_in_hangul_are_sent_as_they_are(server: TorchServe) -> None:
-    assert '"산수화"'.encode() in ask(server, draw_picture()).content
+    assert '"산수화"'.encode() in ask(server, draw_image()).content
 
 
 @pytest.mark.parametrize("part", ["data", "file"])
 def test_a_multipart_part_is_classified_like_raw_bytes(server: TorchServe, part: str) -> None:
-    picture = draw_picture(3)
+    image = draw_image(3)
     response = requests.post(
-        f"{server.inference_url}/predictions/tiny", files={part: ("그림.jpg", picture, "image/jpeg")}, timeout=60
+        f"{server.inference_url}/predictions/tiny", files={part: ("그림.jpg", image, "image/jpeg")}, timeout=60
     )
     assert response.status_code == 200
-    assert response.json()["probabilities"] == ask(server, picture).json()["probabilities"]
+    assert response.json()["probabilities"] == ask(server, image).json()["probabilities"]
 
 
 @pytest.mark.parametrize("content_type", ["image/png", "text/plain", "application/json", "application/octet-stream"])
 def test_the_claimed_content_type_does_not_matter(server: TorchServe, content_type: str) -> None:
-    response = ask(server, draw_picture(format="PNG"), headers={"content-type": content_type})
+    response = ask(server, draw_image(format="PNG"), headers={"content-type": content_type})
     assert response.status_code == 200
 
 
-def test_an_explanation_is_a_png_over_the_picture(server: TorchServe) -> None:
-    answer = ask(server, draw_picture(), "explanations/tiny").json()
-    assert answer["probabilities"] == ask(server, draw_picture()).json()["probabilities"]
+def test_an_explanation_is_a_png_over_the_image(server: TorchServe) -> None:
+    answer = ask(server, draw_image(), "explanations/tiny").json()
+    assert answer["probabilities"] == ask(server, draw_image()).json()["probabilities"]
     explanation = answer["explanation"]
-    picture = Image.open(io.BytesIO(base64.b64decode(explanation["data"])))
-    assert (picture.format, picture.mode) == ("PNG", "RGBA")
-    assert picture.size == (explanation["width"], explanation["height"])
+    image = Image.open(io.BytesIO(base64.b64decode(explanation["data"])))
+    assert (image.format, image.mode) == ("PNG", "RGBA")
+    assert image.size == (explanation["width"], explanation["height"])
     assert explanation["class"] == answer["class"]
 
 
@@ -115,7 +115,7 @@ def test_describe_by_the_management_api_gives_the_card(server: TorchServe) -> No
     assert described["customizedMetadata"]["card"]["name"] == "tiny"
 
 
-def test_describe_examples_gives_pictures_with_their_answers(server: TorchServe) -> None:
+def test_describe_examples_gives_images_with_their_answers(server: TorchServe) -> None:
     [example] = ask(server, headers={"describe": "examples"}).json()["examples"]
     answer = ask(server, base64.b64decode(example["data"])).json()
     assert answer["probabilities"] == pytest.approx(example["answer"]["probabilities"], abs=1e-4)
@@ -127,14 +127,14 @@ def test_describe_examples_gives_pictures_with_their_answers(server: TorchServe)
     [
         (lambda: b"", 400, "empty_body"),
         (lambda: b"Dear museum, here is my picture.", 400, "not_a_picture"),
-        (lambda: draw_picture(side=400)[:20_000], 400, "broken_picture"),
+        (lambda: draw_image(side=400)[:20_000], 400, "broken_picture"),
         (bomb, 413, "picture_too_large"),
         (lambda: os.urandom(30_000_000), 413, "picture_too_large"),
     ],
     ids=["empty", "text", "truncated", "bomb", "30 MB"],
 )
 @pytest.mark.parametrize("path", ["predictions/tiny", "explanations/tiny"])
-def test_what_is_no_picture_gets_its_own_error(server: TorchServe, path: str, make, status: int, code: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_image_gets_its_own_error(server: TorchServe, path: str, make, status: int, code: str) -> None:  # type: ignore[no-untyped-def]
     before = workers(server)
     response = ask(server, make(), path)
     assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
@@ -145,7 +145,7 @@ def test_what_is_no_picture_gets_its_own_error(server: TorchServe, path: str, ma
     assert workers(server) == before
 
 
-def test_a_form_without_the_picture_is_an_empty_body(server: TorchServe) -> None:
+def test_a_form_without_the_image_is_an_empty_body(server: TorchServe) -> None:
     response = requests.post(
         f"{server.inference_url}/predictions/tiny", files={"note": ("note.txt", b"hello")}, timeout=60
     )
@@ -153,13 +153,13 @@ def test_a_form_without_the_picture_is_an_empty_body(server: TorchServe) -> None
 
 
 def test_an_unknown_model_is_404(server: TorchServe) -> None:
-    assert ask(server, draw_picture(), "predictions/nothing").status_code == 404
+    assert ask(server, draw_image(), "predictions/nothing").status_code == 404
 
 
 def test_another_method_is_answered_like_a_post(server: TorchServe) -> None:
     """TorchServe does not look at the method (`curl -T` sends PUT); the front end is what refuses."""
     got = requests.get(f"{server.inference_url}/predictions/tiny", timeout=60)
-    put = requests.put(f"{server.inference_url}/predictions/tiny", data=draw_picture(), timeout=60)
+    put = requests.put(f"{server.inference_url}/predictions/tiny", data=draw_image(), timeout=60)
     assert (got.status_code, got.json()["error"]["code"]) == (400, "empty_body")
     assert put.status_code == 200
 
@@ -168,19 +168,19 @@ def test_models_cannot_be_registered_or_removed(server: TorchServe) -> None:
     url = f"{server.management_url}/models"
     assert requests.post(f"{url}?url=tiny.mar", timeout=10).status_code == 405
     assert requests.delete(f"{url}/tiny", timeout=10).status_code == 405
-    assert ask(server, draw_picture()).status_code == 200
+    assert ask(server, draw_image()).status_code == 200
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------
 def test_requests_in_one_batch_are_judged_by_themselves(server: TorchServe) -> None:
-    good, bad = draw_picture(1), draw_picture(2, side=400)[:20_000]
+    good, bad = draw_image(1), draw_image(2, side=400)[:20_000]
     sent = [
         ("predictions/tiny", good, {}),
         ("predictions/tiny", bad, {}),
         ("explanations/tiny", good, {}),
         ("predictions/tiny", b"", {}),
         ("predictions/tiny", b"", {"describe": "True"}),
-        ("predictions/tiny", draw_picture(5), {}),
+        ("predictions/tiny", draw_image(5), {}),
         ("explanations/tiny", b"text", {}),
         ("predictions/tiny", b"", {"describe": "examples"}),
     ]
@@ -223,7 +223,7 @@ def test_a_killed_worker_comes_back(server: TorchServe) -> None:
         time.sleep(0.2)
     server.wait_until_ready("tiny", timeout_s=120)
     assert workers(server) != [before]
-    assert ask(server, draw_picture()).status_code == 200
+    assert ask(server, draw_image()).status_code == 200
 
 
 def test_settings_of_the_archive_and_of_the_machine_both_count(server: TorchServe) -> None:

@@ -20,7 +20,7 @@ from model_training.runtime.network import ClassificationNetwork, head_name, sav
 LABELS = ("korea", "산수화", "ink wash")
 
 
-def draw_picture(seed: int = 0, side: int = 48, format: str = "JPEG") -> bytes:
+def draw_image(seed: int = 0, side: int = 48, format: str = "JPEG") -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format)
@@ -53,11 +53,11 @@ def make_tiny_bundle(
         "network": {"backbone": "test_resnet", "parameters": 0},
         "calibration": {"temperature": 1.0, "fitted_on": 0},
         "thresholds": {"sure": 0.9},
-        "figures": [],
-        "per_class": [],
-        "fast_form": {
+        "metrics": [],
+        "class_metrics": [],
+        "openvino_model": {
             "file": "network.xml",
-            "agreement": {"pictures": 1, "largest_logit_difference": 0, "same_class": 1},
+            "agreement": {"images": 1, "largest_logit_difference": 0, "same_class": 1},
         },
         "data": {
             "name": {"en": "none", "ko": "없음"},
@@ -75,7 +75,7 @@ def make_tiny_bundle(
             "seconds": 0,
             "device": "cpu",
         },
-        "examples": [{"name": "first", "picture": "first.jpg", "label": next(iter(labels))}],
+        "examples": [{"name": "first", "image": "first.jpg", "label": next(iter(labels))}],
         "files": {},
     }
     parsed = ModelCard.model_validate(card)
@@ -84,8 +84,8 @@ def make_tiny_bundle(
         network.backbone.get_submodule(head_name(network.backbone)).weight.mul_(sharpness)
     save_weights(network, folder / "weights.safetensors")
     export_openvino(network, np.zeros((1, 32, 32, 3), np.uint8), folder / "network.xml")
-    (folder / "examples" / "first.jpg").write_bytes(draw_picture())
-    [answer] = Classifier(parsed, folder, "cpu").answer([draw_picture()], [True])
+    (folder / "examples" / "first.jpg").write_bytes(draw_image())
+    [answer] = Classifier(parsed, folder, "cpu").answer([draw_image()], [True])
     (folder / "examples" / "first.json").write_text(json.dumps(answer, ensure_ascii=False), "utf-8")
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,7 +1,7 @@
 """The TorchServe handler: a batch of requests in, one JSON answer with its own status for each.
 
 TorchServe wants a module that defines exactly one class with `initialize` and `handle`. Its `BaseHandler` is not used:
-that decides between predicting and explaining by the first request of a batch, and one bad picture fails the others.
+that decides between predicting and explaining by the first request of a batch, and one bad image fails the others.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from model_training.runtime.load import load_bundle
 
 logger = logging.getLogger(__name__)
 
-#: Where the picture is: a multipart part named `data` (or `file`), else the raw body.
-PICTURE_KEYS = ("data", "file", "body")
+#: Where the image is: a multipart part named `data` (or `file`), else the raw body.
+IMAGE_KEYS = ("data", "file", "body")
 
 INTERNAL = HwapungError(
     "The model failed on this picture.", "Try another picture; the server's log names the cause.", code="internal"
@@ -54,13 +54,13 @@ class ClassifyHandler:
     def handle(self, requests: list[Request], context: Context) -> list[bytes]:
         """`requests`: part name → bytes, one mapping a request. Returns as many JSON texts, in order.
 
-        Sets the status and the content type of each. Never raises: a fault inside the model is a 500 for the pictures
+        Sets the status and the content type of each. Never raises: a fault inside the model is a 500 for the images
         that it concerns, and the worker lives on.
         """
         started = time.perf_counter()
         headers = [_lower(context.get_all_request_header(index)) for index in range(len(requests))]
         answers: list[Answer | HwapungError] = [INTERNAL] * len(requests)
-        pictures: list[int] = []
+        images: list[int] = []
         for index, header in enumerate(headers):
             match header.get("describe"):
                 case "true":
@@ -68,26 +68,26 @@ class ClassifyHandler:
                 case "examples":
                     answers[index] = _guard(lambda: {"examples": self.classifier.examples()})
                 case _:
-                    pictures.append(index)
-        if pictures:
+                    images.append(index)
+        if images:
             judged = self._judge(
-                [_picture(requests[index]) for index in pictures],
-                [headers[index].get("explain") == "true" for index in pictures],
+                [_image(requests[index]) for index in images],
+                [headers[index].get("explain") == "true" for index in images],
             )
-            for index, answer in zip(pictures, judged, strict=True):
+            for index, answer in zip(images, judged, strict=True):
                 answers[index] = answer
         _measure(context, len(requests), time.perf_counter() - started)
         return [_send(context, index, answer) for index, answer in enumerate(answers)]
 
-    def _judge(self, pictures: list[bytes | bytearray], explain: list[bool]) -> list[Answer | HwapungError]:
+    def _judge(self, images: list[bytes | bytearray], explain: list[bool]) -> list[Answer | HwapungError]:
         try:
-            return list(self.classifier.answer(pictures, explain))
+            return list(self.classifier.answer(images, explain))
         except Exception:
-            logger.exception("The model failed on a batch of %d.", len(pictures))
-        if len(pictures) == 1:
+            logger.exception("The model failed on a batch of %d.", len(images))
+        if len(images) == 1:
             return [INTERNAL]
-        # One picture may be the cause (or the batch too large for the memory): its neighbours still get their answers.
-        return [self._judge([picture], [wish])[0] for picture, wish in zip(pictures, explain, strict=True)]
+        # One image may be the cause (or the batch too large for the memory): its neighbours still get their answers.
+        return [self._judge([image], [wish])[0] for image, wish in zip(images, explain, strict=True)]
 
 
 def _lower(headers: Mapping[str, object]) -> dict[str, str]:
@@ -95,9 +95,9 @@ def _lower(headers: Mapping[str, object]) -> dict[str, str]:
     return {name.lower(): str(value).lower() for name, value in headers.items()}
 
 
-def _picture(request: Request) -> bytes | bytearray:
-    """The picture's bytes; empty where there are none. A body that a server has parsed already is no picture."""
-    value = next((request[key] for key in PICTURE_KEYS if request.get(key)), b"")
+def _image(request: Request) -> bytes | bytearray:
+    """The image's bytes; empty where there are none. A body that a server has parsed already is no image."""
+    value = next((request[key] for key in IMAGE_KEYS if request.get(key)), b"")
     return value if isinstance(value, bytes | bytearray) else str(value).encode()
 
 

@@ -1,4 +1,4 @@
-"""Landscapes drawn by program: a stand-in for pictures that the user does not have."""
+"""Landscapes drawn by program: a stand-in for images that the user does not have."""
 
 from .dataset import KINDS, draw, write_dataset
 

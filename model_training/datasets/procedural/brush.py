@@ -1,6 +1,6 @@
 """What every manner shares: noise, brush marks, paper, writing and seals.
 
-Coordinates are pixels of the finished picture, x to the right and y down. `unit` is the long side divided by 384, so
+Coordinates are pixels of the finished image, x to the right and y down. `unit` is the long side divided by 384, so
 that a stroke `2 * unit` wide looks the same at every size.
 """
 
@@ -100,7 +100,7 @@ def ellipses(x: Array, y: Array, across: Array | float, down: Array | float, poi
 
 
 def bounds(shapes: list[Array] | Array, width: int, height: int, margin: float = 0.0) -> Box:
-    """The pixel box around points (…, 2) or shapes, cut to the picture; at least one pixel wide and high."""
+    """The pixel box around points (…, 2) or shapes, cut to the image; at least one pixel wide and high."""
     points = shapes if isinstance(shapes, np.ndarray) else np.concatenate(shapes)
     low = np.floor(points.reshape(-1, 2).min(0) - margin).astype(int)
     high = np.ceil(points.reshape(-1, 2).max(0) + margin).astype(int)
@@ -175,7 +175,7 @@ def mount(leaf: Array, coverage: Array, backing: Array) -> Array:
 
 
 def to_image(pixels: Array) -> Image.Image:
-    """Float pixels (3, height, width), cut to 0 … 1, as an RGB picture."""
+    """Float pixels (3, height, width), cut to 0 … 1, as an RGB image."""
     planes = (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
     return Image.merge("RGB", [Image.fromarray(plane) for plane in planes])
 

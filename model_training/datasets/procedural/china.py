@@ -18,7 +18,7 @@ TINTS = [(None, 0.0), (None, 0.0), (None, 0.0), ("ochre", 0.35), ("azure", 0.35)
 
 
 def draw(rng: Rng, size: int) -> Image.Image:
-    """One picture of the manner; the long side is `size`."""
+    """One image of the manner; the long side is `size`."""
     aspect = float(rng.choice([0.45, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5, 1.9, 2.2]) * rng.uniform(0.94, 1.06))
     leaf = "flat"
     if rng.random() < 0.12:
@@ -38,15 +38,15 @@ def draw(rng: Rng, size: int) -> Image.Image:
         inscribe(sheet)
     silk = 0.018 if sum(ground) < 580 else 0.0
     base = paper(rng, height, width, ground, rng.uniform(0.4, 1.6), silk)
-    picture = sheet.dry(base)
+    image = sheet.dry(base)
     if leaf != "flat":
         backing = 0.9 * paper(rng, height, width, GROUNDS[rng.integers(len(GROUNDS))], 0.3, 0.012)
-        picture = mount(picture, fan(height, width, leaf == "folding"), backing)
-    return to_image(picture)
+        image = mount(image, fan(height, width, leaf == "folding"), backing)
+    return to_image(image)
 
 
 def choose_hand(rng: Rng) -> Hand:
-    """A painter for this picture: which texture stroke, how dark, how wet, with or without colour."""
+    """A painter for this image: which texture stroke, how dark, how wet, with or without colour."""
     texture = str(rng.choice(["hemp", "hemp", "axe", "rain", "dots"]))
     tint, colour = TINTS[rng.integers(len(TINTS))]
     return Hand(
@@ -183,7 +183,7 @@ def corner(sheet: Sheet, hand: Hand) -> None:
 
 
 def gorge(sheet: Sheet, hand: Hand) -> None:
-    """A river between cliffs that leave the picture at the top."""
+    """A river between cliffs that leave the image at the top."""
     rng, w, h = sheet.rng, sheet.width, sheet.height
     ranges(sheet, h * rng.uniform(0.45, 0.6), h * rng.uniform(0.2, 0.4))
     gap = rng.uniform(0.35, 0.65)

@@ -1,4 +1,4 @@
-"""Draw one picture of a manner, or write a whole data set of them."""
+"""Draw one image of a manner, or write a whole data set of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ...runtime.files import replacing, write_text
 from . import china, japan, korea
 
 PAINTERS = {"china": china.draw, "japan": japan.draw, "korea": korea.draw}
@@ -26,7 +27,7 @@ What a model learns from them says nothing about real works of art.
 def draw(kind: str, seed: int, size: int = 384) -> Image.Image:
     """A landscape in the manner `kind` ("china", "japan" or "korea"): RGB, long side `size` pixels.
 
-    The same seed gives the same picture.
+    The same seed gives the same image.
     Raises ValueError for an unknown kind, a negative seed or a size below 64.
     """
     painter = find_painter(kind)
@@ -52,8 +53,8 @@ def write_dataset(
 ) -> None:
     """Write `folder/<kind>/<kind>-0001.jpg` …, `count` for each kind, `folder/README.txt` and `folder/procedural.json`.
 
-    Pictures that exist are kept, so that an interrupted run goes on where it stopped. `progress` is called with
-    (done, total) after each picture. `workers` processes draw (default: one for each core).
+    Images that exist are kept, so that an interrupted run goes on where it stopped. `progress` is called with
+    (done, total) after each image. `workers` processes draw (default: one for each core).
     """
     if not kinds or count < 1 or seed < 0:
         raise ValueError(f"nothing to draw for kinds {list(kinds)}, count {count}, seed {seed}: seed must be 0 or more")
@@ -75,24 +76,16 @@ def write_dataset(
     processes = min(workers or os.cpu_count() or 1, len(missing) // 8 + 1)
     if processes == 1:
         for job in missing:
-            write_picture(*job)
+            write_image(*job)
             progress(done := done + 1, len(wanted))
         return
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(write_picture, *job) for job in missing]):
+        for future in as_completed([pool.submit(write_image, *job) for job in missing]):
             future.result()
             progress(done := done + 1, len(wanted))
 
 
-def write_picture(path: Path, kind: str, seed: int) -> None:
-    """Draw one picture and put it at `path` whole or not at all."""
-    partial = path.with_suffix(".part")
-    draw(kind, seed).save(partial, "JPEG", quality=90)
-    partial.replace(path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+def write_image(path: Path, kind: str, seed: int) -> None:
+    """Draw one image and put it at `path` whole or not at all."""
+    with replacing(path) as partial:
+        draw(kind, seed).save(partial, "JPEG", quality=90)

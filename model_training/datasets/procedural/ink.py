@@ -88,7 +88,7 @@ class Sheet:
             self.mark(shapes, np.array(values) * 0.9, 0.35, "cinnabar")
 
     def dry(self, ground: Array) -> Array:
-        """The finished picture on `ground`, both float (3, height, width)."""
+        """The finished image on `ground`, both float (3, height, width)."""
         absorption = np.array([PIGMENTS[name] for name in self.density], np.float32)
         taken = np.tensordot(absorption.T, np.stack(list(self.density.values())), 1)
         return ground * np.exp(-taken)

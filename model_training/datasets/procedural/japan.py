@@ -56,7 +56,7 @@ PAPERS: list[Colour] = [(246, 240, 222), (238, 228, 202), (230, 218, 192), (242,
 
 
 def draw(rng: Rng, size: int) -> Image.Image:
-    """One picture of the manner; the long side is `size`."""
+    """One image of the manner; the long side is `size`."""
     aspect = float(rng.choice([0.45, 0.66, 0.68, 0.7, 0.9, 1.1, 1.45, 1.5, 1.5, 2.0]) * rng.uniform(0.95, 1.05))
     name = str(rng.choice(list(PALETTES)))
     tones: list[Colour] = [(int(c[:2], 16), int(c[2:4], 16), int(c[4:], 16)) for c in PALETTES[name].split()]

@@ -18,7 +18,7 @@ GROUNDS = [(238, 228, 206), (226, 212, 182), (208, 190, 154), (232, 226, 212), (
 
 
 def draw(rng: Rng, size: int) -> Image.Image:
-    """One picture of the manner; the long side is `size`."""
+    """One image of the manner; the long side is `size`."""
     aspect = float(rng.choice([0.45, 0.6, 0.72, 0.8, 1.0, 1.25, 1.45, 1.9]) * rng.uniform(0.94, 1.06))
     folding = rng.random() < 0.1
     if folding:

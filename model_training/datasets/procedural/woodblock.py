@@ -119,7 +119,7 @@ class Print:
         return to_image(paper(rng, height, width, tone, age) * colour)
 
     def frame(self, colour: Array, margin: float) -> Array:
-        """Leave a blank margin round the picture, with a thin border line."""
+        """Leave a blank margin round the image, with a thin border line."""
         edge = round(margin * self.unit) * SUPERSAMPLING
         corner = edge * 3 if self.rng.random() < 0.3 else 0
         inside, rim = Image.new("L", self.key.size), Image.new("L", self.key.size)

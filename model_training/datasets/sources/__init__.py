@@ -1,1 +1,1 @@
-"""Where pictures come from: museums, Naver webtoon, Kaggle, Hugging Face, DomainNet. One module a source."""
+"""Where images come from: museums, Naver webtoon, Kaggle, Hugging Face, DomainNet. One module a source."""

@@ -1,4 +1,4 @@
-"""Pictures that come as whole sets: a folder that a service's own client has filled."""
+"""Images that come as whole sets: a folder that a service's own client has filled."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from ...runtime.errors import DatasetError
-from ..folders import SPLIT_FOLDERS, SUFFIXES
-from .collect import Candidate, Picture
+from ...runtime.image import SUFFIXES
+from ..folders import SPLIT_FOLDERS
+from .collect import Candidate, SourceImage
 
 
-def list_pictures(folder: Path, name: str, only: str = "") -> list[Path]:
-    """The pictures below the folder of the set `name`, or below its subfolder `only`, sorted.
+def list_images(folder: Path, name: str, only: str = "") -> list[Path]:
+    """The images below the folder of the set `name`, or below its subfolder `only`, sorted.
 
     Raises `DatasetError` where there is none.
     """
@@ -27,25 +28,25 @@ def list_pictures(folder: Path, name: str, only: str = "") -> list[Path]:
         raise DatasetError(
             f"{only}: the set has no such folder.", f"It has {', '.join(_subfolders(folder)) or 'none'}."
         )
-    pictures = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not pictures:
+    images = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not images:
         raise DatasetError(f"{name}: there is no picture in {place}.", "Give another folder or another set.")
-    return pictures
+    return images
 
 
 def candidates(
-    folder: Path, pictures: Iterable[Path], name: str, label: str | None, url: str, licence: str
+    folder: Path, images: Iterable[Path], name: str, label: str | None, url: str, licence: str
 ) -> Iterator[Candidate]:
-    """`name` and `url` are the set's. The label is `label`, else the folder that a picture is in (not `train`, …)."""
-    for path in pictures:
+    """`name` and `url` are the set's. The label is `label`, else the folder that an image is in (not `train`, …)."""
+    for path in images:
         place = path.relative_to(folder).as_posix()
         folders = [part for part in path.relative_to(folder).parts[:-1] if part.lower() not in SPLIT_FOLDERS]
         chosen = label or (folders[-1] if folders else name)
         yield Candidate(f"{name}/{place}", partial(_load, path, chosen, f"{url}#{place}", licence))
 
 
-def _load(path: Path, label: str, url: str, licence: str) -> Picture:
-    return Picture(path.read_bytes(), label, path.stem, "", url, licence)
+def _load(path: Path, label: str, url: str, licence: str) -> SourceImage:
+    return SourceImage(path.read_bytes(), label, path.stem, "", url, licence)
 
 
 def _subfolders(folder: Path) -> list[str]:

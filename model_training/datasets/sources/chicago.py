@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from ...runtime.errors import DatasetError
 from ..manifest import suggest
 from .client import Client
-from .collect import Candidate, Picture
+from .collect import Candidate, SourceImage
 
 BASE_URL = "https://api.artic.edu/api/v1"
 PAUSE = 1.0  # an address may ask 60 times a minute
@@ -59,7 +59,7 @@ class Chicago:
         self.total = 0
 
     def find(self) -> Iterator[Candidate]:
-        works, pictures = self._search()
+        works, images = self._search()
         departments = {work.department_title for work in works if work.department_title}
         if self.department:
             wanted = self.department.casefold()
@@ -73,12 +73,12 @@ class Chicago:
             raise DatasetError(f"The Art Institute finds nothing for {self.query!r}.", "Try another --query.")
         self.total = len(works)
         for work in works:
-            yield Candidate(str(work.id), partial(self._load, work, pictures))
+            yield Candidate(str(work.id), partial(self._load, work, images))
 
     def _search(self) -> tuple[list[_Work], str]:
-        """Every free work with a picture that the search reaches, by number, and the address of the pictures."""
+        """Every free work with an image that the search reaches, by number, and the address of the images."""
         works: dict[int, _Work] = {}
-        number, pages, pictures = 1, 1, ""
+        number, pages, images = 1, 1, ""
         while number <= min(pages, _DEEPEST // _PAGE):
             page = self.client.get_record(
                 _Page,
@@ -94,13 +94,13 @@ class Chicago:
             if page is None:
                 raise DatasetError(f"{self.base_url}/artworks/search: there is nothing.", "Check --base-url.")
             works.update({work.id: work for work in page.data if work.is_public_domain and work.image_id})
-            pages, pictures = page.pagination.total_pages, page.config.iiif_url
+            pages, images = page.pagination.total_pages, page.config.iiif_url
             number += 1
-        return [works[key] for key in sorted(works)], pictures
+        return [works[key] for key in sorted(works)], images
 
-    def _load(self, work: _Work, pictures: str) -> Picture | None:
-        address = f"{pictures}/{work.image_id}/full/{WIDTH},/0/default.jpg"
+    def _load(self, work: _Work, images: str) -> SourceImage | None:
+        address = f"{images}/{work.image_id}/full/{WIDTH},/0/default.jpg"
         content = self.client.get_bytes(address)
         if content is None:
             return None
-        return Picture(content, self.label, work.title, work.artist_title or "", address, "CC0-1.0")
+        return SourceImage(content, self.label, work.title, work.artist_title or "", address, "CC0-1.0")

@@ -14,7 +14,8 @@ from typing import Protocol
 from PIL import Image
 
 from ...progress import Step
-from ...runtime.errors import DatasetError, PictureError
+from ...runtime.errors import DatasetError, ImageError
+from ...runtime.files import replacing
 from ...runtime.image import decode
 from ..manifest import NAME
 
@@ -32,7 +33,7 @@ _SUFFIX = {
 
 
 @dataclass(frozen=True)
-class Picture:
+class SourceImage:
     """A file's bytes and the record of what it is and where it is from. `rating` is empty where there is none."""
 
     content: bytes
@@ -46,10 +47,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Candidate:
-    """`key` is the picture's name at its source; `load` fetches it, None if it turns out not to be free or there."""
+    """`key` is the image's name at its source; `load` fetches it, None if it turns out not to be free or there."""
 
     key: str
-    load: Callable[[], Picture | None]
+    load: Callable[[], SourceImage | None]
 
 
 class Source(Protocol):
@@ -64,7 +65,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Collected:
-    """Counts of pictures: now in the folder from this source, of them new, and passed over."""
+    """Counts of images: now in the folder from this source, of them new, and passed over."""
 
     kept: int
     new: int
@@ -72,11 +73,11 @@ class Collected:
 
 
 def collect(source: Source, folder: Path, count: int | None, step: Step) -> Collected:
-    """Bring up to `count` pictures of a source into `folder/<label>/`.
+    """Bring up to `count` images of a source into `folder/<label>/`.
 
-    A picture whose file is there with the hash that the manifest records is not fetched again. A file reaches its name
+    An image whose file is there with the hash that the manifest records is not fetched again. A file reaches its name
     before the manifest has its line, so that whatever stops it, the next call goes on.
-    Raises `DatasetError` where a picture is not what the manifest says, or the source does not answer.
+    Raises `DatasetError` where an image is not what the manifest says, or the source does not answer.
     """
     manifest = folder / NAME
     known = _read_known(manifest)
@@ -90,23 +91,23 @@ def collect(source: Source, folder: Path, count: int | None, step: Step) -> Coll
             kept += 1
             step.update(kept, total)
             continue
-        picture = candidate.load()
-        suffix = None if picture is None else _suffix(picture.content)
-        if picture is None or suffix is None:
+        image = candidate.load()
+        suffix = None if image is None else _suffix(image.content)
+        if image is None or suffix is None:
             passed_over += 1
-            if picture is not None:
-                step.say(f"{picture.url}: this is not a picture, passed over.")
+            if image is not None:
+                step.say(f"{image.url}: this is not a picture, passed over.")
             continue
-        place = known[stem][0] if stem in known else f"{_folder_name(picture.label)}/{stem}{suffix}"
-        digest = hashlib.sha256(picture.content).hexdigest()
+        place = known[stem][0] if stem in known else f"{_folder_name(image.label)}/{stem}{suffix}"
+        digest = hashlib.sha256(image.content).hexdigest()
         if stem in known and known[stem][1] != digest:
             raise DatasetError(
-                f"{folder / place}: the picture at {picture.url} is no longer the one that {NAME} records.",
+                f"{folder / place}: the picture at {image.url} is no longer the one that {NAME} records.",
                 f"Remove its line from {NAME} to take the new one.",
             )
-        _write(folder / place, picture.content)
+        _write(folder / place, image.content)
         if stem not in known:
-            _append(manifest, place, picture, source.name, digest)
+            _append(manifest, place, image, source.name, digest)
         kept, new = kept + 1, new + 1
         step.update(kept, total)
     return Collected(kept, new, passed_over)
@@ -136,7 +137,7 @@ def _suffix(content: bytes) -> str | None:
     """By what the bytes are, not by what the service calls them; None for what can't be decoded."""
     try:
         decode(content, at_least=32)
-    except PictureError:
+    except ImageError:
         return None
     return _SUFFIX.get(Image.open(io.BytesIO(content)).format or "", ".jpg")
 
@@ -153,20 +154,18 @@ def _folder_name(label: str) -> str:
 
 
 def _write(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f"{file.name}.part")
-    partial.write_bytes(content)
-    partial.replace(file)
+    with replacing(file) as partial:
+        partial.write_bytes(content)
 
 
-def _append(manifest: Path, place: str, picture: Picture, source: str, digest: str) -> None:
-    """One line in one write; a line break within a cell becomes a space, so that a line is a picture."""
-    cells = (place, picture.label, picture.title, picture.artist, picture.rating)
+def _append(manifest: Path, place: str, image: SourceImage, source: str, digest: str) -> None:
+    """One line in one write; a line break within a cell becomes a space, so that a line is an image."""
+    cells = (place, image.label, image.title, image.artist, image.rating)
     line = io.StringIO(newline="")
     writer = csv.writer(line, lineterminator="\n")
     if not manifest.exists() or not manifest.stat().st_size:
         writer.writerow(COLUMNS)
-    rest = (source, picture.url, picture.licence, digest)
+    rest = (source, image.url, image.licence, digest)
     writer.writerow([" ".join(cell.split()) for cell in cells + rest])
     with manifest.open("ab") as file:
         file.write(line.getvalue().encode("utf-8"))

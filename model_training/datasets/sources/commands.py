@@ -105,7 +105,7 @@ def hugging_face(
     count: Count = None,
     base_url: BaseUrl = None,
 ) -> None:
-    """A dataset of picture files on the Hugging Face Hub."""
+    """A dataset of image files on the Hugging Face Hub."""
     from .hugging_face import HuggingFace
 
     _bring(HuggingFace(repository, label, only or "", revision, base_url), out, count)

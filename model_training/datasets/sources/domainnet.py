@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from ...progress import Step
 from ...runtime.errors import DatasetError
 from .client import Client
-from .collect import Candidate, Picture
+from .collect import Candidate, SourceImage
 
 BASE_URL = "https://csr.bu.edu/ftp/visda/2019/multi-source"
 ARCHIVE = "sketch.zip"
@@ -94,6 +94,8 @@ class DomainNet:
                 )
         return archive
 
-    def _load(self, archive: zipfile.ZipFile, name: str) -> Picture:
+    def _load(self, archive: zipfile.ZipFile, name: str) -> SourceImage:
         path = PurePosixPath(name)
-        return Picture(archive.read(name), path.parts[1], path.stem, "", f"{self.base_url}/{ARCHIVE}#{name}", LICENCE)
+        return SourceImage(
+            archive.read(name), path.parts[1], path.stem, "", f"{self.base_url}/{ARCHIVE}#{name}", LICENCE
+        )

@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face Hub that hold picture files, by its own client, which resumes."""
+"""Datasets of the Hugging Face Hub that hold image files, by its own client, which resumes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from ...runtime.errors import DatasetError
-from ..folders import SUFFIXES
-from .archives import candidates, list_pictures
+from ...runtime.image import SUFFIXES
+from .archives import candidates, list_images
 from .collect import Candidate
 
 
 class HuggingFace:
-    """`owner/dataset` at `revision`. Sets whose pictures lie inside Parquet files have no picture files to take."""
+    """`owner/dataset` at `revision`. Sets whose images lie inside Parquet files have no image files to take."""
 
     name = "hugging_face"
 
@@ -36,10 +36,10 @@ class HuggingFace:
 
     def find(self) -> Iterator[Candidate]:
         folder, licence, commit = self._download()
-        pictures = list_pictures(folder, self.repository, self.only)
-        self.total = len(pictures)
+        images = list_images(folder, self.repository, self.only)
+        self.total = len(images)
         url = f"https://huggingface.co/datasets/{self.repository}/tree/{commit}"
-        yield from candidates(folder, pictures, self.repository, self.label, url, licence)
+        yield from candidates(folder, images, self.repository, self.label, url, licence)
 
     def _download(self) -> tuple[Path, str, str]:
         """The snapshot's folder, its licence by the card, and its commit."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...runtime.errors import DatasetError
-from .archives import candidates, list_pictures
+from .archives import candidates, list_images
 from .collect import Candidate
 
 
@@ -45,10 +45,10 @@ class Kaggle:
 
     def find(self) -> Iterator[Candidate]:
         folder = self._download()
-        pictures = list_pictures(folder, self.handle, self.only)
-        self.total = len(pictures)
+        images = list_images(folder, self.handle, self.only)
+        self.total = len(images)
         url = f"https://www.kaggle.com/datasets/{self.handle}"
-        yield from candidates(folder, pictures, self.handle, self.label, url, "see the set's page")
+        yield from candidates(folder, images, self.handle, self.label, url, "see the set's page")
 
     def _download(self) -> Path:
         try:

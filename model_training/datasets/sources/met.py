@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from ...runtime.errors import DatasetError
 from ..manifest import suggest
 from .client import Client
-from .collect import Candidate, Picture
+from .collect import Candidate, SourceImage
 
 BASE_URL = "https://collectionapi.metmuseum.org/public/collection/v1"
 PAUSE = 0.2  # the museum asks for at most 80 requests a second; its front refuses far slower bursts
@@ -24,7 +24,7 @@ class _Found(BaseModel):
 class _Work(BaseModel):
     objectID: int  # noqa: N815
     isPublicDomain: bool  # noqa: N815
-    primaryImage: str  # noqa: N815 - empty where the picture is not free
+    primaryImage: str  # noqa: N815 - empty where the image is not free
     primaryImageSmall: str  # noqa: N815 - up to some 1,000 pixels a side
     title: str
     artistDisplayName: str  # noqa: N815
@@ -64,7 +64,7 @@ class Met:
         for number in numbers:
             yield Candidate(str(number), partial(self._load, number))
 
-    def _load(self, number: int) -> Picture | None:
+    def _load(self, number: int) -> SourceImage | None:
         work = self.client.get_record(_Work, f"{self.base_url}/objects/{number}")
         if work is None or not work.isPublicDomain:
             return None
@@ -72,7 +72,7 @@ class Met:
         content = self.client.get_bytes(address) if address else None
         if content is None:
             return None
-        return Picture(content, self.label, work.title, work.artistDisplayName, address, "CC0-1.0")
+        return SourceImage(content, self.label, work.title, work.artistDisplayName, address, "CC0-1.0")
 
     def _department_number(self, wanted: str) -> int:
         if wanted.isdecimal():

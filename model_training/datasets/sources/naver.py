@@ -1,6 +1,6 @@
 """Thumbnails of Naver webtoon's episodes with series, author, rating and genre.
 
-The pictures belong to their authors, and the service's terms decide whether they may be collected: nothing is asked of
+The images belong to their authors, and the service's terms decide whether they may be collected: nothing is asked of
 it before the notice below is accepted, robots.txt is obeyed for every address, and one request a second is the most.
 """
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from ...runtime.errors import DatasetError
 from .client import USER_AGENT, Client
-from .collect import Candidate, Picture
+from .collect import Candidate, SourceImage
 
 BASE_URL = "https://comic.naver.com"
 PAUSE = 1.0
@@ -142,13 +142,13 @@ class Naver:
             left -= len(page.articleList)
             number, pages = number + 1, page.pageInfo.totalPages
 
-    def _load(self, episode: _Episode, label: str, title: str, author: str) -> Picture | None:
+    def _load(self, episode: _Episode, label: str, title: str, author: str) -> SourceImage | None:
         self._check_robots(episode.thumbnailUrl)
         content = self.client.get_bytes(episode.thumbnailUrl)
         if content is None:
             return None
         rating = f"{episode.starScore:.2f}"
-        return Picture(content, label, title, author, episode.thumbnailUrl, "all rights reserved", rating)
+        return SourceImage(content, label, title, author, episode.thumbnailUrl, "all rights reserved", rating)
 
     def _ask(self, kind: type[Record], path: str, parameters: dict[str, str | int]) -> Record:
         address = self.base_url + path

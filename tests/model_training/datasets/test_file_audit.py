@@ -20,29 +20,29 @@ def audit(root: Path, save: dict[str, Save], count: int = 30) -> FileAudit:
     for label, write in save.items():
         (root / label).mkdir()
         for number in range(count):
-            picture = Image.fromarray(generator.integers(0, 256, (16, 16, 3), np.uint8))
-            write(picture, root / label / str(number))
+            image = Image.fromarray(generator.integers(0, 256, (16, 16, 3), np.uint8))
+            write(image, root / label / str(number))
     found = audit_files(read_folder(root))
     assert found is not None
     return found
 
 
-def png(picture: Image.Image, path: Path) -> None:
-    picture.save(path.with_suffix(".png"))
+def png(image: Image.Image, path: Path) -> None:
+    image.save(path.with_suffix(".png"))
 
 
-def jpeg(picture: Image.Image, path: Path) -> None:
-    picture.save(path.with_suffix(".jpg"), quality=80)
+def jpeg(image: Image.Image, path: Path) -> None:
+    image.save(path.with_suffix(".jpg"), quality=80)
 
 
-def worse_jpeg(picture: Image.Image, path: Path) -> None:
-    picture.save(path.with_suffix(".jpg"), quality=79)
+def worse_jpeg(image: Image.Image, path: Path) -> None:
+    image.save(path.with_suffix(".jpg"), quality=79)
 
 
-def with_exif(picture: Image.Image, path: Path) -> None:
+def with_exif(image: Image.Image, path: Path) -> None:
     exif = Image.Exif()
     exif[0x010F] = "Camera"
-    picture.save(path.with_suffix(".jpg"), quality=80, exif=exif)
+    image.save(path.with_suffix(".jpg"), quality=80, exif=exif)
 
 
 def named(found: FileAudit) -> set[str]:

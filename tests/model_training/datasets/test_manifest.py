@@ -133,13 +133,13 @@ def test_a_folder_with_a_manifest_and_a_manifest_by_name(tmp_path: Path) -> None
         read_manifest(tmp_path / "other.csv")
 
 
-def test_pictures_elsewhere_have_their_whole_path_as_place(tmp_path: Path) -> None:
-    picture = tmp_path / "pictures" / "a.jpg"
+def test_images_elsewhere_have_their_whole_path_as_place(tmp_path: Path) -> None:
+    image = tmp_path / "pictures" / "a.jpg"
     write(tmp_path, "", "pictures/a.jpg")
     (tmp_path / "lists").mkdir()
-    manifest = write(tmp_path / "lists", f"path,label\n{picture},x\n")
+    manifest = write(tmp_path / "lists", f"path,label\n{image},x\n")
     dataset = read_manifest(manifest)
-    assert dataset.place(dataset.entries[0]) == picture.as_posix()
+    assert dataset.place(dataset.entries[0]) == image.as_posix()
 
 
 def recipe(*overrides: str) -> Recipe:

@@ -18,7 +18,7 @@ from model_training.datasets.procedural import KINDS, draw, write_dataset
 
 
 @pytest.fixture(scope="module")
-def pictures() -> dict[str, list[Image.Image]]:
+def images() -> dict[str, list[Image.Image]]:
     return {kind: [draw(kind, seed, 128) for seed in range(60 if kind == "korea" else 100)] for kind in KINDS}
 
 
@@ -27,7 +27,7 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_same_seed_same_picture(kind: str) -> None:
+def test_same_seed_same_image(kind: str) -> None:
     assert draw(kind, 7, 160).tobytes() == draw(kind, 7, 160).tobytes()
 
 
@@ -35,24 +35,24 @@ def test_same_seed_same_picture(kind: str) -> None:
 @pytest.mark.parametrize("size", [64, 200, 384])
 def test_long_side_is_the_size(kind: str, size: int) -> None:
     for seed in range(4):
-        picture = draw(kind, seed, size)
-        assert picture.mode == "RGB"
-        assert max(picture.size) == size
-        assert min(picture.size) >= 0.4 * size
+        image = draw(kind, seed, size)
+        assert image.mode == "RGB"
+        assert max(image.size) == size
+        assert min(image.size) >= 0.4 * size
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_two_pictures_are_near_duplicates(kind: str, pictures: dict[str, list[Image.Image]]) -> None:
-    hashes = np.array([imagehash.phash(picture).hash.ravel() for picture in pictures[kind][:60]])
+def test_no_two_images_are_near_duplicates(kind: str, images: dict[str, list[Image.Image]]) -> None:
+    hashes = np.array([imagehash.phash(image).hash.ravel() for image in images[kind][:60]])
     distance = (hashes[:, None] != hashes[None, :]).sum(2)
     distance[np.diag_indices(60)] = 64
     assert distance.min() > 4
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_picture_is_empty_or_clipped(kind: str, pictures: dict[str, list[Image.Image]]) -> None:
-    for seed, picture in enumerate(pictures[kind]):
-        grey = np.asarray(picture.convert("L"), np.float32)
+def test_no_image_is_empty_or_clipped(kind: str, images: dict[str, list[Image.Image]]) -> None:
+    for seed, image in enumerate(images[kind]):
+        grey = np.asarray(image.convert("L"), np.float32)
         assert grey.std() > 8, f"seed {seed} is nearly blank"
         assert np.mean((grey == 0) | (grey == 255)) < 0.02, f"seed {seed} is clipped"
 
@@ -62,13 +62,13 @@ def accuracy(features: np.ndarray, labels: np.ndarray) -> float:
     return float(cross_val_score(model, features, labels, cv=5).mean())
 
 
-def test_mean_colour_does_not_decide_but_manner_does(pictures: dict[str, list[Image.Image]]) -> None:
-    both = [*pictures["china"], *pictures["japan"]]
+def test_mean_colour_does_not_decide_but_manner_does(images: dict[str, list[Image.Image]]) -> None:
+    both = [*images["china"], *images["japan"]]
     labels = np.repeat([0, 1], 100)
-    colour = np.array([np.asarray(picture).reshape(-1, 3).mean(0) for picture in both])
+    colour = np.array([np.asarray(image).reshape(-1, 3).mean(0) for image in both])
     assert accuracy(colour, labels) < 0.95
-    # Flat printed areas against wash and bare paper: how much of a picture is filled shows in small grey thumbnails.
-    manner = np.array([np.asarray(picture.convert("L").resize((12, 12))).ravel() / 255 for picture in both])
+    # Flat printed areas against wash and bare paper: how much of an image is filled shows in small grey thumbnails.
+    manner = np.array([np.asarray(image.convert("L").resize((12, 12))).ravel() / 255 for image in both])
     assert accuracy(manner, labels) > 0.93
 
 
@@ -84,7 +84,7 @@ def test_rejects_unknown_kind_and_bad_numbers(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_dataset_has_pictures_marker_and_a_plain_word(tmp_path: Path) -> None:
+def test_dataset_has_images_marker_and_a_plain_word(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     write_dataset(tmp_path, ("japan", "korea"), 3, seed=5, progress=lambda *step: seen.append(step), workers=1)
     names = {f"{kind}/{kind}-000{n}.jpg" for kind in ("japan", "korea") for n in (1, 2, 3)}
@@ -93,9 +93,9 @@ def test_dataset_has_pictures_marker_and_a_plain_word(tmp_path: Path) -> None:
     marker = json.loads((tmp_path / "procedural.json").read_text())
     assert marker == {"procedural": True, "kinds": ["japan", "korea"], "count": 3, "seed": 5}
     assert "drawn by a program" in (tmp_path / "README.txt").read_text()
-    with Image.open(tmp_path / "japan" / "japan-0001.jpg") as picture:
-        assert picture.format == "JPEG"
-        assert max(picture.size) == 384
+    with Image.open(tmp_path / "japan" / "japan-0001.jpg") as image:
+        assert image.format == "JPEG"
+        assert max(image.size) == 384
 
 
 def test_resume_draws_only_what_is_missing(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_resume_draws_only_what_is_missing(tmp_path: Path) -> None:
     assert lost.read_bytes() == before
 
 
-def test_several_processes_draw_the_same_pictures(tmp_path: Path) -> None:
+def test_several_processes_draw_the_same_images(tmp_path: Path) -> None:
     write_dataset(tmp_path / "one", ("japan",), 9, workers=1)
     write_dataset(tmp_path / "two", ("japan",), 9, workers=2)
     assert files(tmp_path / "one") == files(tmp_path / "two")
@@ -119,7 +119,7 @@ def test_several_processes_draw_the_same_pictures(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_another_seed_gives_other_pictures(tmp_path: Path) -> None:
+def test_another_seed_gives_other_images(tmp_path: Path) -> None:
     for seed in (0, 1):
         write_dataset(tmp_path / str(seed), ("china",), 2, seed=seed, workers=1)
     drawn = {(tmp_path / str(seed) / "china" / f"china-000{n}.jpg").read_bytes() for seed in (0, 1) for n in (1, 2)}

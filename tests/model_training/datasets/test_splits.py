@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from model_training.datasets.duplicates import Duplicates, find_duplicates
 from model_training.datasets.folders import Dataset, Entry, SplitName, read_folder
+from model_training.datasets.image_store import open_store
 from model_training.datasets.manifest import read_manifest
-from model_training.datasets.pictures import open_store
 from model_training.datasets.procedural import draw
 from model_training.datasets.splits import check_groups, read_groups, split, unite
 from model_training.recipe import Split
@@ -61,7 +61,7 @@ def test_no_group_is_on_two_sides_and_none_is_lost(groups: list[int], seed: int)
     try:
         splits = split(make_dataset(labels), np.arange(len(groups)), Duplicates(group, 0, 0), Split(seed=seed))
     except DatasetError:
-        return  # a class whose pictures are nearly all the same
+        return  # a class whose images are nearly all the same
     sides = [set(group[rows]) for rows in splits.rows.values()]
     assert sum(len(side) for side in sides) == len(set.union(*sides))
     assert sorted(np.concatenate(list(splits.rows.values()))) == list(range(len(groups)))
@@ -70,7 +70,7 @@ def test_no_group_is_on_two_sides_and_none_is_lost(groups: list[int], seed: int)
 def test_given_folders_stay_but_duplicates_of_test_leave_train() -> None:
     order: list[SplitName | None] = ["train"] * 4 + ["validation"] * 2 + ["test"] * 2
     dataset = make_dataset(["a", "b"] * 4, order)
-    group = np.array([0, 1, 2, 3, 4, 5, 0, 6])  # row 6, in test, is the picture of row 0, in train
+    group = np.array([0, 1, 2, 3, 4, 5, 0, 6])  # row 6, in test, is the image of row 0, in train
     duplicates = Duplicates(group, 1, 0)
     splits = split(dataset, np.arange(8), duplicates, Split())
     assert {name: rows.tolist() for name, rows in splits.rows.items()} == {
@@ -89,7 +89,7 @@ def test_validation_is_cut_from_train_and_never_is_the_test_set() -> None:
     assert not set(splits.rows["validation"]) & set(splits.rows["test"])
 
 
-def test_a_class_of_one_picture_many_times_over_is_named() -> None:
+def test_a_class_of_one_image_many_times_over_is_named() -> None:
     dataset = make_dataset(["a"] * 10 + ["b"] * 10)
     group = np.array([0] * 10 + list(range(1, 11)))
     with pytest.raises(DatasetError, match="'a' has no picture left for"):
@@ -101,13 +101,13 @@ def test_copies_are_found_and_neighbours_are_not(tmp_path: Path) -> None:
     for label in ("a", "b"):
         (tmp_path / "data" / label).mkdir(parents=True)
     folder = tmp_path / "data" / "a"
-    pictures = [draw("china", seed, 192) for seed in range(5)]
-    for number, picture in enumerate(pictures):
-        picture.save(folder / f"{number}.png")
+    images = [draw("china", seed, 192) for seed in range(5)]
+    for number, image in enumerate(images):
+        image.save(folder / f"{number}.png")
     (tmp_path / "data" / "b" / "exact.png").write_bytes((folder / "0.png").read_bytes())
-    width, height = pictures[1].size
-    pictures[1].resize((width // 2, height // 2)).save(tmp_path / "data" / "b" / "smaller.jpg", quality=60)
-    ImageEnhance.Brightness(pictures[2]).enhance(1.15).save(tmp_path / "data" / "b" / "brighter.jpg")
+    width, height = images[1].size
+    images[1].resize((width // 2, height // 2)).save(tmp_path / "data" / "b" / "smaller.jpg", quality=60)
+    ImageEnhance.Brightness(images[2]).enhance(1.15).save(tmp_path / "data" / "b" / "brighter.jpg")
     for number in range(2):
         Image.new("RGB", (64, 64), (50 * number, 9, 9)).save(tmp_path / "data" / "b" / f"page{number}.png")
     dataset = read_folder(tmp_path / "data")
@@ -153,7 +153,7 @@ def test_no_artist_is_on_two_sides_and_every_class_is_on_all(drawn: tuple[list[s
 
 
 @given(drawn=artists(), chains=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=5))
-def test_an_artist_and_the_duplicates_of_their_pictures_stay_together(
+def test_an_artist_and_the_duplicates_of_their_images_stay_together(
     drawn: tuple[list[str], list[str]], chains: list[tuple[int, int]]
 ) -> None:
     groups, labels = drawn
@@ -194,7 +194,7 @@ def test_another_seed_deals_groups_out_anew() -> None:
     assert len(tests) == 5
 
 
-def test_pictures_without_an_artist_are_on_their_own() -> None:
+def test_images_without_an_artist_are_on_their_own() -> None:
     dataset = grouped(["", "", "x", "x"], ["a", "a", "b", "b"])
     assert read_groups(dataset, np.arange(4), "artist").tolist() == [0, 1, 2, 2]
 
@@ -227,7 +227,7 @@ def test_two_classes_cannot_spare_one() -> None:
 
 
 @given(drawn=artists(), sizes=st.tuples(st.integers(4, 20), st.integers(4, 20)), seed=st.integers(0, 1000))
-def test_a_class_of_two_artists_is_tested_on_one_and_validated_on_pictures_of_the_other(
+def test_a_class_of_two_artists_is_tested_on_one_and_validated_on_images_of_the_other(
     drawn: tuple[list[str], list[str]], sizes: tuple[int, int], seed: int
 ) -> None:
     groups, labels = drawn

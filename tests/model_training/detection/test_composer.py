@@ -11,13 +11,13 @@ from model_training.detection.composer import Composer, Drawing, compose, crop_s
 
 
 def draw(label: int) -> Drawing:
-    picture = Image.new("RGB", (200, 200), "white")
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (200, 200), "white")
+    pen = ImageDraw.Draw(image)
     if label == 0:
         pen.ellipse((60, 40, 140, 160), outline="black", width=4)
     else:
         pen.rectangle((50, 50, 150, 150), outline="black", width=4)
-    drawing = cut_out(picture, label)
+    drawing = cut_out(image, label)
     assert drawing is not None
     return drawing
 
@@ -26,30 +26,30 @@ DRAWINGS = [draw(0), draw(0), draw(0), draw(1)]
 
 
 def test_a_drawing_is_cut_to_its_strokes() -> None:
-    assert DRAWINGS[0].picture.size == (81, 121)
+    assert DRAWINGS[0].image.size == (81, 121)
     assert cut_out(Image.new("RGB", (50, 50), "white"), 0) is None
 
 
 def test_yellow_is_ink() -> None:
-    picture = Image.new("RGB", (50, 50), "white")
-    picture.paste((255, 240, 0), (10, 20, 30, 40))
-    drawing = cut_out(picture, 0)
+    image = Image.new("RGB", (50, 50), "white")
+    image.paste((255, 240, 0), (10, 20, 30, 40))
+    drawing = cut_out(image, 0)
     assert drawing is not None
-    assert drawing.picture.size == (20, 20)
+    assert drawing.image.size == (20, 20)
 
 
 def test_the_same_number_is_the_same_scene_and_another_is_another() -> None:
     first, again, other = (compose(DRAWINGS, Composer(), (160, 120), 3, number) for number in (5, 5, 6))
-    np.testing.assert_array_equal(np.asarray(first.picture), np.asarray(again.picture))
+    np.testing.assert_array_equal(np.asarray(first.image), np.asarray(again.image))
     np.testing.assert_array_equal(first.boxes, again.boxes)
-    assert not np.array_equal(np.asarray(first.picture), np.asarray(other.picture))
+    assert not np.array_equal(np.asarray(first.image), np.asarray(other.image))
 
 
 def test_boxes_hold_all_strokes_and_hold_them_tightly() -> None:
     settings = Composer(objects=(1, 1), paper=(1.0, 1.0), scale=(0.4, 0.6), stroke_width=(0, 0), colour=0)
     for number in range(20):
         scene = compose(DRAWINGS, settings, (160, 160), 0, number)
-        ink = np.argwhere(np.asarray(scene.picture).min(2) < 200)
+        ink = np.argwhere(np.asarray(scene.image).min(2) < 200)
         [box] = scene.boxes
         top, left = ink.min(0)
         bottom, right = ink.max(0) + 1
@@ -90,10 +90,10 @@ def test_below_a_flat_page_there_is_white_and_no_drawing() -> None:
     settings = Composer(paper=(0.5, 0.6), white=0, height=0.5)
     for number in range(20):
         scene = compose(DRAWINGS, settings, (120, 120), 4, number)
-        rows = np.asarray(scene.picture).min(axis=(1, 2))
+        rows = np.asarray(scene.image).min(axis=(1, 2))
         bottom = int(np.argmax(rows == 255)) if (rows == 255).any() else 120
         assert 60 <= bottom <= 120
         assert (rows[bottom:] == 255).all()
         assert scene.boxes[:, 3].max(initial=0) <= bottom
-    white = compose(DRAWINGS, Composer(white=1, objects=(1, 1)), (120, 120), 4, 0).picture
+    white = compose(DRAWINGS, Composer(white=1, objects=(1, 1)), (120, 120), 4, 0).image
     assert (np.asarray(white) == 255).mean() > 0.5

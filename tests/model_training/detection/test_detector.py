@@ -45,7 +45,7 @@ def test_a_run_resumes_and_ends_in_a_bundle_that_finds_as_torch_does(scenes: lis
     resumed = again.network.state_dict()
     for name, value in trained.network.state_dict().items():
         assert torch.equal(value, resumed[name]), name
-    part = DetectorPart(file="detector.xml", side=64, score=0.0, iou=0.5, least_flat=0.3)
+    part = DetectorPart(file="detector.xml", side=64, score=0.0, iou=0.5, min_flatness=0.3)
     bundle = make_detector_bundle(recipe, trained.network, ("a", "b"), part, None, tmp_path / "bundles")
     compiled = Detector(part, bundle).compiled
     pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)

@@ -9,7 +9,7 @@ import torch
 
 from model_training.detection.losses import make_detection_loss
 
-# One picture, two anchors, two classes: the first anchor is aligned with class 0 by 0.8, the second is background.
+# One image, two anchors, two classes: the first anchor is aligned with class 0 by 0.8, the second is background.
 LOGITS = torch.tensor([[[2.0, -1.0], [0.0, -2.0]]])
 TARGETS = torch.tensor([[[0.8, 0.0], [0.0, 0.0]]])
 NORM = TARGETS.sum()

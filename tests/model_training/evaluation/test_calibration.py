@@ -71,7 +71,7 @@ def test_a_certain_error_rate_needs_enough_answers() -> None:
     assert [choose(*case) for case in ((113, 0), (114, 0), (193, 1), (194, 1))] == [1.0, 0.9, 1.0, 0.9]
 
 
-def test_the_stated_error_holds_for_pictures_to_come() -> None:
+def test_the_stated_error_holds_for_images_to_come() -> None:
     """Over 300 draws of 600 validation pictures the true error above the threshold exceeds 2% in one of ten at most,
     where the empirical rate alone lets about half of the draws exceed it."""
     generator = np.random.default_rng(0)

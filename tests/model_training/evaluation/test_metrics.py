@@ -15,7 +15,7 @@ def test_values_are_scikit_learns_and_wilson_is_the_textbooks() -> None:
     assert accuracy.value == pytest.approx(accuracy_score(targets, predicted), abs=1e-4)
     assert macro_f1.value == pytest.approx(f1_score(targets, predicted, average="macro"), abs=1e-4)
     assert macro_f1.low < macro_f1.value < macro_f1.high
-    assert (accuracy.pictures, accuracy.split) == (200, "test")
+    assert (accuracy.images, accuracy.split) == (200, "test")
 
 
 def test_wilson_by_hand() -> None:
@@ -38,19 +38,19 @@ def test_the_wilson_interval_covers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "pictures", "recall"),
+    ("classes", "images", "recall"),
     [(2, 45, 0.86), (2, 24, 0.97), (10, 12, 0.65), (23, 5, 0.62), (23, 5, 0.95)],
     ids=["two classes", "two classes, nearly faultless", "ten", "many small ones", "many small ones, nearly faultless"],
 )
-def test_the_macro_f1_interval_covers(classes: int, pictures: int, recall: float) -> None:
+def test_the_macro_f1_interval_covers(classes: int, images: int, recall: float) -> None:
     """By simulation, not by formula: each class has a recall of its own, and is mistaken for a few others mostly."""
     generator = np.random.default_rng(3)
     covered, count = 0, 300
     for number in range(count):
         if number % 10 == 0:
             rates = np.stack([mistake(generator, classes, own, recall) for own in range(classes)])
-            true = mean_f1(rates * pictures)
-        confusion = np.stack([generator.multinomial(pictures, row) for row in rates])
+            true = mean_f1(rates * images)
+        confusion = np.stack([generator.multinomial(images, row) for row in rates])
         low, high = macro_f1_interval(confusion, draws=400)
         assert low <= mean_f1(confusion) <= high
         covered += low <= true <= high
@@ -78,7 +78,7 @@ def test_faultless_is_not_certain() -> None:
     assert 0.88 < macro_f1.low < 0.98
 
 
-def test_a_class_without_pictures_is_zero_not_a_crash() -> None:
+def test_a_class_without_images_is_zero_not_a_crash() -> None:
     classes = measure_classes(np.array([0, 0, 1]), np.array([0, 1, 1]), ("a", "b", "c"))
     assert [(each.precision, each.recall, each.support) for each in classes] == [
         (0.5, 1.0, 1), (1.0, 0.5, 2), (0.0, 0.0, 0),

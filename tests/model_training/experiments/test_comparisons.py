@@ -75,8 +75,8 @@ def test_the_most_confused_classes_are_those_mixed_up_most_by_rate() -> None:
 
 
 def test_a_setting_by_its_dotted_name(recipe: Recipe) -> None:
-    other = with_settings(recipe, {"data.split.seed": 4, "training.balance": "focal_loss"})
-    assert (other.data.split.seed, other.training.balance) == (4, "focal_loss")
+    other = with_settings(recipe, {"data.split.seed": 4, "training.class_balancing": "focal_loss"})
+    assert (other.data.split.seed, other.training.class_balancing) == (4, "focal_loss")
     assert other.network == recipe.network
 
 
@@ -119,8 +119,8 @@ def test_the_leak_is_the_difference_on_the_same_classes(recipe: Recipe, folder: 
 
 def test_the_most_confused_classes_two_by_two(recipe: Recipe, folder: Path, build: Path) -> None:
     table = compare_pairs(recipe, folder, build, start_fabric("cpu"), 2)
-    ((pair, _, accuracy, _, larger, pictures),) = table.rows
+    ((pair, _, accuracy, _, larger, images),) = table.rows
     assert set(pair.split(" – ")) <= {"blue", "cyan", "red"}
-    assert pictures in ("8", "12")
-    assert larger == {"8": "0.50", "12": "0.67"}[pictures]
+    assert images in ("8", "12")
+    assert larger == {"8": "0.50", "12": "0.67"}[images]
     assert " … " in accuracy

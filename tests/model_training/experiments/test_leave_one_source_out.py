@@ -50,7 +50,7 @@ def test_a_source_is_held_out_whole_with_its_copies(prepared: Prepared) -> None:
 def test_each_source_is_measured_or_passed_over(prepared: Prepared, tmp_path: Path) -> None:
     found, passed_over = leave_each_out(RECIPE, prepared, "source", tmp_path, start_fabric("cpu"))
     assert {each.source for each in found} <= {"met", "chicago"}
-    assert all((each.pictures, each.classes) == (8, "china") for each in found)
+    assert all((each.images, each.classes) == (8, "china") for each in found)
     assert found == sorted(found, key=lambda each: each.unseen)
     assert all(each.unseen_low <= each.unseen <= each.unseen_high for each in found)
     assert passed_over["tokyo"] == "the class 'japan' would have no picture left in test"

@@ -8,7 +8,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model_training.models.lda_head import SHRINKAGE, fit_discriminant, observe_features
+from model_training.models.lda_head import SHRINKAGE, extract_features, fit_discriminant
 from model_training.runtime.errors import RecipeError
 from model_training.search.space import apply
 from model_training.training.loop import build_network
@@ -42,11 +42,11 @@ def test_a_feature_that_never_changes_does_no_harm():
     assert np.isfinite(bias).all()
 
 
-def test_the_head_starts_as_the_discriminant_of_pictures_and_their_mirror_images(tiny_recipe, tiny_prepared):
-    recipe = apply(tiny_recipe, {"training.start": "discriminant"})
+def test_the_head_starts_as_the_discriminant_of_images_and_their_mirror_images(tiny_recipe, tiny_prepared):
+    recipe = apply(tiny_recipe, {"training.head_init": "discriminant"})
     network = build_network(recipe, tiny_prepared).eval()
     train = tiny_prepared.rows["train"]
-    features = [observe_features(network, tiny_prepared, train, mirrored=flag) for flag in (False, True)]
+    features = [extract_features(network, tiny_prepared, train, mirrored=flag) for flag in (False, True)]
     weight, bias = fit_discriminant(np.concatenate(features), np.tile(tiny_prepared.targets[train], 2))
     logits = network(torch.from_numpy(tiny_prepared.pixels[train])).detach().double().numpy()
     expected = features[0] @ weight.T + bias
@@ -57,6 +57,6 @@ def test_the_head_starts_as_the_discriminant_of_pictures_and_their_mirror_images
 
 
 def test_it_needs_a_head_of_one_layer(tiny_recipe, tiny_prepared):
-    recipe = apply(tiny_recipe, {"training.start": "discriminant", "network.head.hidden": 8})
+    recipe = apply(tiny_recipe, {"training.head_init": "discriminant", "network.head.hidden": 8})
     with pytest.raises(RecipeError, match="needs a head of one linear layer"):
         build_network(recipe, tiny_prepared)

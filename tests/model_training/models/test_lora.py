@@ -119,18 +119,18 @@ def test_timm_transformers_and_mobilenets() -> None:
     assert targets
     assert all(name.endswith(("attn.qkv", "attn.proj")) for name in targets)
     mobile = timm.create_model("mobilenetv3_small_050").eval()
-    pictures = torch.randn(1, 3, 32, 32)
-    before = mobile(pictures)
+    images = torch.randn(1, 3, 32, 32)
+    before = mobile(images)
     targets = add_adapters(mobile, Adapter(place="mlp"))
     assert {name.rpartition(".")[2] for name in targets} == {"conv_pw", "conv_pwl"}
     for name, value in mobile.named_parameters():
         assert value.requires_grad == ("lora_" in name)
         if "lora_B" in name:
             torch.nn.init.normal_(value, std=0.1)
-    changed = mobile(pictures)
+    changed = mobile(images)
     assert not torch.allclose(changed, before)
     merge_adapters(mobile)
-    torch.testing.assert_close(mobile(pictures), changed, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(mobile(images), changed, atol=1e-3, rtol=1e-3)
 
 
 def test_a_place_that_a_network_has_not_is_named() -> None:

@@ -39,17 +39,17 @@ def test_figures_are_of_the_test_split(tiny_bundle: Path, tiny_prepared: Prepare
     with torch.inference_mode():
         logits = tiny_trained.network(torch.from_numpy(tiny_prepared.pixels[test]))
     accuracy = (logits.argmax(1).numpy() == tiny_prepared.targets[test]).mean()
-    figure = next(each for each in card.figures if (each.name, each.split) == ("accuracy", "test"))
+    figure = next(each for each in card.metrics if (each.name, each.split) == ("accuracy", "test"))
     assert figure.value == pytest.approx(accuracy, abs=1e-4)
-    assert figure.pictures == 6
+    assert figure.images == 6
     assert figure.low < figure.high
-    assert sum(each.support for each in card.per_class) == 6
+    assert sum(each.support for each in card.class_metrics) == 6
 
 
 def test_the_two_forms_agree_and_the_card_says_how_well(tiny_bundle: Path) -> None:
-    form = read_card(tiny_bundle / "card.json").fast_form
+    form = read_card(tiny_bundle / "card.json").openvino_model
     assert form is not None
-    assert form.agreement.pictures == 12
+    assert form.agreement.images == 12
     assert form.agreement.largest_logit_difference < 1e-4
     assert form.agreement.same_class == 1.0
 
@@ -62,18 +62,18 @@ def test_agreement_is_measured_not_assumed() -> None:
     assert agreement.same_class == 0.5
 
 
-def test_examples_are_test_pictures_with_the_answers_that_the_model_gives(tiny_bundle: Path) -> None:
+def test_examples_are_test_images_with_the_answers_that_the_model_gives(tiny_bundle: Path) -> None:
     classifier = Classifier.load(tiny_bundle)
     assert [each.label for each in classifier.card.examples] == ["china"] * 3 + ["japan"] * 3
     for example in classifier.card.examples:
-        picture = tiny_bundle / "examples" / example.picture
+        image = tiny_bundle / "examples" / example.image
         stored = json.loads((tiny_bundle / "examples" / f"{example.name}.json").read_text())
-        (fresh,) = classifier.answer([picture.read_bytes()], [True])
+        (fresh,) = classifier.answer([image.read_bytes()], [True])
         assert isinstance(fresh, dict)
         assert stored["class"] == fresh["class"]
         assert stored["probabilities"] == pytest.approx(fresh["probabilities"], abs=1e-5)
         assert stored["explanation"]["data"]
-        with Image.open(picture) as opened:
+        with Image.open(image) as opened:
             assert max(opened.size) <= 512
 
 

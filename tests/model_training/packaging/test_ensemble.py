@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from model_training.__main__ import app
 from model_training.datasets.prepare import Prepared
 from model_training.packaging.bundle import make_bundle
-from model_training.packaging.convert import change_form, read_form
+from model_training.packaging.convert import convert_bundle, parse_precision
 from model_training.packaging.ensemble import make_ensemble
 from model_training.recipe import Recipe
 from model_training.runtime.card import ModelCard, read_card, write_card
@@ -57,7 +57,7 @@ def test_it_answers_with_the_mean_of_calibrated_probabilities(
     pixels = np.ascontiguousarray(tiny_prepared.pixels[tiny_prepared.rows["test"]])
     mean = np.mean([Classifier.load(each).probabilities(pixels) for each in (tiny_bundle, other_bundle)], axis=0)
     whole = Classifier.load(ensemble)
-    np.testing.assert_allclose(softmax(whole.execute.observe(pixels)[0]), mean, atol=1e-5)
+    np.testing.assert_allclose(softmax(whole.execute.forward_with_features(pixels)[0]), mean, atol=1e-5)
 
 
 def test_it_is_a_bundle_like_every_other(ensemble: Path, tiny_bundle: Path, other_bundle: Path) -> None:
@@ -72,14 +72,14 @@ def test_it_is_a_bundle_like_every_other(ensemble: Path, tiny_bundle: Path, othe
         each.calibration.temperature for each in (first, second)
     ]
     assert card.calibration.fitted_on == 6
-    assert card.fast_form is not None
-    assert card.fast_form.agreement.largest_logit_difference < 1e-4
-    assert card.unknown is not None
+    assert card.openvino_model is not None
+    assert card.openvino_model.agreement.largest_logit_difference < 1e-4
+    assert card.ood is not None
     assert {"MODEL_CARD.md", "network.bin", "references.npy"} <= set(card.files)
     told = (ensemble / "MODEL_CARD.md").read_text("utf-8")
     assert "2 networks: landscape 1.0 (mobilenetv3_small_050), landscape 1.0 (test_resnet)." in told
-    picture = (ensemble / "examples" / card.examples[0].picture).read_bytes()
-    (answer,) = Classifier.load(ensemble).answer([picture], [True])
+    image = (ensemble / "examples" / card.examples[0].image).read_bytes()
+    (answer,) = Classifier.load(ensemble).answer([image], [True])
     assert isinstance(answer, dict)
     assert answer["model"] == "landscape_ensemble"
     assert answer["explanation"]["method"] == "grad-cam"  # type: ignore[index]
@@ -128,7 +128,7 @@ def test_one_bundle_and_an_ensemble_are_refused(
         make_ensemble([tiny_bundle, ensemble], procedural_folder, tmp_path)
 
 
-def test_other_pictures_and_bad_names_are_refused(
+def test_other_images_and_bad_names_are_refused(
     tiny_bundle: Path, other_bundle: Path, procedural_folder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(RecipeError, match="name"):
@@ -150,7 +150,7 @@ def test_an_archive_is_built_from_the_chosen_form(tiny_bundle: Path, procedural_
         assert archive.read("card.json") == (made / "card.json").read_bytes()
         assert archive.read("MODEL_CARD.md") == (made / "MODEL_CARD.md").read_bytes()
     before, card = read_card(tiny_bundle / "card.json"), read_card(made / "card.json")
-    assert card.fast_form is None
+    assert card.openvino_model is None
     assert "network.xml" not in card.files
     assert card.provenance.recipe["form"] == "torch"
     assert card.provenance.created == before.provenance.created
@@ -160,7 +160,7 @@ def test_an_archive_is_built_from_the_chosen_form(tiny_bundle: Path, procedural_
     assert card.calibration.temperature == pytest.approx(before.calibration.temperature, rel=1e-3)
 
 
-def test_the_form_that_it_has_needs_no_pictures(tiny_bundle: Path, tmp_path: Path) -> None:
-    assert change_form(tiny_bundle, "float32", tmp_path / "nowhere", tmp_path) == tiny_bundle
+def test_the_form_that_it_has_needs_no_images(tiny_bundle: Path, tmp_path: Path) -> None:
+    assert convert_bundle(tiny_bundle, "float32", tmp_path / "nowhere", tmp_path) == tiny_bundle
     with pytest.raises(RecipeError, match="There is no form 'int4'"):
-        read_form("int4")
+        parse_precision("int4")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model_training.packaging.model_card import describe_model, write_model_card
-from model_training.runtime.card import ClassFigures, Figure, ModelCard, Text, read_card
+from model_training.runtime.card import ClassMetrics, Metric, ModelCard, Text, read_card
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +19,10 @@ def card(made: ModelCard) -> ModelCard:
     return made.model_copy(
         update={
             "calibration": made.calibration.model_copy(update={"temperature": 2.0}),
-            "figures": (
-                Figure(name="accuracy", value=0.9, low=0.77, high=0.96, pictures=40, split="test", interval="wilson"),
+            "metrics": (
+                Metric(name="accuracy", value=0.9, low=0.77, high=0.96, images=40, split="test", interval="wilson"),
             ),
-            "per_class": (ClassFigures(key="china", precision=0.875, recall=1.0, f1=0.933, support=20),),
+            "per_class": (ClassMetrics(key="china", precision=0.875, recall=1.0, f1=0.933, support=20),),
         }
     )
 
@@ -39,7 +39,7 @@ def test_it_says_what_the_card_says_in_both_languages(card: ModelCard) -> None:
     assert f"@misc{{hwapung_landscape_{card.provenance.created[:4]}," in korean
 
 
-def test_where_the_pictures_come_from_is_said(card: ModelCard) -> None:
+def test_where_the_images_come_from_is_said(card: ModelCard) -> None:
     assert "drawn by a program" in describe_model(card)
     found = card.model_copy(update={"data": card.data.model_copy(update={"procedural": False})})
     assert "does not record the pictures' licences" in describe_model(found)
@@ -50,10 +50,10 @@ def test_what_confidence_is_worth_is_said(made: ModelCard) -> None:
     assert made.conformal is not None
     assert made.unknown is not None
     assert "The sets of classes that are meant to hold the true one in 90%" in english
-    assert f"they did in {made.conformal.reached:.1%} of {made.conformal.pictures} test pictures" in english
+    assert f"they did in {made.conformal.coverage:.1%} of {made.conformal.images} test pictures" in english
     assert "90%의 그림에서 정답을 담도록" in korean
-    assert f"refuses {made.unknown.refused:.1%} of the validation pictures" in english
-    error = made.calibration.error_after
+    assert f"refuses {made.unknown.rejected:.1%} of the validation pictures" in english
+    error = made.calibration.ece_after
     assert error is not None
     assert f"off by {error:.3f} on average" in english
 
@@ -75,4 +75,4 @@ def test_it_is_made_with_the_bundle(tiny_bundle: Path, made: ModelCard) -> None:
 
 
 def test_a_card_without_figures_says_so(made: ModelCard) -> None:
-    assert "The card has no figures." in describe_model(made.model_copy(update={"figures": ()}))
+    assert "The card has no figures." in describe_model(made.model_copy(update={"metrics": ()}))

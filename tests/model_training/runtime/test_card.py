@@ -14,10 +14,10 @@ from model_training.runtime.errors import CardError
 
 def content() -> dict[str, Any]:
     text = {"en": "Landscapes", "ko": "산수화"}
-    figure = {"name": "accuracy", "value": 0.9, "low": 0.8, "high": 0.95, "pictures": 40, "split": "test"}
-    agreement = {"pictures": 8, "largest_logit_difference": 1e-6, "same_class": 1.0}
+    figure = {"name": "accuracy", "value": 0.9, "low": 0.8, "high": 0.95, "images": 40, "split": "test"}
+    agreement = {"images": 8, "largest_logit_difference": 1e-6, "same_class": 1.0}
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": "landscape",
         "version": "1.0",
         "title": text,
@@ -28,9 +28,9 @@ def content() -> dict[str, Any]:
         "network": {"backbone": "resnet18", "parameters": 11},
         "calibration": {"temperature": 1.3, "fitted_on": 20},
         "thresholds": {"sure": 0.9},
-        "figures": [figure | {"interval": "wilson"}],
-        "per_class": [{"key": "china", "precision": 1.0, "recall": 0.5, "f1": 0.66, "support": 20}],
-        "fast_form": {"file": "network.xml", "agreement": agreement},
+        "metrics": [figure | {"interval": "wilson"}],
+        "class_metrics": [{"key": "china", "precision": 1.0, "recall": 0.5, "f1": 0.66, "support": 20}],
+        "openvino_model": {"file": "network.xml", "agreement": agreement},
         "data": {
             "name": text,
             "procedural": True,
@@ -47,7 +47,7 @@ def content() -> dict[str, Any]:
             "seconds": 1.5,
             "device": "cpu",
         },
-        "examples": [{"name": "example-01", "picture": "example-01.jpg", "label": "china"}],
+        "examples": [{"name": "example-01", "image": "example-01.jpg", "label": "china"}],
         "files": {"weights.safetensors": "00"},
     }
 
@@ -83,7 +83,7 @@ def test_a_missing_card(tmp_path: Path) -> None:
     assert "there is no card" in refusal(tmp_path / "card.json").message
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b'{"schema_version": 1,}', b"schema_version: 1"])
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b'{"schema_version": 2,}', b"schema_version: 1"])
 def test_broken_json(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "card.json"
     path.write_bytes(text)
@@ -94,7 +94,7 @@ def test_a_folder_in_the_cards_place(tmp_path: Path) -> None:
     assert "can't be read" in refusal(tmp_path).message
 
 
-@pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"schema_version": "1"}', '{"schema_version": 2}'])
+@pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"schema_version": "1"}', '{"schema_version": 9}'])
 def test_another_schema_version(tmp_path: Path, text: str) -> None:
     path = tmp_path / "card.json"
     path.write_text(text)
@@ -125,7 +125,7 @@ def _set(*keys: str | int, to: object) -> Callable[[dict[str, Any]], None]:
         (_set("thresholds", "sure", to=1.5), "thresholds.sure"),
         (_set("labels", to=[]), "labels"),
         (_set("name", to="Land scape"), "name"),
-        (_set("figures", 0, "split", to="train"), "figures.0.split"),
+        (_set("metrics", 0, "split", to="train"), "metrics.0.split"),
         (_set("labels", 1, "key", to="china"), "same key"),
         (lambda card: card.pop("thresholds"), "thresholds"),
     ],

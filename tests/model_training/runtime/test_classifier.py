@@ -14,13 +14,13 @@ from scipy.special import softmax as scipy_softmax
 
 from model_training.runtime.card import read_card, write_card
 from model_training.runtime.classifier import Answer, Classifier, softmax
-from model_training.runtime.errors import BundleError, CardError, PictureError
+from model_training.runtime.errors import BundleError, CardError, ImageError
 from model_training.runtime.preprocess import read
 
 KEYS = ["class", "confidence", "processing_time_ms", "probabilities", "verdict", "model", "version"]
 
 
-def picture(seed: int, kind: str = "PNG") -> bytes:
+def image(seed: int, kind: str = "PNG") -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (70, 50, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels // (1 + seed % 4)).save(buffer, kind)
@@ -37,7 +37,7 @@ def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_bundle, tmp_path / "bundle")
 
 
-def answered(result: Answer | PictureError) -> Answer:
+def answered(result: Answer | ImageError) -> Answer:
     assert isinstance(result, dict)
     return result
 
@@ -47,7 +47,7 @@ def expected_keys(answer: Answer) -> list[str]:
 
 
 def test_an_answer(classifier: Classifier) -> None:
-    (result,) = classifier.answer([picture(0)])
+    (result,) = classifier.answer([image(0)])
     answer = answered(result)
     card = classifier.card
     assert list(answer) == expected_keys(answer)
@@ -64,7 +64,7 @@ def test_an_answer(classifier: Classifier) -> None:
 
 
 def test_probabilities_are_the_softmax_of_tempered_logits(classifier: Classifier) -> None:
-    data = [picture(seed) for seed in range(5)]
+    data = [image(seed) for seed in range(5)]
     pixels = np.stack([read(one, classifier.card.preprocessing) for one in data])
     logits = classifier.execute(pixels)
     expected = scipy_softmax(logits.astype(np.float64) / classifier.card.calibration.temperature, axis=1)
@@ -91,7 +91,7 @@ def test_the_temperature_of_the_card_counts(bundle: Path, classifier: Classifier
     card = read_card(bundle / "card.json")
     warmer = card.calibration.model_copy(update={"temperature": card.calibration.temperature / 20})
     write_card(card.model_copy(update={"calibration": warmer}), bundle / "card.json")
-    before, after = (answered(one.answer([picture(1)])[0]) for one in (classifier, Classifier.load(bundle)))
+    before, after = (answered(one.answer([image(1)])[0]) for one in (classifier, Classifier.load(bundle)))
     assert before["class"] == after["class"]
     assert float(str(after["confidence"])) > float(str(before["confidence"]))
 
@@ -100,13 +100,13 @@ def test_the_temperature_of_the_card_counts(bundle: Path, classifier: Classifier
 def test_the_verdict_is_sure_from_the_threshold_on(
     classifier: Classifier, tiny_bundle: Path, above: float, verdict: str
 ) -> None:
-    pixels = read(picture(2), classifier.card.preprocessing)[None]
+    pixels = read(image(2), classifier.card.preprocessing)[None]
     confidence = float(classifier.probabilities(pixels).max())
     card = classifier.card
     limit = card.thresholds.model_copy(update={"sure": confidence + above})
-    other = Classifier(card.model_copy(update={"thresholds": limit, "unknown": None}), tiny_bundle, "cpu")
+    other = Classifier(card.model_copy(update={"thresholds": limit, "ood": None}), tiny_bundle, "cpu")
     other.execute = classifier.execute
-    assert answered(other.answer([picture(2)])[0])["verdict"] == verdict
+    assert answered(other.answer([image(2)])[0])["verdict"] == verdict
 
 
 @pytest.mark.parametrize(("least", "size"), [(0.0, 2), (1.0, 1)])
@@ -116,8 +116,8 @@ def test_a_prediction_set_has_the_classes_above_the_bound_and_never_none(
     card = classifier.card
     assert card.conformal is not None
     conformal = card.conformal.model_copy(update={"least_probability": least})
-    changed = card.model_copy(update={"conformal": conformal, "unknown": None})
-    answer = answered(Classifier(changed, tiny_bundle, "cpu").answer([picture(2)])[0])
+    changed = card.model_copy(update={"conformal": conformal, "ood": None})
+    answer = answered(Classifier(changed, tiny_bundle, "cpu").answer([image(2)])[0])
     probabilities = answer["probabilities"]
     assert isinstance(probabilities, dict)
     best_first = sorted(probabilities, key=lambda key: -probabilities[key])
@@ -126,21 +126,21 @@ def test_a_prediction_set_has_the_classes_above_the_bound_and_never_none(
 
 def test_no_set_where_none_can_be_promised(classifier: Classifier, tiny_bundle: Path) -> None:
     card = classifier.card
-    assert card.unknown is not None
-    refusing = card.unknown.model_copy(update={"threshold": -1e9})
-    for change in ({"unknown": refusing}, {"unknown": None, "conformal": None}):
+    assert card.ood is not None
+    refusing = card.ood.model_copy(update={"threshold": -1e9})
+    for change in ({"ood": refusing}, {"ood": None, "conformal": None}):
         changed = Classifier(card.model_copy(update=change), tiny_bundle, "cpu")
-        assert "prediction_set" not in answered(changed.answer([picture(2)])[0])
+        assert "prediction_set" not in answered(changed.answer([image(2)])[0])
 
 
-BROKEN = {b"": "empty_body", b"text": "not_a_picture", picture(9)[:200]: "broken_picture"}
+BROKEN = {b"": "empty_body", b"text": "not_a_picture", image(9)[:200]: "broken_picture"}
 
 
 @pytest.mark.parametrize("pattern", list(product([True, False], repeat=3)))
-def test_broken_pictures_in_every_place(classifier: Classifier, pattern: tuple[bool, ...]) -> None:
+def test_broken_images_in_every_place(classifier: Classifier, pattern: tuple[bool, ...]) -> None:
     """Each picture is judged by itself: its neighbours change neither its answer nor its place."""
     bad = list(BROKEN)
-    batch = [picture(index) if good else bad[index] for index, good in enumerate(pattern)]
+    batch = [image(index) if good else bad[index] for index, good in enumerate(pattern)]
     results = classifier.answer(batch)
     assert len(results) == 3
     for data, good, result in zip(batch, pattern, results, strict=True):
@@ -150,7 +150,7 @@ def test_broken_pictures_in_every_place(classifier: Classifier, pattern: tuple[b
             assert answer["class"] == alone["class"]
             assert answer["confidence"] == pytest.approx(alone["confidence"], abs=2e-6)
         else:
-            assert isinstance(result, PictureError)
+            assert isinstance(result, ImageError)
             assert result.code == BROKEN[data]
 
 
@@ -160,9 +160,9 @@ def test_an_empty_batch(classifier: Classifier) -> None:
 
 @pytest.mark.parametrize("wanted", list(product([True, False], repeat=3)))
 def test_only_those_who_ask_get_a_heatmap(classifier: Classifier, wanted: tuple[bool, ...]) -> None:
-    batch = [picture(0), b"text", picture(1)]
+    batch = [image(0), b"text", image(1)]
     first, broken, last = classifier.answer(batch, wanted)
-    assert isinstance(broken, PictureError)
+    assert isinstance(broken, ImageError)
     for data, want, result in ((batch[0], wanted[0], first), (batch[2], wanted[2], last)):
         answer = answered(result)
         assert list(answer) == expected_keys(answer) + ["explanation"] * want
@@ -188,7 +188,7 @@ def test_examples_come_with_their_stored_answers(classifier: Classifier, tiny_bu
         assert example["label"] == known.label
         assert example["media_type"] == "image/jpeg"
         data = base64.b64decode(str(example["data"]))
-        assert data == (tiny_bundle / "examples" / known.picture).read_bytes()
+        assert data == (tiny_bundle / "examples" / known.image).read_bytes()
         stored = example["answer"]
         assert isinstance(stored, dict)
         fresh = answered(classifier.answer([data], [True])[0])
@@ -202,7 +202,7 @@ def test_an_example_that_is_missing_is_named(bundle: Path, what: str) -> None:
     classifier = Classifier.load(bundle)
     example = classifier.card.examples[0]
     if what == "picture":
-        (bundle / "examples" / example.picture).unlink()
+        (bundle / "examples" / example.image).unlink()
     elif what == "answer":
         (bundle / "examples" / f"{example.name}.json").unlink()
     else:

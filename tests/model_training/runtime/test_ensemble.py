@@ -55,15 +55,15 @@ def test_the_energy_is_the_mean_of_the_members() -> None:
 
 
 @torch.inference_mode()
-def test_every_member_sees_the_picture_at_its_temperature(
+def test_every_member_sees_the_image_at_its_temperature(
     members: list[ClassificationNetwork], network: ClassificationNetwork, pixels: np.ndarray
 ) -> None:
     batch = torch.from_numpy(pixels)
     expected = sum((each(batch) / t).softmax(1) for each, t in zip(members, TEMPERATURES, strict=True)) / 2
     torch.testing.assert_close(network(batch).softmax(1), expected, atol=1e-6, rtol=1e-5)
-    logits, features = network.observe(batch)
+    logits, features = network.forward_with_features(batch)
     torch.testing.assert_close(logits, network(batch))
-    widths = [each.observe(batch)[1].shape[1] for each in members]
+    widths = [each.forward_with_features(batch)[1].shape[1] for each in members]
     assert features.shape == (4, sum(widths))
     lengths = [part.norm(dim=1) for part in features.split(widths, dim=1)]
     torch.testing.assert_close(torch.stack(lengths), torch.ones(2, 4))

@@ -5,13 +5,13 @@ import re
 import pytest
 
 from model_training.runtime import errors
-from model_training.runtime.errors import HwapungError, PictureError
+from model_training.runtime.errors import HwapungError, ImageError
 
 TREE = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HwapungError)]
 
 
 def test_the_one_json_shape() -> None:
-    error = PictureError("It is too large.", "Shrink it.", code="picture_too_large", status=413)
+    error = ImageError("It is too large.", "Shrink it.", code="picture_too_large", status=413)
     assert error.as_answer() == {
         "error": {"code": "picture_too_large", "message": "It is too large.", "remedy": "Shrink it."}
     }
@@ -20,8 +20,8 @@ def test_the_one_json_shape() -> None:
 
 
 def test_one_errors_code_is_not_anothers() -> None:
-    PictureError("a", "b", code="empty_body", status=418)
-    assert (PictureError("a", "b").code, PictureError("a", "b").status) == ("bad_picture", 400)
+    ImageError("a", "b", code="empty_body", status=418)
+    assert (ImageError("a", "b").code, ImageError("a", "b").status) == ("bad_picture", 400)
 
 
 @pytest.mark.parametrize("kind", TREE)

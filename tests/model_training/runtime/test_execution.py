@@ -86,9 +86,7 @@ def test_threads_do_not_get_each_others_results(card: ModelCard, fast: OpenVINOE
                 np.testing.assert_allclose(found, right, atol=1e-6)
 
 
-def test_pictures_of_another_size_are_refused_and_the_next_are_answered(
-    card: ModelCard, fast: OpenVINOExecution
-) -> None:
+def test_images_of_another_size_are_refused_and_the_next_are_answered(card: ModelCard, fast: OpenVINOExecution) -> None:
     pixels = noise(3, card)
     expected = fast(pixels)
     for _ in range(len(fast.queue) + 1):  # one more than could each take a request out of the queue
@@ -100,7 +98,7 @@ def test_pictures_of_another_size_are_refused_and_the_next_are_answered(
 def test_a_processor_takes_the_fast_form(card: ModelCard, tiny_bundle: Path) -> None:
     network = load_network(card, tiny_bundle)
     assert isinstance(choose_execution(card, tiny_bundle, network, "cpu"), OpenVINOExecution)
-    plain = card.model_copy(update={"fast_form": None})
+    plain = card.model_copy(update={"openvino_model": None})
     assert isinstance(choose_execution(plain, tiny_bundle, network, "cpu"), TorchExecution)
 
 
@@ -134,9 +132,7 @@ def test_missing_and_truncated_fast_weights(card: ModelCard, bundle: Path) -> No
     refusal(card, bundle)
 
 
-def test_an_exported_form_has_a_free_batch_and_fixed_pictures(
-    card: ModelCard, tiny_bundle: Path, tmp_path: Path
-) -> None:
+def test_an_exported_form_has_a_free_batch_and_fixed_images(card: ModelCard, tiny_bundle: Path, tmp_path: Path) -> None:
     import openvino
 
     export_openvino(load_network(card, tiny_bundle), noise(2, card), tmp_path / "network.xml")

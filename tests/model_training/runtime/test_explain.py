@@ -50,8 +50,8 @@ def check_against_hand(network: ClassificationNetwork, pixels: np.ndarray, class
     found = Explainer(network, "cpu").heatmaps(pixels, classes)
     height, width = pixels.shape[1:3]
     lively = 0
-    for picture, index, heatmap in zip(pixels, classes, found, strict=True):
-        small = scale(by_hand(network, picture, index))
+    for image, index, heatmap in zip(pixels, classes, found, strict=True):
+        small = scale(by_hand(network, image, index))
         expected = scale(np.maximum(cv2.resize(small, (width, height)), 0))
         np.testing.assert_allclose(heatmap, expected, atol=2e-3)
         lively += bool(np.ptp(expected) > 0.5)
@@ -99,7 +99,7 @@ def test_tokens_lie_where_their_patches_are() -> None:
     assert to_maps(ClassificationNetwork("resnet18", 2, preprocessing).backbone) is None
 
 
-def test_each_picture_gets_a_map_of_its_size(card: ModelCard, tiny_bundle: Path) -> None:
+def test_each_image_gets_a_map_of_its_size(card: ModelCard, tiny_bundle: Path) -> None:
     heatmaps = Explainer(load_network(card, tiny_bundle), "cpu").heatmaps(noise(5, card.preprocessing), [0] * 5)
     assert heatmaps.shape == (5, card.preprocessing.height, card.preprocessing.width)
     assert heatmaps.dtype == np.float32
@@ -142,12 +142,12 @@ def test_explaining_leaves_the_network_as_it_was(card: ModelCard, tiny_bundle: P
     assert not any(module._forward_hooks for module in network.modules())
 
 
-# --- the picture of a heatmap ----------------------------------------------------------------------------------------
+# --- the image of a heatmap ----------------------------------------------------------------------------------------
 def decode(explanation: dict[str, object]) -> np.ndarray:
-    picture = Image.open(io.BytesIO(base64.b64decode(str(explanation["data"]), validate=True)))
-    assert (picture.format, picture.mode) == ("PNG", "RGBA")
-    assert picture.size == (explanation["width"], explanation["height"])
-    return np.asarray(picture)
+    image = Image.open(io.BytesIO(base64.b64decode(str(explanation["data"]), validate=True)))
+    assert (image.format, image.mode) == ("PNG", "RGBA")
+    assert image.size == (explanation["width"], explanation["height"])
+    return np.asarray(image)
 
 
 def test_opacity_is_the_activation_and_colour_is_inferno() -> None:
@@ -155,15 +155,15 @@ def test_opacity_is_the_activation_and_colour_is_inferno() -> None:
     explanation = encode_heatmap((levels / 255 + 1e-6).astype(np.float32))
     assert explanation["method"] == "grad-cam"
     assert explanation["media_type"] == "image/png"
-    picture = decode(explanation)
-    np.testing.assert_array_equal(picture[..., 3], levels)
+    image = decode(explanation)
+    np.testing.assert_array_equal(image[..., 3], levels)
     colours = matplotlib.colormaps["inferno"](levels)[..., :3] * 255
-    assert np.abs(picture[..., :3] - colours).max() <= 1
+    assert np.abs(image[..., :3] - colours).max() <= 1
 
 
 def test_what_is_out_of_range_is_cut_off() -> None:
-    picture = decode(encode_heatmap(np.array([[-1.0, 0.0, 1.0, 2.0]], np.float32)))
-    assert picture[0, :, 3].tolist() == [0, 0, 255, 255]
+    image = decode(encode_heatmap(np.array([[-1.0, 0.0, 1.0, 2.0]], np.float32)))
+    assert image[0, :, 3].tolist() == [0, 0, 255, 255]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,6 @@ def test_what_is_out_of_range_is_cut_off() -> None:
     [((224, 224), (SIDE, SIDE)), ((224, 448), (56, 112)), ((64, 64), (64, 64)), ((2000, 8), (112, 1))],
 )
 def test_large_maps_are_shrunk_in_their_proportion(shape: tuple[int, int], size: tuple[int, int]) -> None:
-    picture = decode(encode_heatmap(np.full(shape, 0.5, np.float32)))
-    assert picture.shape[:2] == size
-    assert np.unique(picture[..., 3]).tolist() == [127]
+    image = decode(encode_heatmap(np.full(shape, 0.5, np.float32)))
+    assert image.shape[:2] == size
+    assert np.unique(image[..., 3]).tolist() == [127]

@@ -28,16 +28,16 @@ UPRIGHT = {
 }
 
 
-def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def pixels(data: bytes) -> np.ndarray:
-    picture = decode(data)
-    assert picture.mode == "RGB"
-    array = np.asarray(picture)
+    image = decode(data)
+    assert image.mode == "RGB"
+    array = np.asarray(image)
     assert array.dtype == np.uint8
     return array
 
@@ -48,12 +48,12 @@ def noise(height: int = 5, width: int = 7, channels: int = 3, seed: int = 0) -> 
 
 def four_corners(side: int = 32) -> np.ndarray:
     """Red, green, blue and white quarters, wider than high: tells all eight orientations after a lossy codec."""
-    picture = np.zeros((side * 2, side * 4, 3), np.uint8)
-    picture[:side, : side * 2] = (255, 0, 0)
-    picture[:side, side * 2 :] = (0, 255, 0)
-    picture[side:, : side * 2] = (0, 0, 255)
-    picture[side:, side * 2 :] = (255, 255, 255)
-    return picture
+    image = np.zeros((side * 2, side * 4, 3), np.uint8)
+    image[:side, : side * 2] = (255, 0, 0)
+    image[:side, side * 2 :] = (0, 255, 0)
+    image[side:, : side * 2] = (0, 0, 255)
+    image[side:, side * 2 :] = (255, 255, 255)
+    return image
 
 
 def tiff(width: int, height: int, data: bytes, **tags: int) -> bytes:
@@ -161,9 +161,9 @@ def test_an_orientation_that_does_not_exist_is_passed_over(orientation: int) -> 
     "exif",
     [b"Exif\0\0garbage!", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"],
 )
-def test_broken_exif_does_not_spoil_the_picture(exif: bytes) -> None:
-    picture = Image.fromarray(four_corners())
-    np.testing.assert_array_equal(pixels(encode(picture, "JPEG", exif=exif)), pixels(encode(picture, "JPEG")))
+def test_broken_exif_does_not_spoil_the_image(exif: bytes) -> None:
+    image = Image.fromarray(four_corners())
+    np.testing.assert_array_equal(pixels(encode(image, "JPEG", exif=exif)), pixels(encode(image, "JPEG")))
 
 
 def test_an_xmp_orientation_counts_like_exif() -> None:
@@ -208,29 +208,29 @@ def test_grey_with_alpha_is_laid_on_white() -> None:
 
 
 def test_a_palette_with_a_transparent_entry() -> None:
-    picture = Image.new("P", (3, 1))
-    picture.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
-    picture.putdata([0, 1, 2])
-    assert pixels(encode(picture, "PNG")).tolist() == [[[10, 20, 30], [40, 50, 60], [70, 80, 90]]]
-    assert pixels(encode(picture, "PNG", transparency=1)).tolist() == [[[10, 20, 30], [255, 255, 255], [70, 80, 90]]]
+    image = Image.new("P", (3, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
+    image.putdata([0, 1, 2])
+    assert pixels(encode(image, "PNG")).tolist() == [[[10, 20, 30], [40, 50, 60], [70, 80, 90]]]
+    assert pixels(encode(image, "PNG", transparency=1)).tolist() == [[[10, 20, 30], [255, 255, 255], [70, 80, 90]]]
 
 
 def test_a_palette_with_an_opacity_for_each_entry() -> None:
-    picture = Image.new("P", (3, 1))
-    picture.putpalette([0, 0, 0, 0, 0, 0, 200, 100, 0])
-    picture.putdata([0, 1, 2])
-    data = encode(picture, "PNG", transparency=bytes([0, 128, 255]))
+    image = Image.new("P", (3, 1))
+    image.putpalette([0, 0, 0, 0, 0, 0, 200, 100, 0])
+    image.putdata([0, 1, 2])
+    data = encode(image, "PNG", transparency=bytes([0, 128, 255]))
     assert pixels(data).tolist() == [[[255, 255, 255], [127, 127, 127], [200, 100, 0]]]
 
 
 def test_a_transparent_colour_of_an_rgb_png() -> None:
-    picture = Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8))
-    assert pixels(encode(picture, "PNG", transparency=(1, 2, 3))).tolist() == [[[255, 255, 255], [4, 5, 6]]]
+    image = Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8))
+    assert pixels(encode(image, "PNG", transparency=(1, 2, 3))).tolist() == [[[255, 255, 255], [4, 5, 6]]]
 
 
 def test_a_transparent_level_of_a_grey_png() -> None:
-    picture = Image.fromarray(np.array([[7, 8]], np.uint8))
-    assert pixels(encode(picture, "PNG", transparency=7)).tolist() == [[[255] * 3, [8] * 3]]
+    image = Image.fromarray(np.array([[7, 8]], np.uint8))
+    assert pixels(encode(image, "PNG", transparency=7)).tolist() == [[[255] * 3, [8] * 3]]
 
 
 # --- other colour models and depths ----------------------------------------------------------------------------------
@@ -332,9 +332,9 @@ def test_16_bit_colour_png_keeps_its_upper_byte() -> None:
     ],
 )
 def test_cmyk(ink: tuple[int, ...], colour: tuple[int, ...]) -> None:
-    picture = Image.new("CMYK", (16, 16), ink)
-    assert pixels(encode(picture, "TIFF"))[8, 8].tolist() == list(colour)
-    data = encode(picture, "JPEG", quality=100)
+    image = Image.new("CMYK", (16, 16), ink)
+    assert pixels(encode(image, "TIFF"))[8, 8].tolist() == list(colour)
+    data = encode(image, "JPEG", quality=100)
     assert b"Adobe" in data  # inverted samples, as Photoshop writes them
     assert np.abs(pixels(data)[8, 8].astype(int) - colour).max() <= 2
 
@@ -344,8 +344,8 @@ def test_cmyk(ink: tuple[int, ...], colour: tuple[int, ...]) -> None:
 )
 def test_lab(lab: tuple[int, int, int], colour: tuple[int, int, int]) -> None:
     """Pillow keeps L* of 0…100 as 0…255, a* and b* with 128 added: sRGB red is (53.2, 80.8, 69.9) under D50."""
-    picture = Image.merge("LAB", [Image.new("L", (4, 4), value) for value in lab])
-    assert np.abs(pixels(encode(picture, "TIFF"))[0, 0].astype(int) - colour).max() <= 6
+    image = Image.merge("LAB", [Image.new("L", (4, 4), value) for value in lab])
+    assert np.abs(pixels(encode(image, "TIFF"))[0, 0].astype(int) - colour).max() <= 6
 
 
 # --- several frames, odd sizes ---------------------------------------------------------------------------------------
@@ -357,7 +357,7 @@ def test_of_several_frames_the_first_is_taken(kind: str, options: dict[str, obje
     np.testing.assert_array_equal(pixels(data), np.full((4, 6, 3), (200, 10, 20)))
 
 
-def test_a_second_picture_in_an_mpo_is_passed_over() -> None:
+def test_a_second_image_in_an_mpo_is_passed_over() -> None:
     first, second = Image.new("RGB", (32, 16), (200, 10, 20)), Image.new("RGB", (64, 64), (0, 255, 0))
     data = encode(first, "MPO", save_all=True, append_images=[second], quality=95)
     assert Image.open(io.BytesIO(data)).format == "MPO"
@@ -365,10 +365,10 @@ def test_a_second_picture_in_an_mpo_is_passed_over() -> None:
 
 
 def test_a_gif_with_a_transparent_background_is_laid_on_white() -> None:
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([0, 0, 0, 250, 100, 50])
-    picture.putdata([0, 1])
-    assert pixels(encode(picture, "GIF", transparency=0)).tolist() == [[[255, 255, 255], [250, 100, 50]]]
+    image = Image.new("P", (2, 1))
+    image.putpalette([0, 0, 0, 250, 100, 50])
+    image.putdata([0, 1])
+    assert pixels(encode(image, "GIF", transparency=0)).tolist() == [[[255, 255, 255], [250, 100, 50]]]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1)])

@@ -62,9 +62,9 @@ def colours() -> np.ndarray:
     return pixels
 
 
-def encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -80,17 +80,17 @@ def test_a_wide_gamut_is_brought_to_srgb(primaries: np.ndarray, kind: str, optio
 
 def test_transparency_stays_when_colours_are_converted() -> None:
     alpha = np.random.default_rng(1).integers(0, 256, (12, 12, 1), dtype=np.uint8)
-    picture = Image.fromarray(np.concatenate([colours(), alpha], axis=2))
-    decoded = np.asarray(decode(encode(picture, icc_profile=profile(ADOBE_RGB)))).astype(float)
+    image = Image.fromarray(np.concatenate([colours(), alpha], axis=2))
+    decoded = np.asarray(decode(encode(image, icc_profile=profile(ADOBE_RGB)))).astype(float)
     opacity = alpha / 255.0
     assert np.abs(decoded - (to_srgb(colours(), ADOBE_RGB) * opacity + 255 * (1 - opacity))).max() <= 3
 
 
 def test_a_palette_is_converted_too() -> None:
-    picture = Image.new("P", (1, 1))
-    picture.putpalette([0, 255, 0])
-    plain = np.asarray(decode(encode(picture)))
-    converted = np.asarray(decode(encode(picture, icc_profile=profile(ADOBE_RGB))))
+    image = Image.new("P", (1, 1))
+    image.putpalette([0, 255, 0])
+    plain = np.asarray(decode(encode(image)))
+    converted = np.asarray(decode(encode(image, icc_profile=profile(ADOBE_RGB))))
     assert plain.tolist() == [[[0, 255, 0]]]
     expected = to_srgb(plain, ADOBE_RGB)
     assert np.abs(converted - expected).max() <= 2

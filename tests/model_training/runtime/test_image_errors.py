@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from model_training.runtime.errors import PictureError
+from model_training.runtime.errors import ImageError
 from model_training.runtime.image import MAX_BYTES, MAX_PIXELS, decode
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")  # pytest hides the filter that decode sets
@@ -24,16 +24,16 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")  # pytest hides the f
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def encode(kind: str, picture: Image.Image | None = None, **options: object) -> bytes:
-    if picture is None:
-        picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8))
+def encode(kind: str, image: Image.Image | None = None, **options: object) -> bytes:
+    if image is None:
+        image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8))
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def refusal(data: bytes) -> PictureError:
-    with pytest.raises(PictureError) as caught:
+def refusal(data: bytes) -> ImageError:
+    with pytest.raises(ImageError) as caught:
         decode(data)
     error = caught.value
     assert error.message
@@ -95,21 +95,21 @@ def test_an_empty_body() -> None:
         "ico",
     ],
 )
-def test_not_a_picture(data: bytes) -> None:
+def test_not_an_image(data: bytes) -> None:
     error = refusal(data)
     assert (error.code, error.status) == ("not_a_picture", 400)
     assert "JPEG, PNG" in error.remedy
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
-def test_half_a_picture_is_damaged(kind: str) -> None:
+def test_half_an_image_is_damaged(kind: str) -> None:
     data = encode(kind)
     error = refusal(data[: len(data) // 2])
     assert (error.code, error.status) == ("broken_picture", 400)
     assert error.message.startswith("The picture is damaged (")
 
 
-def test_half_an_avif_is_no_picture() -> None:
+def test_half_an_avif_is_no_image() -> None:
     """Its tables point behind the end, and so the format itself is not recognised."""
     data = encode("AVIF")
     assert refusal(data[: len(data) // 2]).code == "not_a_picture"
@@ -213,7 +213,7 @@ MEASURE = """
 import json, resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from model_training.runtime.errors import PictureError
+from model_training.runtime.errors import ImageError
 from model_training.runtime.image import decode
 decode(Path(sys.argv[2], "warm").read_bytes())
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -222,7 +222,7 @@ for path in sorted(Path(sys.argv[2]).glob("*.bomb")):
     data, before = path.read_bytes(), peak()
     try:
         answer = decode(data).size
-    except PictureError as error:
+    except ImageError as error:
         answer = error.code
     found[path.stem] = [answer, (peak() - before) / 1024]
 print(json.dumps(found))
@@ -311,15 +311,15 @@ SAMPLES = _samples()
 
 def decodes_or_refuses(data: bytes, at_least: int | None) -> None:
     try:
-        picture = decode(data, at_least=at_least)
-    except PictureError as error:
-        refused = error
+        image = decode(data, at_least=at_least)
+    except ImageError as error:
+        rejected = error
     else:
-        assert picture.mode == "RGB"
-        assert picture.width * picture.height <= MAX_PIXELS
+        assert image.mode == "RGB"
+        assert image.width * image.height <= MAX_PIXELS
         return
-    assert refused.status in (400, 413)
-    assert "\n" not in refused.message
+    assert rejected.status in (400, 413)
+    assert "\n" not in rejected.message
 
 
 @pytest.mark.parametrize("name", SAMPLES)

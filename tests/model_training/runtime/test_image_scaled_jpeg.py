@@ -13,9 +13,9 @@ from PIL import Image
 from model_training.runtime.image import decode
 
 
-def encode(picture: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
+def encode(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -59,12 +59,12 @@ def test_never_below_twice_what_was_asked(width: int, height: int, at_least: int
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("kind", ["JPEG", "MPO"])
-def test_it_is_the_same_picture(mode: str, kind: str) -> None:
+def test_it_is_the_same_image(mode: str, kind: str) -> None:
     if (mode, kind) == ("CMYK", "MPO"):
         pytest.skip("telephones, which write MPO, do not write CMYK")
-    picture = landscape(1600, 1200).convert(mode)
-    options = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
-    data = encode(picture, kind, quality=95, **options)
+    image = landscape(1600, 1200).convert(mode)
+    options = {"save_all": True, "append_images": [image]} if kind == "MPO" else {}
+    data = encode(image, kind, quality=95, **options)
     assert Image.open(io.BytesIO(data)).format == kind
     small, whole = decode(data, at_least=64), decode(data)
     assert (small.size, whole.size) == ((200, 150), (1600, 1200))

@@ -10,7 +10,7 @@ from scipy.special import logsumexp, softmax
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
-from model_training.runtime.ood import REFERENCES, Neighbours, energy, load_score
+from model_training.runtime.ood import REFERENCES, NearestNeighbours, energy, load_score
 
 
 def test_energy_is_minus_the_log_of_the_sum() -> None:
@@ -26,22 +26,22 @@ def test_the_fifth_neighbour_by_hand() -> None:
     train, asked = generator.normal(size=(30, 6)), generator.normal(size=(5000, 6))
     unit = lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True)  # noqa: E731
     distances = np.sort(np.linalg.norm(unit(asked)[:, None] - unit(train)[None], axis=2), axis=1)
-    assert Neighbours(train)(asked) == pytest.approx(distances[:, 4], abs=1e-3)
+    assert NearestNeighbours(train)(asked) == pytest.approx(distances[:, 4], abs=1e-3)
 
 
 def test_features_of_zero_and_few_references_do_no_harm() -> None:
-    assert np.isfinite(Neighbours(np.eye(3)[:2])(np.zeros((2, 3)))).all()
+    assert np.isfinite(NearestNeighbours(np.eye(3)[:2])(np.zeros((2, 3)))).all()
 
 
 def test_the_answer_is_unknown_above_the_threshold_and_keeps_its_class(tiny_bundle: Path) -> None:
     classifier = Classifier.load(tiny_bundle)
     card = classifier.card
-    assert card.unknown is not None
-    picture = (tiny_bundle / "examples" / card.examples[0].picture).read_bytes()
+    assert card.ood is not None
+    image = (tiny_bundle / "examples" / card.examples[0].image).read_bytes()
     for threshold, unknown in ((-1e9, True), (1e9, False)):
-        moved = card.unknown.model_copy(update={"threshold": threshold})
+        moved = card.ood.model_copy(update={"threshold": threshold})
         classifier.card = card.model_copy(update={"unknown": moved})
-        (answer,) = classifier.answer([picture])
+        (answer,) = classifier.answer([image])
         assert isinstance(answer, dict)
         assert (answer["verdict"] == "unknown") is unknown
         assert answer["class"] in ("china", "japan")
@@ -53,20 +53,22 @@ def test_torch_and_openvino_see_the_same_features(tiny_bundle: Path) -> None:
     preprocessing = classifier.card.preprocessing
     size = (3, preprocessing.height, preprocessing.width, 3)
     pixels = np.random.default_rng(4).integers(0, 256, size, dtype=np.uint8)
-    for ours, theirs in zip(classifier.execute.observe(pixels), slow.execute.observe(pixels), strict=True):
+    for ours, theirs in zip(
+        classifier.execute.forward_with_features(pixels), slow.execute.forward_with_features(pixels), strict=True
+    ):
         np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=1e-3)
 
 
 def test_the_card_says_which_score_and_a_missing_file_is_named(tiny_bundle: Path, tmp_path: Path) -> None:
     card = read_card(tiny_bundle / "card.json")
-    assert card.unknown is not None
+    assert card.ood is not None
     assert load_score(card.model_copy(update={"unknown": None}), tmp_path) is None
-    energetic = card.model_copy(update={"unknown": card.unknown.model_copy(update={"method": "energy"})})
+    energetic = card.model_copy(update={"unknown": card.ood.model_copy(update={"method": "energy"})})
     score = load_score(energetic, tmp_path)
     assert score is not None
     logits = np.array([[1.0, 2.0]])
     assert score(logits, np.zeros((1, 3))) == pytest.approx(energy(logits, card.calibration.temperature))
-    near = card.model_copy(update={"unknown": card.unknown.model_copy(update={"method": "neighbours"})})
+    near = card.model_copy(update={"unknown": card.ood.model_copy(update={"method": "knn"})})
     with pytest.raises(BundleError, match=REFERENCES):
         load_score(near, tmp_path)
     shutil.copyfile(tiny_bundle / REFERENCES, tmp_path / REFERENCES)

@@ -9,7 +9,7 @@ from PIL import Image
 from torchvision import transforms
 
 from model_training.runtime.card import Preprocessing
-from model_training.runtime.errors import PictureError
+from model_training.runtime.errors import ImageError
 from model_training.runtime.preprocess import Normalise, content_box, fit, read
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -40,17 +40,17 @@ def test_fit_gives_the_networks_size_in_bytes(size: tuple[int, int]) -> None:
     assert fitted.dtype == np.uint8
 
 
-def test_a_picture_of_the_right_size_is_not_touched() -> None:
-    picture = noise(32, 48)
-    np.testing.assert_array_equal(fit(picture, preprocessing(32, 48)), np.asarray(picture))
+def test_an_image_of_the_right_size_is_not_touched() -> None:
+    image = noise(32, 48)
+    np.testing.assert_array_equal(fit(image, preprocessing(32, 48)), np.asarray(image))
 
 
 @pytest.mark.parametrize("size", [(64, 96), (77, 131), (16, 24), (1, 500)])
 def test_fit_is_an_antialiased_bilinear_stretch(size: tuple[int, int]) -> None:
-    picture = noise(*size)
+    image = noise(*size)
     rows, columns = triangle(size[0], 32), triangle(size[1], 48)
-    expected = np.einsum("ri,ijc,kj->rkc", rows, np.asarray(picture, float), columns)
-    assert np.abs(fit(picture, preprocessing(32, 48)) - expected).max() <= 1.01  # rounded once after each direction
+    expected = np.einsum("ri,ijc,kj->rkc", rows, np.asarray(image, float), columns)
+    assert np.abs(fit(image, preprocessing(32, 48)) - expected).max() <= 1.01  # rounded once after each direction
 
 
 def test_halving_two_colours() -> None:
@@ -67,7 +67,7 @@ def test_read_decodes_and_fits() -> None:
     np.testing.assert_array_equal(
         read(buffer.getvalue(), preprocessing(32, 48)), fit(noise(40, 50), preprocessing(32, 48))
     )
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         read(b"text", preprocessing(32, 48))
 
 
@@ -85,14 +85,14 @@ LETTERBOX = Preprocessing(fit="letterbox", height=32, width=48, mean=MEAN, std=S
 
 
 @pytest.mark.parametrize(
-    ("size", "box"),  # width × height of the picture; left, top, width, height in a frame of 48×32
+    ("size", "box"),  # width × height of the image; left, top, width, height in a frame of 48×32
     [
         ((48, 32), (0, 0, 48, 32)),
         ((480, 320), (0, 0, 48, 32)),
         ((96, 32), (0, 8, 48, 16)),
         ((32, 96), (18, 0, 11, 32)),
         ((64, 64), (8, 0, 32, 32)),
-        ((4, 4), (8, 0, 32, 32)),  # a small picture fills the frame as well
+        ((4, 4), (8, 0, 32, 32)),  # a small image fills the frame as well
         ((1000, 1), (0, 15, 48, 1)),
         ((1, 1000), (23, 0, 1, 32)),
     ],
@@ -108,13 +108,13 @@ def test_a_letterbox_keeps_the_proportions(size: tuple[int, int], box: tuple[int
     assert (fitted[~inside] == 0).all()
 
 
-def test_inside_a_letterbox_the_picture_is_resized_like_any_other() -> None:
-    picture = noise(90, 60)
+def test_inside_a_letterbox_the_image_is_resized_like_any_other() -> None:
+    image = noise(90, 60)
     small = preprocessing(32, 21)  # 60 · 32/90 = 21.3
-    np.testing.assert_array_equal(fit(picture, LETTERBOX)[:, 13:34], fit(picture, small))
+    np.testing.assert_array_equal(fit(image, LETTERBOX)[:, 13:34], fit(image, small))
 
 
-def test_a_stretched_picture_fills_the_frame() -> None:
+def test_a_stretched_image_fills_the_frame() -> None:
     assert content_box((7, 1000), preprocessing(32, 48)) == (0, 0, 48, 32)
 
 
@@ -137,7 +137,7 @@ def test_normalise_is_what_torchvision_does() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (3, 20, 30, 3), dtype=np.uint8)
     pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
     theirs = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
-    expected = torch.stack([theirs(picture) for picture in pixels])
+    expected = torch.stack([theirs(image) for image in pixels])
     ours = Normalise(preprocessing(20, 30))(torch.from_numpy(pixels))
     assert ours.shape == (3, 3, 20, 30)
     assert ours.dtype == torch.float32

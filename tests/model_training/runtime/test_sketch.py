@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from model_training.runtime.drawing import crop_square, has_drawing, ink_box, measure_flatness
-from model_training.runtime.errors import PictureError
+from model_training.runtime.errors import ImageError
 from model_training.runtime.load import load_bundle
 from model_training.runtime.sketch import MOST_OBJECTS, Sketch, read_page
 from tests.tiny_sketch import LABELS, draw_page
@@ -105,7 +105,7 @@ def test_a_page_full_of_strokes_is_answered_for_its_surest_objects(sketch: Sketc
 
 def test_a_broken_file_leaves_its_neighbours_alone(sketch: Sketch) -> None:
     first, broken, last = sketch.answer([draw_page(0), b"no picture", draw_page(3, 12)])
-    assert isinstance(broken, PictureError)
+    assert isinstance(broken, ImageError)
     assert (len(first["objects"]), len(last["objects"])) == (1, 2)  # type: ignore[index]
     assert last["objects"][0]["box"] != first["objects"][0]["box"]  # type: ignore[index]
 
@@ -118,13 +118,13 @@ def test_examples_were_answered_when_the_bundle_was_made(sketch: Sketch) -> None
 
 def test_large_pages_are_shrunk_and_boxes_enlarged_again() -> None:
     shrunk = read_page(draw_page(0, size=(2560, 1280)))
-    assert shrunk.picture.size == (1280, 640)
+    assert shrunk.image.size == (1280, 640)
     assert shrunk.enlarge((0, 10, 640, 20)) == [0, 20, 1280, 40]
 
 
 def test_a_square_crop_keeps_proportions_and_is_white_beyond_the_page() -> None:
-    picture = Image.new("RGB", (100, 50), "black")
-    square = crop_square(picture, (0, 0, 100, 50), 0.1)
+    image = Image.new("RGB", (100, 50), "black")
+    square = crop_square(image, (0, 0, 100, 50), 0.1)
     assert square.size == (120, 120)
     rows = np.asarray(square.convert("L"))
     assert (rows[60, 60], rows[10, 60], rows[60, 5]) == (0, 255, 255)

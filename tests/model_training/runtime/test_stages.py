@@ -39,7 +39,7 @@ def test_features_are_the_means_of_the_last_stages_of_the_pretrained_backbone(na
     network = make_network(recipe, 5).eval()
     stages = timm.create_model(name, pretrained=False, features_only=True, out_indices=(-2, -1)).eval()
     stages.load_state_dict(whole.state_dict(), strict=False)
-    logits, features = network.observe(PIXELS)
+    logits, features = network.forward_with_features(PIXELS)
     expected = torch.cat([each.mean((2, 3)) for each in stages(network.normalise(PIXELS))], 1)
     torch.testing.assert_close(features, expected)
     torch.testing.assert_close(logits, network.backbone.get_submodule("head")(expected))
@@ -80,7 +80,7 @@ def test_heatmaps_are_of_the_last_stage():
 
 
 def test_a_bundle_of_one_answers_as_it_was_trained(tiny_recipe, tiny_prepared, tmp_path):
-    recipe = apply(tiny_recipe, {"network.head.stages": 2, "training.start": "discriminant"})
+    recipe = apply(tiny_recipe, {"network.head.stages": 2, "training.head_init": "discriminant"})
     trained = train(recipe, tiny_prepared, tmp_path / "runs", start_fabric("cpu"))
     bundle = make_bundle(recipe, tiny_prepared, trained, tmp_path / "bundles")
     card = read_card(bundle / "card.json")

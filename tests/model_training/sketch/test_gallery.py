@@ -76,7 +76,7 @@ def test_only_what_is_new_or_changed_is_looked_at_again(model: Sketch, data: Pat
     os.utime(data / "cat/1.png", ns=(1, 1))
     (data / "cat/broken.jpg").write_bytes(b"no picture")
     done = index_gallery(model, data, out, quiet)
-    assert (done.pictures, done.embedded, done.skipped) == (2, 1, 1)
+    assert (done.images, done.embedded, done.skipped) == (2, 1, 1)
     after, fresh = read(out)
     assert [each["file"] for each in after["pictures"]] == ["cat/1.png", "cat/2.png"]
     assert after["pictures"][0]["sha256"] != before["pictures"][1]["sha256"]
@@ -92,7 +92,7 @@ def test_an_index_of_another_model_is_made_anew(model: Sketch, data: Path, tmp_p
     assert index_gallery(model, data, out, quiet).embedded == 3
 
 
-def test_a_folder_without_pictures(model: Sketch, tmp_path: Path) -> None:
+def test_a_folder_without_images(model: Sketch, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="no readable picture"):
         index_gallery(model, tmp_path / "empty", tmp_path / "out", quiet)

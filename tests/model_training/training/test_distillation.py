@@ -37,7 +37,7 @@ def test_the_loss_by_hand() -> None:
     logits, taught = torch.tensor([[np.log(9), 0.0]]), torch.tensor([[0.5, 0.5]])
     assert float(distil(torch.tensor(1.0), logits, taught, settings())) == pytest.approx(0.681523, abs=1e-5)
     twice = float(distil(torch.tensor(1.0), logits.repeat(2, 1), taught.repeat(2, 1), settings()))
-    assert twice == pytest.approx(0.681523, abs=1e-5)  # a mean over pictures
+    assert twice == pytest.approx(0.681523, abs=1e-5)  # a mean over images
 
 
 def test_the_weight_goes_from_labels_to_teachers() -> None:
@@ -55,7 +55,7 @@ def test_at_high_temperatures_the_gradient_is_that_of_matched_logits() -> None:
     torch.testing.assert_close(gradient, (student.detach() - teacher) / 3, atol=2e-3, rtol=0)
 
 
-def test_a_mirrored_picture_has_the_answer_of_its_mirror_image() -> None:
+def test_a_mirrored_image_has_the_answer_of_its_mirror_image() -> None:
     taught = np.zeros((2, 50, 2), np.float32)
     taught[1, :, 1] = np.arange(50)
     taught[0, :, 1] = -np.arange(50)

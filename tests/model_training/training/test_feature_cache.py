@@ -146,13 +146,13 @@ def test_a_full_disk_leaves_what_was_written(tiny_recipe: Recipe, tiny_prepared:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     whole = open_at(recipe, tiny_prepared, tmp_path)
-    pictures = 2 * len(tiny_prepared.rows["train"]) + len(tiny_prepared.rows["validation"])
-    assert len(whole.records) == pictures
+    images = 2 * len(tiny_prepared.rows["train"]) + len(tiny_prepared.rows["validation"])
+    assert len(whole.records) == images
     assert np.isfinite(whole.records).all()
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="mounting a small disk needs root on Linux")
-def test_the_pictures_cache_on_a_full_disk(
+def test_the_images_cache_on_a_full_disk(
     tiny_recipe: Recipe, tiny_prepared: Prepared, procedural_folder: Path, tmp_path: Path
 ) -> None:
     """A real full disk: nothing is corrupt, and with more room the same command goes on."""

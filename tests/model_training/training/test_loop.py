@@ -44,7 +44,7 @@ def test_an_interrupted_run_ends_in_the_same_weights(
     calls = iter(range(1000))
 
     def fail_in_second_epoch(*arguments: object) -> None:
-        if next(calls) == 3:  # 18 training pictures in batches of up to 8: three steps an epoch
+        if next(calls) == 3:  # 18 training images in batches of up to 8: three steps an epoch
             raise InterruptedRunError
         set_learning_rate(*arguments)  # type: ignore[arg-type]
 
@@ -77,9 +77,9 @@ def test_metrics_and_curves_are_left(tiny_trained: Trained) -> None:
     metrics = json.loads((tiny_trained.folder / "metrics.json").read_text())
     assert metrics["epochs"] == [dataclasses.asdict(each) for each in tiny_trained.epochs]
     assert metrics["labels"] == ["china", "japan"]
-    with Image.open(tiny_trained.folder / "loss_accuracy.png") as picture:
-        assert picture.format == "PNG"
-        assert len(np.unique(np.asarray(picture.convert("L")))) > 20  # curves, not an empty page
+    with Image.open(tiny_trained.folder / "loss_accuracy.png") as image:
+        assert image.format == "PNG"
+        assert len(np.unique(np.asarray(image.convert("L")))) > 20  # curves, not an empty page
 
 
 def test_a_finished_run_is_not_trained_again(
@@ -110,7 +110,7 @@ def test_best_is_the_highest_accuracy_and_of_equals_the_lowest_loss() -> None:
     assert choose_best(history).epoch == 3
 
 
-def test_batches_hold_every_picture_once_and_none_is_tiny() -> None:
+def test_batches_hold_every_image_once_and_none_is_tiny() -> None:
     rows = np.arange(1000, 1033)
     batches = shuffle(rows, Training(batch_size=16), epoch=0)
     assert sorted(np.concatenate(batches)) == rows.tolist()
@@ -118,7 +118,7 @@ def test_batches_hold_every_picture_once_and_none_is_tiny() -> None:
     assert not np.array_equal(np.concatenate(batches), np.concatenate(shuffle(rows, Training(batch_size=16), epoch=1)))
 
 
-def test_flips_hang_on_picture_and_seed_alone() -> None:
+def test_flips_hang_on_image_and_seed_alone() -> None:
     pixels = torch.arange(40 * 2 * 3 * 3, dtype=torch.uint8).view(40, 2, 3, 3)
     rows = np.arange(40)
     whole = flip_some(pixels, rows, 0.5, seed=1)

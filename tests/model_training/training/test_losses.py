@@ -29,7 +29,7 @@ def test_cross_entropy_is_torchs() -> None:
     assert loss(label_smoothing=0.1) == pytest.approx(smoothed)
 
 
-def test_weights_fall_with_a_class_size_and_average_one_over_the_pictures() -> None:
+def test_weights_fall_with_a_class_size_and_average_one_over_the_images() -> None:
     weights = class_weights(torch.tensor([60.0, 30.0, 10.0]), 1.0)
     assert weights.tolist() == pytest.approx([100 / 180, 100 / 90, 100 / 30])  # N / (K · n), scikit-learn's `balanced`
     assert class_weights(torch.tensor([60.0, 30.0, 10.0]), 0.0).tolist() == [1, 1, 1]
@@ -38,16 +38,16 @@ def test_weights_fall_with_a_class_size_and_average_one_over_the_pictures() -> N
     assert (halfway * torch.tensor([64.0, 16.0])).sum().item() == pytest.approx(80)
 
 
-def test_class_weights_multiply_each_pictures_loss() -> None:
+def test_class_weights_multiply_each_images_loss() -> None:
     expected = (plain() * torch.tensor([100 / 180, 100 / 30, 100 / 90])).mean().item()
-    assert loss(balance="class_weights") == pytest.approx(expected)
+    assert loss(class_balancing="class_weights") == pytest.approx(expected)
 
 
 def test_logit_adjustment_adds_the_logarithm_of_the_share() -> None:
     shifted = LOGITS + torch.tensor([math.log(0.6), math.log(0.3), math.log(0.1)])
-    assert loss(balance="logit_adjustment") == pytest.approx(functional.cross_entropy(shifted, TARGETS).item())
+    assert loss(class_balancing="logit_adjustment") == pytest.approx(functional.cross_entropy(shifted, TARGETS).item())
     half = LOGITS + 0.5 * torch.tensor([math.log(0.6), math.log(0.3), math.log(0.1)])
-    assert loss(balance="logit_adjustment", balance_strength=0.5) == pytest.approx(
+    assert loss(class_balancing="logit_adjustment", class_balancing_strength=0.5) == pytest.approx(
         functional.cross_entropy(half, TARGETS).item()
     )
 
@@ -55,13 +55,13 @@ def test_logit_adjustment_adds_the_logarithm_of_the_share() -> None:
 def test_focal_loss_by_hand() -> None:
     p = np.exp(-plain().numpy())
     expected = float(np.mean((1 - p) ** 2 * -np.log(p)))
-    assert loss(balance="focal_loss", balance_strength=2) == pytest.approx(expected, rel=1e-5)
-    assert loss(balance="focal_loss", balance_strength=0) == pytest.approx(plain().mean().item())
+    assert loss(class_balancing="focal_loss", class_balancing_strength=2) == pytest.approx(expected, rel=1e-5)
+    assert loss(class_balancing="focal_loss", class_balancing_strength=0) == pytest.approx(plain().mean().item())
 
 
-def test_a_class_without_pictures_breaks_nothing() -> None:
+def test_a_class_without_images_breaks_nothing() -> None:
     for balance in ("class_weights", "logit_adjustment"):
-        made = make_loss(Training(balance=balance), np.array([5, 0, 5]))
+        made = make_loss(Training(class_balancing=balance), np.array([5, 0, 5]))
         assert math.isfinite(made(LOGITS, TARGETS).item())
 
 
@@ -71,7 +71,7 @@ def test_logit_adjustment_learns_logits_without_the_prior() -> None:
     learned = {}
     for balance in ("none", "logit_adjustment"):
         bias = torch.zeros(2, requires_grad=True)
-        measure = make_loss(Training(balance=balance), np.array([9, 1]))  # type: ignore[arg-type]
+        measure = make_loss(Training(class_balancing=balance), np.array([9, 1]))  # type: ignore[arg-type]
         optimizer = torch.optim.LBFGS([bias], max_iter=50)
 
         def step() -> float:

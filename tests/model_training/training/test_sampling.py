@@ -21,8 +21,8 @@ def counted(rows: np.ndarray) -> list[int]:
 
 
 @pytest.mark.parametrize("balance", ["none", "class_weights", "focal_loss", "logit_adjustment"])
-def test_the_loss_methods_show_every_picture_once(balance: str) -> None:
-    assert draw(balance=balance).tolist() == ROWS.tolist()
+def test_the_loss_methods_show_every_image_once(balance: str) -> None:
+    assert draw(class_balancing=balance).tolist() == ROWS.tolist()
 
 
 @pytest.mark.parametrize(
@@ -38,18 +38,18 @@ def test_the_loss_methods_show_every_picture_once(balance: str) -> None:
 def test_classes_come_to_the_size_that_the_strength_asks_for(
     balance: str, strength: float, expected: list[int]
 ) -> None:
-    assert counted(draw(balance=balance, balance_strength=strength)) == expected
+    assert counted(draw(class_balancing=balance, class_balancing_strength=strength)) == expected
 
 
 def test_down_sampling_repeats_nothing_and_takes_others_in_every_epoch() -> None:
-    one, other = draw(1, balance="down_sampling"), draw(2, balance="down_sampling")
+    one, other = draw(1, class_balancing="down_sampling"), draw(2, class_balancing="down_sampling")
     assert len(set(one)) == len(one)
     assert set(one) != set(other)
-    assert draw(1, balance="down_sampling").tolist() == one.tolist()
+    assert draw(1, class_balancing="down_sampling").tolist() == one.tolist()
 
 
-def test_up_sampling_shows_every_picture_equally_often_but_for_one() -> None:
-    often = Counter(draw(balance="up_sampling", balance_strength=0.9).tolist())
+def test_up_sampling_shows_every_image_equally_often_but_for_one() -> None:
+    often = Counter(draw(class_balancing="up_sampling", class_balancing_strength=0.9).tolist())
     for label in range(3):
         times = [often[row] for row in ROWS[label == TARGETS]]
         assert max(times) - min(times) <= 1
@@ -57,9 +57,11 @@ def test_up_sampling_shows_every_picture_equally_often_but_for_one() -> None:
 
 
 def test_the_sampler_draws_classes_alike_and_as_many_as_there_are() -> None:
-    drawn = [draw(seed, balance="balanced_sampler") for seed in range(200)]
+    drawn = [draw(seed, class_balancing="balanced_sampler") for seed in range(200)]
     assert {len(each) for each in drawn} == {84}
     shares = np.array(counted(np.concatenate(drawn))) / (84 * 200)
     assert shares == pytest.approx([1 / 3] * 3, abs=0.02)  # three standard errors are 0.011
-    gentle = np.concatenate([draw(seed, balance="balanced_sampler", balance_strength=0.5) for seed in range(200)])
+    gentle = np.concatenate(
+        [draw(seed, class_balancing="balanced_sampler", class_balancing_strength=0.5) for seed in range(200)]
+    )
     assert np.array(counted(gentle)) / len(gentle) == pytest.approx([8 / 14, 4 / 14, 2 / 14], abs=0.02)

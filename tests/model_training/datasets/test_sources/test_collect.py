@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model_training.datasets.manifest import read_manifest
-from model_training.datasets.sources.collect import COLUMNS, Candidate, Collected, Picture, collect
+from model_training.datasets.sources.collect import COLUMNS, Candidate, Collected, SourceImage, collect
 from model_training.progress import Step
 from model_training.runtime.errors import DatasetError
 from tests.model_training.datasets.test_sources.conftest import jpeg
@@ -19,30 +19,30 @@ from tests.model_training.datasets.test_sources.conftest import jpeg
 class Shelf:
     """A source of pictures by number; `loaded` are those that were asked for."""
 
-    pictures: dict[str, Picture | None]
+    images: dict[str, SourceImage | None]
     name: str = "shelf"
     total: int = 0
     loaded: list[str] = field(default_factory=list)
 
     def find(self) -> Iterator[Candidate]:
-        self.total = len(self.pictures)
-        for key in self.pictures:
+        self.total = len(self.images)
+        for key in self.images:
             yield Candidate(key, self.load(key))
 
-    def load(self, key: str) -> Callable[[], Picture | None]:
-        def load() -> Picture | None:
+    def load(self, key: str) -> Callable[[], SourceImage | None]:
+        def load() -> SourceImage | None:
             self.loaded.append(key)
-            return self.pictures[key]
+            return self.images[key]
 
         return load
 
 
-def picture(number: int, label: str = "ink", title: str = "Rain") -> Picture:
-    return Picture(jpeg(number), label, title, "Ni Zan", f"https://example.org/{number}", "CC0-1.0")
+def image(number: int, label: str = "ink", title: str = "Rain") -> SourceImage:
+    return SourceImage(jpeg(number), label, title, "Ni Zan", f"https://example.org/{number}", "CC0-1.0")
 
 
 def shelf(count: int) -> Shelf:
-    return Shelf({str(number): picture(number) for number in range(count)})
+    return Shelf({str(number): image(number) for number in range(count)})
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -91,23 +91,23 @@ def test_a_line_that_was_cut_off_is_mended(tmp_path: Path, step: Step) -> None:
     assert manifest.read_bytes() == whole
 
 
-def test_what_is_no_picture_is_passed_over(tmp_path: Path, step: Step) -> None:
-    page = Picture(b"<html>", "ink", "", "", "https://example.org/page", "CC0-1.0")
-    source = Shelf({"0": page, "1": None, "2": picture(2)})
+def test_what_is_no_image_is_passed_over(tmp_path: Path, step: Step) -> None:
+    page = SourceImage(b"<html>", "ink", "", "", "https://example.org/page", "CC0-1.0")
+    source = Shelf({"0": page, "1": None, "2": image(2)})
     assert collect(source, tmp_path, 1, step) == Collected(1, 1, 2)
     assert [row["path"] for row in rows(tmp_path)] == ["ink/shelf-2.jpg"]
 
 
-def test_another_picture_under_a_known_address_is_said(tmp_path: Path, step: Step) -> None:
+def test_another_image_under_a_known_address_is_said(tmp_path: Path, step: Step) -> None:
     collect(shelf(1), tmp_path, None, step)
     (tmp_path / "ink" / "shelf-0.jpg").unlink()
     with pytest.raises(DatasetError, match=r"shelf-0\.jpg: the picture at https://example\.org/9 is no longer"):
-        collect(Shelf({"0": picture(9)}), tmp_path, None, step)
+        collect(Shelf({"0": image(9)}), tmp_path, None, step)
 
 
 def test_keys_and_labels_become_names_that_every_system_takes(tmp_path: Path, step: Step) -> None:
     keys = ["산수/1.jpg", "풍경/1.jpg", "a/b", "a_b", "../../up"]
-    source = Shelf({key: picture(n, "ink: wash/dry?", "two\nlines") for n, key in enumerate(keys)})
+    source = Shelf({key: image(n, "ink: wash/dry?", "two\nlines") for n, key in enumerate(keys)})
     assert collect(source, tmp_path, None, step).kept == 5
     written = [row["path"] for row in rows(tmp_path)]
     assert len(set(written)) == 5

@@ -44,7 +44,7 @@ def hub(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Se
     return service
 
 
-def test_picture_files_with_licence_and_commit(hub: Service, step: Step, tmp_path: Path) -> None:
+def test_image_files_with_licence_and_commit(hub: Service, step: Step, tmp_path: Path) -> None:
     source = HuggingFace("museum/prints", base_url=hub.url)
     assert collect(source, tmp_path / "out", None, step).kept == 3
     dataset = read_manifest(tmp_path / "out" / "manifest.csv")
@@ -73,6 +73,6 @@ def test_faults_end_in_one_line(hub: Service, step: Step, tmp_path: Path) -> Non
         collect(HuggingFace("museum/nothing", base_url=hub.url), tmp_path / "out", None, step)
 
 
-def test_a_set_without_picture_files(hub: Service, step: Step, tmp_path: Path) -> None:
+def test_a_set_without_image_files(hub: Service, step: Step, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="museum/prints: the set has no picture file in nowhere"):
         collect(HuggingFace("museum/prints", None, "nowhere", base_url=hub.url), tmp_path / "out", None, step)

@@ -70,7 +70,7 @@ def test_met_brings_what_is_free(museum: Service, client: PatientClient, step: S
     assert [path for path in museum.seen[before:] if "/CRDImages" in path] == []
 
 
-def test_met_takes_the_whole_picture_where_there_is_no_small_one(
+def test_met_takes_the_whole_image_where_there_is_no_small_one(
     museum: Service, client: PatientClient, step: Step, tmp_path: Path
 ) -> None:
     museum.answers["/search"] = {"total": 1, "objectIDs": [45734]}
@@ -145,7 +145,7 @@ def test_chicago_pages_and_filters(institute: Service, client: PatientClient, st
     assert sum("page=2" in path for path in institute.seen) == 1
 
 
-def test_chicago_passes_works_without_a_picture_over(
+def test_chicago_passes_works_without_an_image_over(
     institute: Service, client: PatientClient, step: Step, tmp_path: Path
 ) -> None:
     collect(Chicago(client, "wheat", "x", None, institute.url), tmp_path, 4, step)

@@ -130,7 +130,7 @@ def test_robots_txt_is_obeyed(naver: Service, client: PatientClient, step: Step,
     assert naver.seen == ["/robots.txt"]
 
 
-def test_robots_txt_may_forbid_the_pictures_and_slow_all_down(
+def test_robots_txt_may_forbid_the_images_and_slow_all_down(
     naver: Service, client: PatientClient, step: Step, tmp_path: Path
 ) -> None:
     naver.answers["/robots.txt"] = b"User-agent: *\nCrawl-delay: 7\nDisallow: /thumbnails/"

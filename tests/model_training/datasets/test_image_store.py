@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_training.datasets import pictures
+from model_training.datasets import image_store
 from model_training.datasets.folders import Dataset, read_folder
-from model_training.datasets.pictures import check_readable, open_store
+from model_training.datasets.image_store import check_readable, open_store
 from model_training.runtime.card import Preprocessing
 from model_training.runtime.errors import DatasetError
 from model_training.runtime.preprocess import read
@@ -22,8 +22,8 @@ def dataset(tmp_path: Path) -> Dataset:
     for label in ("a", "b"):
         (tmp_path / "data" / label).mkdir(parents=True)
         for number in range(6):
-            picture = Image.fromarray(generator.integers(0, 256, (40, 30, 3), dtype=np.uint8))
-            picture.save(tmp_path / "data" / label / f"{number}.png")
+            image = Image.fromarray(generator.integers(0, 256, (40, 30, 3), dtype=np.uint8))
+            image.save(tmp_path / "data" / label / f"{number}.png")
     return read_folder(tmp_path / "data")
 
 
@@ -39,7 +39,7 @@ def test_rows_are_what_the_runtime_reads(dataset: Dataset, tmp_path: Path) -> No
 
 def test_the_second_time_nothing_is_decoded(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_store(dataset, PREPROCESSING, tmp_path / "cache", silent)
-    monkeypatch.setattr(pictures, "decode", None)
+    monkeypatch.setattr(image_store, "decode", None)
     second = open_store(dataset, PREPROCESSING, tmp_path / "cache", silent)
     np.testing.assert_array_equal(first.pixels, second.pixels)
     assert first.sha256 == second.sha256
@@ -53,7 +53,7 @@ def test_a_changed_file_is_read_again(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_scan_goes_on(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "_CHUNK", 4)
+    monkeypatch.setattr(image_store, "_CHUNK", 4)
 
     def stop_at_seven(done: int, total: int) -> None:
         if done == 7:
@@ -80,7 +80,7 @@ def test_a_full_disk_is_said_in_one_line(dataset: Dataset, tmp_path: Path, monke
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pictures.os, "posix_fallocate", full)
+    monkeypatch.setattr(image_store.os, "posix_fallocate", full)
     with pytest.raises(DatasetError, match="the disk is full"):
         open_store(dataset, PREPROCESSING, tmp_path / "cache", silent)
     monkeypatch.undo()
@@ -90,7 +90,7 @@ def test_a_full_disk_is_said_in_one_line(dataset: Dataset, tmp_path: Path, monke
 def test_a_line_that_was_cut_off_is_read_again(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "_CHUNK", 4)
+    monkeypatch.setattr(image_store, "_CHUNK", 4)
 
     def stop_at_seven(done: int, total: int) -> None:
         if done == 7:

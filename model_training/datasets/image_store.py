@@ -1,4 +1,4 @@
-"""Every picture decoded and fitted once, into one memory-mapped file.
+"""Every image decoded and fitted once, into one memory-mapped file.
 
 Training reads it as often as it has epochs, memory stays flat however large the folder is, and a scan that was cut off
 goes on where it stopped.
@@ -19,18 +19,18 @@ import numpy as np
 
 from ..locks import exclusive, is_full
 from ..runtime.card import Preprocessing
-from ..runtime.errors import DatasetError, PictureError
+from ..runtime.errors import DatasetError, ImageError
 from ..runtime.image import DECODER_VERSION, decode
 from ..runtime.preprocess import FIT_VERSION, fit
 from .folders import Dataset, Entry
 
 Progress = Callable[[int, int], None]  # done, total
 
-_CHUNK = 64  # pictures between two flushes of the index
+_CHUNK = 64  # images between two flushes of the index
 
 
 @dataclass(frozen=True)
-class PictureStore:
+class ImageStore:
     """Row i belongs to `dataset.entries[i]`.
 
     `pixels`: uint8 (N, height, width, 3), memory-mapped; a row that could not be read is black.
@@ -43,8 +43,8 @@ class PictureStore:
     errors: dict[int, str]
 
 
-def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, progress: Progress) -> PictureStore:
-    """Read a dataset's pictures, or take them from the cache folder.
+def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, progress: Progress) -> ImageStore:
+    """Read a dataset's images, or take them from the cache folder.
 
     The cache is keyed by each file's path, size and time, the preprocessing, and the versions of decoder and transform.
     Raises `DatasetError` where the disk is full, or where the cache was damaged.
@@ -81,7 +81,7 @@ def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, prog
         whole = False
     if not whole:
         raise DatasetError(f"{folder}: this cache of pictures is damaged.", f"Remove {folder} and run again.")
-    return PictureStore(
+    return ImageStore(
         pixels=pixels,
         sha256=tuple(sha256),
         hashes=hashes,
@@ -114,8 +114,8 @@ def _scan(
             rows = range(start, min(start + _CHUNK, shape[0]))
             read = readers.map(lambda row: _read(entries[row].path, preprocessing), rows)
             written: list[str] = []
-            for row, (picture, facts) in zip(rows, read, strict=True):
-                pixels[row] = picture
+            for row, (image, facts) in zip(rows, read, strict=True):
+                pixels[row] = image
                 written.append(json.dumps(facts) + "\n")
                 progress(row + 1, shape[0])
             # Pixels reach the disk before the line that vouches for them.
@@ -137,10 +137,10 @@ def _read(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray | int, d
     try:
         data = path.read_bytes()
         facts["sha256"] = hashlib.sha256(data).hexdigest()
-        picture = decode(data, at_least=max(preprocessing.height, preprocessing.width))
-        facts["hash"] = str(imagehash.phash(picture))
-        return fit(picture, preprocessing), facts
-    except PictureError as error:
+        image = decode(data, at_least=max(preprocessing.height, preprocessing.width))
+        facts["hash"] = str(imagehash.phash(image))
+        return fit(image, preprocessing), facts
+    except ImageError as error:
         facts["error"] = error.message
     except OSError as error:
         facts["error"] = error.strerror or str(error)
@@ -164,7 +164,7 @@ def _identity(dataset: Dataset, preprocessing: Preprocessing) -> Iterator[str]:
 
 
 def average(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The mean picture of `rows`, float32 (height, width, 3) in 0…255; `pixels`: uint8 (N, height, width, 3)."""
+    """The mean image of `rows`, float32 (height, width, 3) in 0…255; `pixels`: uint8 (N, height, width, 3)."""
     total = np.zeros(pixels.shape[1:], np.int64)
     in_order = np.sort(rows)  # as they lie on the disk
     for start in range(0, len(rows), _CHUNK):
@@ -172,7 +172,7 @@ def average(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return (total / len(rows)).astype(np.float32)
 
 
-def check_readable(dataset: Dataset, store: PictureStore, unreadable: str) -> np.ndarray:
+def check_readable(dataset: Dataset, store: ImageStore, unreadable: str) -> np.ndarray:
     """Rows of the dataset's classes that can be used, int64.
 
     With `unreadable="error"`, raises `DatasetError` naming the first that can't.
