@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -298,6 +298,21 @@ def _rename(key: str, value: object, source: str) -> tuple[str, object]:
     if new != key:
         warnings.warn(f"{source}: {key} is called {new} now; the old name goes with the next version.", stacklevel=2)
     return new, RENAMED_VALUES.get((new, value), value) if isinstance(value, str) else value
+
+
+def override(recipe: Recipe, values: Mapping[str, object]) -> Recipe:
+    """The recipe with other values under dotted names: `{"training.class_balancing": "focal_loss"}`.
+
+    Raises `RecipeError`.
+    """
+    content = recipe.model_dump()
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    return validate_recipe(content, recipe.name)
 
 
 def validate_recipe(content: dict[str, Any], source: str) -> Recipe:

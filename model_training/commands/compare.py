@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..progress import console
+from ..progress import console, print_whole
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -64,6 +64,30 @@ def pairs(
     from ..experiments import comparisons
 
     _run("pairs", recipe, overrides, data, device, build, comparisons.compare_pairs, classes)
+
+
+def leave_one_out(
+    recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example training.epochs=3")] = None,
+    data: Annotated[Path, typer.Option(help="folder of pictures, or a manifest")] = Path("data"),
+    column: Annotated[str, typer.Option(help="the column or attribute that names the source")] = "source",
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
+    build: Annotated[Path, typer.Option(help="where runs, caches and the table go")] = Path("build"),
+) -> None:
+    """Train without one source at a time, and say how well the network does on what it never saw."""
+    from ..datasets.prepare import prepare
+    from ..experiments.leave_one_source_out import describe_sources, leave_each_out, write_table
+    from ..recipe import load_recipe
+    from ..training.loop import start_fabric
+
+    chosen = load_recipe(recipe, overrides or [])
+    prepared = prepare(chosen, data, build / "cache")
+    found, passed_over = leave_each_out(chosen, prepared, column, build / "runs", start_fabric(device))
+    path = write_table(found, build / "leave_one_out" / chosen.name / f"{column}.csv")
+    print_whole(describe_sources(found, column))
+    for source, reason in passed_over.items():
+        console.print(f"{source}: passed over, {reason}", markup=False)
+    console.print(f"Table: {path}", markup=False)
 
 
 def _run(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from ..runtime.card import ClassMetrics, Metric
@@ -71,6 +71,18 @@ def _draw_answers(row: np.ndarray, draws: int, generator: np.random.Generator) -
         return np.zeros((draws, len(row)))
     count = max(round(images), 1)  # an effective number of images is no whole one
     return generator.multinomial(count, row / images, draws) / count
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and its 95% interval over repeats, by Student's t; from a single value nothing is known: ±infinity.
+
+    The repeats share images, so the interval is of these images divided anew, not of other images.
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, -np.inf, np.inf
+    half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half
 
 
 def measure_classes(predicted: np.ndarray, targets: np.ndarray, keys: tuple[str, ...]) -> tuple[ClassMetrics, ...]:

@@ -14,12 +14,12 @@ import numpy as np
 from lightning_fabric import Fabric
 from rich.table import Table
 
-from ..evaluation.metrics import measure
+from ..evaluation.metrics import mean_interval, measure
 from ..progress import console, print_whole
-from ..recipe import ClassBalancing, Recipe
+from ..recipe import ClassBalancing, Recipe, override
 from ..runtime.errors import RecipeError
 from ..runtime.files import replacing
-from .runs import Score, mean_interval, repeat, score, with_settings
+from .runs import Score, repeat, score
 
 METHODS: tuple[ClassBalancing, ...] = get_args(ClassBalancing)
 STRENGTHS = {"focal_loss": 2.0}  # the gamma of Lin et al. 2017; the others make classes equal
@@ -117,9 +117,9 @@ def compare_splits(recipe: Recipe, place: Path, build: Path, fabric: Fabric, rep
             "There is no group to split by.", "Name the manifest's column: data.group=artist, for example."
         )
     runner = Runner(place, build, fabric, 2 * repeats)
-    careful = with_settings(recipe, {"data.too_few": "drop"})
+    careful = override(recipe, {"data.too_few": "drop"})
     grouped = [runner.score(f"by {column}", each) for each in repeat(careful, repeats)]
-    at_random = with_settings(careful, {"data.group": None, "data.labels": grouped[0].labels})
+    at_random = override(careful, {"data.group": None, "data.labels": grouped[0].labels})
     mixed = [runner.score("at random", each) for each in repeat(at_random, repeats)]
     rows = []
     for name, read in (("accuracy", lambda each: each.accuracy), ("macro-F1", lambda each: each.macro_f1)):
@@ -149,7 +149,7 @@ def compare_pairs(recipe: Recipe, place: Path, build: Path, fabric: Fabric, clas
     rows = []
     for first, second in pairs:
         names = (whole.labels[first], whole.labels[second])
-        result = runner.score(" – ".join(names), with_settings(recipe, {"data.labels": names}))
+        result = runner.score(" – ".join(names), override(recipe, {"data.labels": names}))
         answers = np.repeat(np.indices((2, 2)).reshape(2, 4), result.test.ravel(), axis=1)  # true and predicted classes
         accuracy, macro_f1 = measure(answers[1], answers[0], "test", 2)
         rows.append(

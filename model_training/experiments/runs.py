@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from scipy.stats import t
 from sklearn.metrics import confusion_matrix
 
 from ..datasets.prepare import Prepared, prepare
-from ..recipe import Recipe
+from ..recipe import Recipe, override
 from ..runtime.files import write_text
 from ..runtime.network import ClassificationNetwork
 from ..training.loop import run_folder, train
@@ -54,18 +52,6 @@ class Score:
         return self.test.diagonal() / np.maximum(self.test.sum(1), 1)
 
 
-def with_settings(recipe: Recipe, settings: dict[str, object]) -> Recipe:
-    """The recipe with other values under dotted names: `{"training.class_balancing": "focal_loss"}`."""
-    content = recipe.model_dump()
-    for name, value in settings.items():
-        *sections, last = name.split(".")
-        place = content
-        for section in sections:
-            place = place[section]
-        place[last] = value
-    return Recipe.model_validate(content)
-
-
 def score(recipe: Recipe, place: Path, build: Path, fabric: Fabric) -> Score:
     """Train on the recipe's split and answer its validation and test images.
 
@@ -96,19 +82,7 @@ def score(recipe: Recipe, place: Path, build: Path, fabric: Fabric) -> Score:
 def repeat(recipe: Recipe, repeats: int, **settings: object) -> list[Recipe]:
     """The recipe on `repeats` splits that differ by their seed."""
     first = recipe.data.split.seed
-    return [with_settings(recipe, {"data.split.seed": first + number, **settings}) for number in range(repeats)]
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and its 95% interval over repeats, by Student's t; from a single value nothing is known: ±infinity.
-
-    The repeats share images, so the interval is of these images divided anew, not of other images.
-    """
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, -np.inf, np.inf
-    half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-    return mean, mean - half, mean + half
+    return [override(recipe, {"data.split.seed": first + number, **settings}) for number in range(repeats)]
 
 
 @torch.inference_mode()

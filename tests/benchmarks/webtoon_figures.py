@@ -24,8 +24,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model_training.datasets.prepare import prepare
+from model_training.evaluation.metrics import mean_interval
 from model_training.experiments.comparisons import compare_balance, compare_splits
-from model_training.experiments.runs import mean_interval, repeat, score
+from model_training.experiments.runs import repeat, score
 from model_training.models.factory import make_network
 from model_training.recipe import Recipe, load_recipe
 from model_training.training.loop import start_fabric

@@ -9,11 +9,12 @@ from PIL import Image
 from scipy.stats import ttest_1samp
 from sklearn.metrics import accuracy_score, f1_score
 
+from model_training.evaluation.metrics import mean_interval
 from model_training.experiments import comparisons
 from model_training.experiments import runs as scores
 from model_training.experiments.comparisons import compare_balance, compare_pairs, compare_splits, most_confused
-from model_training.experiments.runs import Score, mean_interval, score, with_settings
-from model_training.recipe import Recipe, load_recipe
+from model_training.experiments.runs import Score, score
+from model_training.recipe import Recipe, load_recipe, override
 from model_training.runtime.errors import RecipeError
 from model_training.training.loop import start_fabric
 
@@ -75,7 +76,7 @@ def test_the_most_confused_classes_are_those_mixed_up_most_by_rate() -> None:
 
 
 def test_a_setting_by_its_dotted_name(recipe: Recipe) -> None:
-    other = with_settings(recipe, {"data.split.seed": 4, "training.class_balancing": "focal_loss"})
+    other = override(recipe, {"data.split.seed": 4, "training.class_balancing": "focal_loss"})
     assert (other.data.split.seed, other.training.class_balancing) == (4, "focal_loss")
     assert other.network == recipe.network
 
@@ -114,7 +115,7 @@ def test_the_leak_is_the_difference_on_the_same_classes(recipe: Recipe, folder: 
     for _, grouped, mixed, leak in table.rows:
         assert float(leak) == pytest.approx(100 * (float(mixed) - float(grouped)), abs=0.11)
     with pytest.raises(RecipeError, match="no group to split by"):
-        compare_splits(with_settings(recipe, {"data.group": None}), folder, build, start_fabric("cpu"), 1)
+        compare_splits(override(recipe, {"data.group": None}), folder, build, start_fabric("cpu"), 1)
 
 
 def test_the_most_confused_classes_two_by_two(recipe: Recipe, folder: Path, build: Path) -> None:

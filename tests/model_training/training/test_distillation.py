@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from model_training.__main__ import app
 from model_training.datasets.prepare import Prepared
-from model_training.experiments.runs import with_settings
-from model_training.recipe import Distillation, Recipe
+from model_training.recipe import Distillation, Recipe, override
 from model_training.runtime.card import read_card
 from model_training.runtime.errors import RecipeError
 from model_training.runtime.network import load_network
@@ -28,7 +27,7 @@ def settings(temperature: float = 2.0, weight: float = 0.75) -> Distillation:
 
 def with_teachers(recipe: Recipe, *bundles: Path, **further: object) -> Recipe:
     distillation = {"teachers": tuple(str(each) for each in bundles), **further}
-    return with_settings(recipe, {"training.distillation": distillation})
+    return override(recipe, {"training.distillation": distillation})
 
 
 def test_the_loss_by_hand() -> None:
@@ -92,7 +91,7 @@ def test_a_teacher_that_can_not_teach_is_refused(
 ) -> None:
     cpu = torch.device("cpu")
     recipe = with_teachers(tiny_recipe, tiny_bundle)
-    larger = with_settings(recipe, {"preprocessing.height": 96})
+    larger = override(recipe, {"preprocessing.height": 96})
     with pytest.raises(RecipeError, match=r"preprocessing.height: 64, not 96"):
         ask_teachers(larger, tiny_prepared, tmp_path, cpu)
     other = tiny_prepared.provenance.model_copy(update={"fingerprint": "another"})

@@ -1,0 +1,47 @@
+"""`hwapung data fetch | draw | audit`: to have images, and to know what their files give away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..datasets.sources.commands import fetch
+from ..progress import console, follow
+from ..runtime.errors import DatasetError
+
+__all__ = ["audit", "draw", "fetch"]
+
+
+def audit(
+    data: Annotated[Path, typer.Argument(help="folder of pictures, or a manifest")],
+    recipe: Annotated[str, typer.Option(help="whose classes are meant")] = "ai_vs_real",
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example data.label=artist")] = None,
+) -> None:
+    """Say how well the classes can be told by the files alone: format, size, JPEG tables, EXIF, colour profile."""
+    from ..datasets.file_audit import audit_files, phrase_audit
+    from ..datasets.prepare import read_dataset
+    from ..recipe import load_recipe
+
+    found = audit_files(read_dataset(load_recipe(recipe, overrides or []), data))
+    if found is None:
+        raise DatasetError(f"{data}: no class has five files to judge by.", "Add pictures of each class.")
+    said = phrase_audit(found)
+    console.print(said.en, said.ko, sep="\n", style="yellow" if found.warns else None, markup=False)
+
+
+def draw(
+    folder: Annotated[Path, typer.Argument(help="where the pictures go")],
+    kinds: Annotated[str, typer.Option(help="comma-separated: china, japan, korea")] = "china,japan",
+    count: Annotated[int, typer.Option(help="pictures of each kind", min=5)] = 120,
+    seed: int = 0,
+) -> None:
+    """Draw a dataset of ink-wash and woodblock landscapes by program."""
+    from ..datasets.procedural import KINDS, write_dataset
+
+    wanted = tuple(kinds.split(","))
+    if unknown := [kind for kind in wanted if kind not in KINDS]:
+        raise DatasetError(f"Nothing draws {unknown[0]!r}.", f"Choose of {', '.join(KINDS)}.")
+    with follow("Drawing landscapes") as step:
+        write_dataset(folder, wanted, count, seed, step.update)
