@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,8 @@ from .tables import HEAD, make_table
 APP, PROGRAM = "model_training.__main__:app", "python -m model_training"
 INTRODUCTION = f"""
 # Commands
-`{PROGRAM} COMMAND --help` says the same. Wrong input ends with status 2, a failure with 1, Ctrl-C with 130; the message
-is one line that names the thing and the remedy."""
+`{PROGRAM} COMMAND --help` says the same. Wrong input ends with status 2, a failure with 1, Ctrl-C with 130; the
+message is one line that names the thing and the remedy."""
 
 
 def describe_commands() -> str:
@@ -43,7 +44,7 @@ def describe_command(command: Any, path: str) -> Iterator[str]:
     if rows:
         yield from ("", *make_table(["", "default", "meaning"], rows))
     if command.epilog:
-        yield from ("", *read_text(command.epilog))
+        yield from ("", *(re.sub(r"^Example: (.*)$", r"Example: `\1`", line) for line in read_text(command.epilog)))
 
 
 def read_text(text: str | None) -> list[str]:

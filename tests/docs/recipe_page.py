@@ -18,7 +18,7 @@ INTRODUCTION = """
 A recipe is a YAML file, under `model_training/recipes/` or anywhere else; [training.md](training.md) shows how it is
 used. Every key can be given on the command line by its dotted name: `training.epochs=20`. An unknown key or a value out
 of range is an error that names the key and the remedy. `extends: NAME` takes over another recipe; then only what
-differs is written. A text for people has a sentence in English and one in Korean: `{en: …, ko: …}`."""
+differs is written. A text for people is written `{en: …, ko: …}`; one language is enough."""
 
 
 def describe_recipes() -> str:

@@ -23,6 +23,7 @@ PAGES = sorted(
     for folder in (ROOT, DOCS, ROOT / "analysis", ROOT / "torchserve", ROOT / "frontend")
     for path in folder.glob("*.md")
 )
+GENERATED = ("recipe.md", "cli.md", "results.md")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 CODE = ("model_training", "torchserve", "frontend", "analysis", "hwapung")
 #: Say "depends on", "true label".
@@ -44,7 +45,7 @@ def pages() -> dict[str, str]:
     return make_pages()
 
 
-@pytest.mark.parametrize("name", ["recipe.md", "cli.md", "results.md"])
+@pytest.mark.parametrize("name", GENERATED)
 def test_a_generated_page_is_up_to_date(pages: dict[str, str], name: str) -> None:
     assert (DOCS / name).read_text("utf-8") == pages[name], "run python -m tests.docs.generate"
 
@@ -195,6 +196,13 @@ def test_every_variable_is_documented() -> None:
     read = {name for path in files for name in re.findall(r"\bHWAPUNG_[A-Z_]*[A-Z]\b", path.read_text("utf-8"))}
     assert "HWAPUNG_MODEL_SERVER_URL" in read
     assert not {name for name in read - INTERNAL if name not in documents}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_measured_figure_is_quoted_on_one_page_only(path: Path) -> None:
+    """Shares with three decimals, which are accuracies and their kin; 0.001 and the like are settings."""
+    if path.parent != DOCS or path.name not in GENERATED:
+        assert not re.findall(r"\b0\.[1-9]\d\d\b", path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
