@@ -24,7 +24,7 @@ from model_training.recipe import load_recipe
 from model_training.runtime.classifier import softmax
 from model_training.runtime.execution import TorchExecution
 from model_training.training.loop import start_fabric, train
-from tests.benchmarks.results import CIFAKE, Entry, Table, publish
+from tests.benchmarks.results import CIFAKE, WHERE, Entry, Table, publish
 
 TARGETS: dict[str, tuple[str, float]] = {
     "test_accuracy": (">=", 0.93),
@@ -64,7 +64,7 @@ def make_entry(splits: int) -> Entry:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help=CIFAKE + WHERE)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("overrides", nargs="*")

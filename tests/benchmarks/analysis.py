@@ -37,7 +37,7 @@ from model_training.runtime.execution import TorchExecution
 from model_training.runtime.ood import NearestNeighbours, energy
 from model_training.training.loop import Trained, start_fabric, train
 from tests.benchmarks.landscape_accuracy import OVERRIDES
-from tests.benchmarks.results import LANDSCAPES, Entry, Table, Targets, publish
+from tests.benchmarks.results import LANDSCAPES, WHERE, Entry, Table, Targets, publish
 
 BUILD = Path("build")
 RESAMPLES = 20
@@ -258,7 +258,9 @@ def measure_shortcuts(split: Split, data: Path) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with landscape, sketches and ai_vs_real")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with landscape, sketches and ai_vs_real" + WHERE
+    )
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("overrides", nargs="*")

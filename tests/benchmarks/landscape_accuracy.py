@@ -18,7 +18,7 @@ from model_training.evaluation.predict import predict_logits
 from model_training.recipe import load_recipe
 from model_training.runtime.execution import TorchExecution
 from model_training.training.loop import start_fabric, train
-from tests.benchmarks.results import LANDSCAPES, Entry, Table, publish
+from tests.benchmarks.results import LANDSCAPES, WHERE, Entry, Table, publish
 
 SPLITS = 5
 TARGET = 0.98
@@ -47,7 +47,7 @@ ENTRY = Entry(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help=LANDSCAPES + WHERE)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()

@@ -20,14 +20,13 @@ FOLDER = Path("build/bench")
 #: Figure → `>=` or `<=`, and what it must reach.
 Targets = Mapping[str, tuple[str, float]]
 
-# What the benchmarks measure on, and where a reader gets it; docs/data.md has the addresses under "Pictures of the
-# benchmarks".
+# What the benchmarks measure on.
 LANDSCAPES = "373 landscapes: 220 Chinese paintings of the Song and Ming dynasties and 153 Japanese prints"
 PAINTINGS = "623 paintings in six unequal styles, with their artists"
 CIFAKE = "3,200 pictures of 32×32 from CIFAKE: 1,600 photographs and 1,600 by Stable Diffusion"
 SCENES = "151 files of 57 house-tree-person drawings with boxes of seven classes"
-DRAWINGS = "447 drawings of 23 kinds of object from the Sketchy database, with the photograph that each was drawn from"
 MADE_HERE = "pictures that the benchmark makes itself"
+WHERE = " (docs/data.md says where they are had)"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,7 +31,7 @@ from model_training.runtime.preprocess import read
 from model_training.search.space import Point, apply, list_points
 from model_training.search.trial import Trials
 from model_training.training.loop import start_fabric
-from tests.benchmarks.results import PAINTINGS, Entry, Table, publish
+from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
 
 SPACE: dict[str, list[Any]] = {
     "network.unfreeze": [0, 10, 20, 30, 40, "all"],
@@ -76,7 +76,7 @@ class Decoding:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help=PAINTINGS + WHERE)
     parser.add_argument("--weights", required=True)
     parser.add_argument("--size", type=int, default=64, help="of the pictures, in pixels")
     parser.add_argument("--epochs", type=int, default=3)

@@ -22,7 +22,7 @@ from model_training.detection.metrics import Detection, measure_detection
 from model_training.detection.recipe import DetectionRecipe, load_detection_recipe
 from model_training.detection.train import load_page, train_detector
 from model_training.evaluation.metrics import mean_interval
-from tests.benchmarks.results import SCENES, Entry, Table, publish
+from tests.benchmarks.results import SCENES, WHERE, Entry, Table, publish
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ NEVER = 0.01
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help=SCENES + WHERE)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--side", type=int, default=128, help="of the network's input; small, for a CPU")
     parser.add_argument("--composed", type=int, default=2400, help="composed scenes that are seen, in all")

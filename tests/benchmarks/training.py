@@ -34,7 +34,7 @@ from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.network import ClassificationNetwork
 from model_training.training.inputs import PixelInputs
 from model_training.training.loop import build_network, make_optimizer, run_epochs, start_fabric
-from tests.benchmarks.results import PAINTINGS, Entry, Table, publish
+from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
 
 FOLDER = Path("build/bench/training")
 TARGETS = {"faster_than_torchvision": (">=", 1.5), "memory_growth": ("<=", 1.25)}
@@ -67,7 +67,7 @@ ENTRY = Entry(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--data", type=Path, help=PAINTINGS + WHERE)
     parser.add_argument("--weights")
     parser.add_argument("--size", type=int, default=112, help="of the pictures, in pixels: the webtoon recipe's")
     parser.add_argument("--rounds", type=int, default=5)

@@ -30,7 +30,7 @@ from model_training.experiments.runs import repeat, score
 from model_training.models.factory import make_network
 from model_training.recipe import Recipe, load_recipe
 from model_training.training.loop import start_fabric
-from tests.benchmarks.results import PAINTINGS, Entry, Table, publish
+from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
 
 TARGET = 0.06
 #: The images are 224×224 already, squashed; the weights are MobileNetV2's.
@@ -81,7 +81,7 @@ def gain_on(rival: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help=PAINTINGS + WHERE)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("overrides", nargs="*")

@@ -16,10 +16,10 @@ SECTIONS = (
 )  # fmt: skip
 INTRODUCTION = """
 # Results
-Every figure that this project states about itself stands here, and nowhere else. Each comes from a file under
-[results/](results): run the command that is given; where it is a `make` command, `python -m tests.docs.generate
---measured` then takes over the figures. [data.md](data.md#pictures-of-the-benchmarks) says where the pictures are had.
-Intervals are 95%."""
+Every figure that this project states about itself is on this page, and on no other. Each comes from a file under
+[results/](results). Run the command that is given; `python -m tests.docs.generate --measured` then takes over what a
+benchmark (`make …`) left; what a command of `hwapung` printed is written into its file by hand.
+[data.md](data.md#pictures-of-the-benchmarks) says where the pictures are had. Intervals are 95%."""
 
 
 def describe_results(folder: Path) -> str:
