@@ -18,7 +18,7 @@ from model_training.evaluation.predict import predict_logits
 from model_training.recipe import load_recipe
 from model_training.runtime.execution import TorchExecution
 from model_training.training.loop import start_fabric, train
-from tests.benchmarks.results import publish
+from tests.benchmarks.results import LANDSCAPES, WHERE, Entry, Table, publish
 
 SPLITS = 5
 TARGET = 0.98
@@ -30,10 +30,24 @@ OVERRIDES = [
     "training.epochs=6",
 ]
 
+ENTRY = Entry(
+    section="Landscapes",
+    title="Accuracy on real landscapes",
+    command="make figures",
+    data=LANDSCAPES,
+    tables=(
+        Table(
+            ("test accuracy, mean", "95% over the splits", "lowest split", "test answers"),
+            (("**{test_accuracy_mean:.3f}**", "{low:.3f} to {high:.3f}", "{lowest:.3f}", "{images:.0f}"),),
+        ),
+    ),
+    notes=("Each class comes from one source, so part of this may be the scanner instead of the brush.",),
+)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help=LANDSCAPES + WHERE)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()
@@ -57,9 +71,11 @@ def main() -> None:
     mean = float(np.mean(accuracies))
     interval = bootstrap((accuracies,), np.mean, random_state=0).confidence_interval
     print(f"mean {mean:.4f} (95% over splits {interval.low:.4f} … {interval.high:.4f}), {images} test answers in all")
-    figures = {"test_accuracy_mean": mean, "low": interval.low, "high": interval.high, "pictures": images}
+    figures = {"test_accuracy_mean": mean, "low": interval.low, "high": interval.high}
+    figures |= {"lowest": min(accuracies), "images": images}
     figures |= {f"test_accuracy_split_{seed}": value for seed, value in enumerate(accuracies)}
-    publish("landscape_accuracy", figures, {"test_accuracy_mean": (">=", TARGET)}, "accuracy, not speed")
+    setup = f"MobileNetV2 with ImageNet weights, six epochs, {SPLITS} splits of 60/20/20"
+    publish("landscape_accuracy", ENTRY, figures, {"test_accuracy_mean": (">=", TARGET)}, setup)
 
 
 if __name__ == "__main__":

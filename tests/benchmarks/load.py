@@ -1,6 +1,6 @@
 """A load of POST requests over kept-alive connections, light enough to leave the machine to the server.
 
-    python -m tests.benchmarks.load URL CONNECTIONS SECONDS raw|PART PICTURE …
+    python -m tests.benchmarks.load URL CONCURRENCY SECONDS raw|PART PICTURE …
 
 The body is the picture itself (raw), or a form with the picture as the part of that name. Every answer must have status
 200. Prints one JSON line: `{"answers", "seconds", "latencies_ms"}`.
@@ -48,7 +48,7 @@ async def ask(host: str, port: int, requests: itertools.cycle[bytes], until: flo
 
 
 async def main() -> None:
-    url, connections, seconds, form, *paths = sys.argv[1:]
+    url, concurrency, seconds, form, *paths = sys.argv[1:]
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
     requests = itertools.cycle(
@@ -57,7 +57,7 @@ async def main() -> None:
     latencies: list[float] = []
     started = time.perf_counter()
     until = started + float(seconds)
-    await asyncio.gather(*(ask(host, port, requests, until, latencies) for _ in range(int(connections))))
+    await asyncio.gather(*(ask(host, port, requests, until, latencies) for _ in range(int(concurrency))))
     elapsed = time.perf_counter() - started
     print(json.dumps({"answers": len(latencies), "seconds": elapsed, "latencies_ms": latencies}))
 

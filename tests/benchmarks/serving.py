@@ -32,13 +32,13 @@ from model_training.progress import follow
 from model_training.recipe import load_recipe
 from model_training.runtime.classifier import Classifier
 from model_training.training.loop import start_fabric, train
-from tests.benchmarks.results import publish
+from tests.benchmarks.results import MADE_HERE, Entry, Table, publish
 from torchserve.archive import build_archive
 from torchserve.server import TorchServe
 from torchserve.settings import read_settings
 
 FOLDER = Path("build/bench/serving")
-CONNECTIONS = (1, 4, 16)
+CONCURRENCY = (1, 4, 16)
 KINDS = ("web", "photograph")
 TARGETS = {
     f"{kind}_{name}_at_16": (">=", target)
@@ -54,8 +54,60 @@ RATIOS = (
     ("torchserve", "litserve"),
     ("front_end", "torchserve"),
     ("torchserve", "in_process"),
+    ("in_process", "fastapi"),
 )
-#: (kind of image, server, connections) → of each round the answers a second and the latencies in ms
+SERVERS = {
+    "torchserve": "TorchServe",
+    "front_end": "through the front end",
+    "fastapi": "FastAPI, torch",
+    "litserve": "LitServe, torch",
+    "in_process": "in process, without HTTP",
+}
+
+
+def make_table(kind: str, caption: str) -> Table:
+    """Predictions a second at each concurrency, and latency at the largest."""
+    rows = (
+        (
+            words,
+            *(f"{{{kind}_{server}_at_{count}:.1f}}" for count in CONCURRENCY),
+            latency(f"{kind}_{server}_at_16")
+            if server != "in_process"
+            else "–",  # there a batch has one, not a picture
+        )
+        for server, words in SERVERS.items()
+    )
+    columns = ("", *(f"concurrency {count}" for count in CONCURRENCY), "p50 / p99 at 16, ms")
+    return Table(columns, tuple(rows), caption)
+
+
+def latency(key: str) -> str:
+    return f"{{{key}_p50_ms:.0f}} / {{{key}_p99_ms:.0f}}"
+
+
+def phrase_ratios(kind: str, words: str) -> str:
+    return (
+        f"{words}, at a concurrency of 16: TorchServe answers {{{kind}_torchserve_over_fastapi_at_16:.1f}} times as "
+        f"often as FastAPI and {{{kind}_torchserve_over_litserve_at_16:.1f}} times as often as LitServe; the front end "
+        f"passes on {{{kind}_front_end_over_torchserve_at_16:.0%}} of that. Without any server the same cores answer "
+        f"{{{kind}_in_process_over_fastapi_at_16:.1f}} times as often as FastAPI."
+    )
+
+
+ENTRY = Entry(
+    section="Serving",
+    title="Predictions a second",
+    command="make bench-serving",
+    data=MADE_HERE,
+    tables=(make_table("web", "JPEGs of 800 pixels"), make_table("photograph", "Photographs of 12 megapixels")),
+    notes=(
+        phrase_ratios("web", "JPEGs of 800 pixels"),
+        phrase_ratios("photograph", "Photographs"),
+        "FastAPI and LitServe run the same weights in torch as their documentation has one write it: one request at a "
+        "time, and batches of up to 16.",
+    ),
+)
+#: (kind of image, server, concurrency) → of each round the answers a second and the latencies in ms
 Measured = dict[tuple[str, str, int], list[tuple[float, list[float]]]]
 
 
@@ -81,15 +133,15 @@ def main() -> None:
         for url, form in addresses.values():
             load(url, 16, 3, form, images["web"])  # warm up
         with follow("Measuring") as step:
-            plan = [(kind, count) for _ in range(arguments.rounds) for kind in KINDS for count in CONNECTIONS]
-            for done, (kind, connections) in enumerate(plan):
-                step.update(done, len(plan), f"{kind} at {connections}")
+            plan = [(kind, count) for _ in range(arguments.rounds) for kind in KINDS for count in CONCURRENCY]
+            for done, (kind, concurrency) in enumerate(plan):
+                step.update(done, len(plan), f"{kind} at {concurrency}")
                 for name, (url, form) in addresses.items():
-                    result = load(url, connections, arguments.seconds, form, images[kind])
-                    measured[kind, name, connections].append(result)
-                if connections == max(CONNECTIONS):
+                    result = load(url, concurrency, arguments.seconds, form, images[kind])
+                    measured[kind, name, concurrency].append(result)
+                if concurrency == max(CONCURRENCY):
                     result = in_process(bundle, images[kind], arguments.seconds)
-                    measured[kind, "in_process", connections].append(result)
+                    measured[kind, "in_process", concurrency].append(result)
     report(measured, arguments)
 
 
@@ -142,9 +194,9 @@ def rival(kind: str, bundle: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def load(url: str, connections: int, seconds: float, form: str, images: list[Path]) -> tuple[float, list[float]]:
+def load(url: str, concurrency: int, seconds: float, form: str, images: list[Path]) -> tuple[float, list[float]]:
     """Answers a second, and every answer's latency in ms. The load comes from a process of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.load", url, str(connections), str(seconds), form]
+    command = [sys.executable, "-m", "tests.benchmarks.load", url, str(concurrency), str(seconds), form]
     done = subprocess.run([*command, *map(str, images)], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{url}: {done.stderr.strip().splitlines()[-1]}")
@@ -168,8 +220,8 @@ def in_process(bundle: Path, images: list[Path], seconds: float) -> tuple[float,
 
 def report(measured: Measured, arguments: argparse.Namespace) -> None:
     figures: dict[str, float] = {}
-    for (kind, name, connections), rounds in measured.items():
-        key = f"{kind}_{name}_at_{connections}"
+    for (kind, name, concurrency), rounds in measured.items():
+        key = f"{kind}_{name}_at_{concurrency}"
         figures[key] = round(statistics.median(rate for rate, _ in rounds), 2)
         for percent in (50, 99):
             values = [float(np.percentile(latencies, percent)) for _, latencies in rounds]
@@ -183,15 +235,15 @@ def report(measured: Measured, arguments: argparse.Namespace) -> None:
     for name in TARGETS:
         print(f"{name}: {figures[name]:.2f}")
     setup = f"ResNet-18 at 224×224; {arguments.rounds} rounds of {arguments.seconds:g} s, medians"
-    publish("serving", figures, TARGETS, setup)
+    publish("serving", ENTRY, figures, TARGETS, setup)
 
 
 def print_table(kind: str, figures: dict[str, float]) -> None:
     widths = {"": 9, "_p50_ms": 9, "_p99_ms": 9}
-    print(f"\n{kind:<12}" + "".join(f"{f'{c} connections':>27}" for c in CONNECTIONS))
-    print(f"{'':<12}" + f"{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}" * len(CONNECTIONS))
+    print(f"\n{kind:<12}" + "".join(f"{f'{c} at once':>27}" for c in CONCURRENCY))
+    print(f"{'':<12}" + f"{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}" * len(CONCURRENCY))
     for name in ("torchserve", "front_end", "fastapi", "litserve", "in_process"):
-        keys = [(f"{kind}_{name}_at_{c}{suffix}", width) for c in CONNECTIONS for suffix, width in widths.items()]
+        keys = [(f"{kind}_{name}_at_{c}{suffix}", width) for c in CONCURRENCY for suffix, width in widths.items()]
         cells = [f"{figures[key]:>{width}.1f}" if key in figures else f"{'–':>{width}}" for key, width in keys]
         print(f"{name:<12}" + "".join(cells))
 
