@@ -129,7 +129,7 @@ def test_a_failing_section_costs_only_itself(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by accident")
 
-    monkeypatch.setattr(report.galleries, "pictures", fail)
+    monkeypatch.setattr(report.galleries, "images", fail)
     monkeypatch.setattr(report.audit_sections, "shortcuts", fail)
     folder, failed = make_report(Sources(bundle, images), tmp_path / "reports", written.parents[2])
     assert failed == ["Pictures and answers", "Shortcuts"]
