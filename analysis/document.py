@@ -6,7 +6,8 @@ import base64
 import csv
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from PIL import Image
 
 from model_training.runtime.card import Text
 
-from .charts import CLASS_COLOURS, Language, Style, save, sheet, using
+from .charts import sheet
 from .metrics import Score
+from .style import CLASS_COLOURS, Language, Style, save, using_look
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
@@ -132,9 +134,9 @@ class Document:
     sections: Sequence[Section]
 
 
-def write_document(document: Document, folder: Path, font: str | None) -> None:
+def write_document(document: Document, folder: Path) -> None:
     """`index.html`, each chart as `<name>.png` and `<name>.ko.png`, each sheet as PNG, each table as CSV."""
-    writer = _Writer(folder, font)
+    writer = _Writer(folder)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -152,9 +154,8 @@ def write_document(document: Document, folder: Path, font: str | None) -> None:
 class _Writer:
     """Writes each part's files and returns what the page's template shows of it."""
 
-    def __init__(self, folder: Path, font: str | None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.font = font
         self.thumbnails: dict[str, str] = {}
 
     def write(self, part: Part) -> dict[str, Any]:
@@ -172,10 +173,8 @@ class _Writer:
         images: dict[str, str] = {}
         for language in LANGUAGES:
             path = self.folder / (f"{chart.name}.png" if language == "en" else f"{chart.name}.{language}.png")
-            style = Style(language if self.font else "en", self.font)
-            with using(style), warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Glyph .* missing")  # a missing font is said on the page
-                save(chart.draw(style), path)
+            with _using_look():
+                save(chart.draw(Style(language)), path)
             images[language] = data_uri(_palette(path), "image/png")
         return {"name": chart.name, "images": images}
 
@@ -194,12 +193,10 @@ class _Writer:
         }
 
     def _sheet(self, part: Sheet) -> dict[str, Any]:
-        style = Style("en", self.font)
         images = part.images
-        with using(style), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")
+        with _using_look():
             captions = [image.caption.en.replace(" · ", "\n") for image in images]
-            figure = sheet([each.pixels for each in images], captions, [each.wrong for each in images], style)
+            figure = sheet([each.pixels for each in images], captions, [each.wrong for each in images])
             save(figure, self.folder / f"{part.name}.png")
         shown = [
             {"src": jpeg_uri(each.pixels, 224, 82), "caption": each.caption, "wrong": each.wrong, "place": each.place}
@@ -240,6 +237,14 @@ class _Writer:
         # Beyond as many classes as there are colours a legend would mislead.
         legend = [(CLASS_COLOURS[each], part.names[each]) for each in present if len(part.names) <= len(CLASS_COLOURS)]
         return {"kind": "projection", "title": title, "words": words, "points": points, "legend": legend} | drawn
+
+
+@contextmanager
+def _using_look() -> Iterator[None]:
+    """Letters that are missing are named on the page; matplotlib need not say it for each."""
+    with using_look(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
 
 
 def file_name(label: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from . import charts, projections
 from .document import CannotComputeError, Chart, Projection, Section, Sheet, both
 from .material import Material, describe_images
+from .style import Style
 
 SHEET_IMAGES = 24
 
@@ -72,7 +73,7 @@ def maps(material: Material, cache: Path) -> Section:
     for name, title, project in (("tsne", "t-SNE", projections.tsne), ("umap", "UMAP", projections.umap)):
         points = projections.keep(project, np.ascontiguousarray(some.features), cache)
 
-        def draw(style: charts.Style, points: np.ndarray = points) -> charts.Figure:
+        def draw(style: Style, points: np.ndarray = points) -> charts.Figure:
             return charts.projection(points, some.targets, some.predicted, material.names, style)
 
         section.parts.append(

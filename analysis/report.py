@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_training.fonts import find_missing_letters
 from model_training.packaging.model_card import write_model_card
 from model_training.progress import console, follow
 from model_training.runtime.card import ModelCard, Text
 
 from . import audit_sections, confidence, explanations, galleries, sections
-from .charts import AXES, find_font
 from .document import CannotComputeError, Document, Section, both, write_document
 from .material import Material
 from .predictions import Evaluated, Predictions, choose_device, evaluate, evaluate_test, evaluate_unlike
@@ -72,17 +72,16 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         name, theirs = sources.against.name, _answered(other)
         plan.insert(1, (both("Comparison", "비교"), lambda: audit_sections.comparison(material, name, theirs)))
     made, failed = _make(plan)
-    font = find_font(_letters(names))
     document = Document(
         name=found.card.name,
         version=found.card.version,
         title=found.card.title,
         summary=found.card.summary,
         facts=sections.measure_headline(material.test),
-        notices=_notices(found, sources, material, font),
+        notices=_notices(found, sources, material),
         sections=made,
     )
-    return _write(document, found.card, reports, font), failed
+    return _write(document, found.card, reports), failed
 
 
 def _evaluate(bundle: Path, sources: Sources, build: Path, device: str) -> Evaluated:
@@ -117,11 +116,7 @@ def _make(plan: Sequence[tuple[Text, Make]]) -> tuple[list[Section], list[str]]:
     return made, failed
 
 
-def _letters(names: Sequence[Text]) -> str:
-    return "".join(each.en + each.ko for each in [*names, *AXES.values()])
-
-
-def _notices(found: Evaluated, sources: Sources, material: Material, font: str | None) -> list[Text]:
+def _notices(found: Evaluated, sources: Sources, material: Material) -> list[Text]:
     """What a reader must know before the first figure."""
     card: ModelCard = found.card
     predictions, test = found.predictions, material.test
@@ -182,25 +177,23 @@ def _notices(found: Evaluated, sources: Sources, material: Material, font: str |
                 f"같은 {test.grouped_by}의 그림끼리는 서로 독립이 아니므로 구간에 반영했습니다.",
             )
         )
-    if font is None:
+    if missing := find_missing_letters("".join(each.en + each.ko for each in material.names)):
         notices.append(
             both(
-                "No installed font has all letters: the charts are in English, and letters that are missing are boxes. "
-                "Install Noto Sans CJK and run again.",
-                "글자가 모두 든 글꼴이 없어 도표를 영어로 그렸고, 없는 글자는 네모로 보입니다. "
-                "Noto Sans CJK를 설치하고 다시 실행해 주세요.",
+                f"The charts' font lacks letters of the classes' names, and shows boxes for them: {missing}",
+                f"클래스 이름에 도표 글꼴에 없는 글자가 있어 도표에는 네모로 나옵니다: {missing}",
             )
         )
     return notices
 
 
-def _write(document: Document, card: ModelCard, reports: Path, font: str | None) -> Path:
+def _write(document: Document, card: ModelCard, reports: Path) -> Path:
     target = reports / card.name / card.version
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         with follow("Writing the report"):
-            write_document(document, stage, font)
+            write_document(document, stage)
             write_model_card(card, stage)
         stage.chmod(0o755)
         previous = target.with_name(f".{target.name}-previous")

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from analysis import charts as figures
 from analysis import confidence, sections
-from analysis.charts import find_font
 from analysis.document import Chart, Document, LabelReview, Projection, Section, Sheet, both, write_document
 from analysis.material import Material, describe_images
+from analysis.style import Style
 from tests.analysis.made_up import make_predictions
 
 WIDTHS = {"telephone": 360, "desk": 1280}
@@ -29,7 +29,7 @@ def make_document() -> Document:
     points = predictions.features[:, :2].astype(float)
     described = describe_images(predictions, names)
 
-    def draw(style: figures.Style) -> figures.Figure:
+    def draw(style: Style) -> figures.Figure:
         return figures.projection(points, predictions.targets, predictions.predicted, names, style)
 
     chart = Chart("tsne", both("t-SNE", "t-SNE"), draw, both("A map.", "지도입니다."))
@@ -64,7 +64,7 @@ def make_document() -> Document:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_document(make_document(), folder, find_font("그림"))
+    write_document(make_document(), folder)
     return folder
 
 

@@ -171,7 +171,7 @@ def test_a_network_that_answers_nan_and_three_images_still_get_a_report(bundle: 
 def test_three_images_of_one_class_without_validation(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "find_font", lambda letters: None)
+    monkeypatch.setattr(report, "find_missing_letters", lambda text: "ภ")
     folder = draw_images(tmp_path / "three", {LABELS[1]: 3})
     made, failed = make_report(Sources(bundle, folder, test=folder), tmp_path / "reports", tmp_path / "build")
     assert failed == []
@@ -180,7 +180,7 @@ def test_three_images_of_one_class_without_validation(
     assert "The curves need test pictures of two classes at least." in page
     assert "need validation pictures, and there are none" in page
     assert "Every picture of three counts as a test picture." in page
-    assert "No installed font has all letters" in page
+    assert "shows boxes for them: ภ" in page
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:
