@@ -27,10 +27,13 @@ from model_training.recipe import Precision
 from model_training.runtime.errors import DatasetError, HwapungError
 from model_training.runtime.execution import Execution, OpenVINOExecution, TorchExecution
 from model_training.runtime.network import load_network
+from model_training.translation import plain
 
 from .compare import compare
-from .document import Table, both, to_csv
+from .document import Table
 from .metrics import Score, grouped_share
+from .translation import _
+from .writer import to_csv
 
 BATCH = 16
 FORMS: tuple[Precision, ...] = ("torch", "float32", "int8")
@@ -126,14 +129,14 @@ def _times(call: Callable[[], object], seconds: float) -> list[float]:
 
 def as_table(rows: list[Row]) -> Table:
     header = (
-        both("bundle", "모델"),
-        both("form", "형식"),
-        both("accuracy", "정확도"),
-        both("against the first", "첫 행과 비교"),
-        both("agreement", "일치율"),
-        both("MB", "MB"),
-        both("ms a picture", "장당 ms"),
-        both("pictures a second", "초당 그림 수"),
+        _("bundle"),
+        _("form"),
+        _("accuracy"),
+        _("against the first"),
+        _("agreement"),
+        plain("MB"),
+        _("ms a picture"),
+        _("pictures a second"),
     )
     cells = [
         (
@@ -148,7 +151,7 @@ def as_table(rows: list[Row]) -> Table:
         )
         for each in rows
     ]
-    return Table("forms", both("Forms", "형식 비교"), header, cells)
+    return Table("forms", _("Forms"), header, cells)
 
 
 def _print(rows: list[Row]) -> None:

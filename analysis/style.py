@@ -15,32 +15,34 @@ from matplotlib.figure import Figure
 from model_training.fonts import FAMILIES
 from model_training.runtime.card import Text
 
+from .translation import _
+
 Language = Literal["en", "ko"]
 
-SHEET, MOUNT, LINE, WASH, INK, SEAL = "#fbf7ed", "#e9dfca", "#d6cab3", "#5d5549", "#201d19", "#a92f1c"
+SHEET, LINE, WASH, INK, SEAL = "#fbf7ed", "#d6cab3", "#5d5549", "#201d19", "#a92f1c"
 #: One colour a class; they differ in lightness, too. Beyond, they come round again.
 CLASS_COLOURS = ("#201d19", "#a92f1c", "#3d6a85", "#b98a2f", "#6d7f4a", "#84506e", "#7a9aa6", "#d08b6c")
 SHADES = LinearSegmentedColormap.from_list("ink", [SHEET, "#b9ab93", INK])
 
 AXES = {
-    "predicted": Text(en="predicted class", ko="예측한 클래스"),
-    "true": Text(en="true class", ko="실제 클래스"),
-    "false_rate": Text(en="false positive rate", ko="거짓 양성 비율"),
-    "true_rate": Text(en="true positive rate", ko="참 양성 비율(재현율)"),
-    "recall": Text(en="recall", ko="재현율"),
-    "precision": Text(en="precision", ko="정밀도"),
-    "epoch": Text(en="epoch", ko="에포크"),
-    "loss": Text(en="cross-entropy (nats)", ko="교차 엔트로피(nat)"),
-    "accuracy": Text(en="accuracy", ko="정확도"),
-    "confidence": Text(en="confidence", ko="확신도"),
-    "train": Text(en="train", ko="학습"),
-    "validation": Text(en="validation", ko="검증"),
-    "before": Text(en="before scaling", ko="보정 전"),
-    "after": Text(en="after scaling", ko="보정 후"),
-    "wrong": Text(en="wrongly classified", ko="잘못 분류한 그림"),
-    "strength": Text(en="strength", ko="강도"),
-    "chance": Text(en="chance", ko="찍었을 때"),
-    "other": Text(en="the others", ko="나머지"),
+    "predicted": _("predicted class"),
+    "true": _("true class"),
+    "false_rate": _("false positive rate"),
+    "true_rate": _("true positive rate"),
+    "recall": _("recall"),
+    "precision": _("precision"),
+    "epoch": _("epoch"),
+    "loss": _("cross-entropy (nats)"),
+    "accuracy": _("accuracy"),
+    "confidence": _("confidence"),
+    "train": _("train"),
+    "validation": _("validation"),
+    "before": _("before scaling"),
+    "after": _("after scaling"),
+    "wrong": _("wrongly classified"),
+    "strength": _("strength"),
+    "chance": _("chance"),
+    "other": _("the others"),
 }
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.document import to_csv
 from analysis.forms import FORMS, _load_forms, as_table, compare_forms, main, measure_speed
+from analysis.writer import to_csv
 from model_training.datasets.prepare import prepare
 from model_training.datasets.reopen import open_bundle, read_recipe
 from model_training.packaging.convert import convert_bundle

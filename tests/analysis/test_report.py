@@ -169,7 +169,7 @@ def test_a_network_that_answers_nan_and_three_images_still_get_a_report(bundle: 
 
 
 def test_three_images_of_one_class_without_validation(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(report, "find_missing_letters", lambda text: "ภ")
     folder = draw_images(tmp_path / "three", {LABELS[1]: 3})
@@ -181,6 +181,9 @@ def test_three_images_of_one_class_without_validation(
     assert "need validation pictures, and there are none" in page
     assert "Every picture of three counts as a test picture." in page
     assert "shows boxes for them: ภ" in page
+    stages = [line for line in capsys.readouterr().err.splitlines() if re.match(r"\d+/\d+ |Writing", line)]
+    assert stages[:2] == ["1/13 Class by class", "2/13 Ranking"]
+    assert stages[12:] == ["13/13 Training", "Writing the report", "Writing the report: 13/13"]
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from analysis import confidence, galleries, sections
-from analysis.document import CannotComputeError, Sheet, Table, file_name, to_csv
+from analysis.document import CannotComputeError, Sheet, Table, file_name
 from analysis.explanations import heatmaps, overlay
 from analysis.material import Material
 from analysis.metrics import Score
 from analysis.predictions import Predictions
 from analysis.style import Style, using_look
+from analysis.writer import to_csv
 from model_training.runtime.card import Preprocessing, Text
 from model_training.runtime.network import ClassificationNetwork
 from tests.analysis.made_up import make_predictions
