@@ -68,24 +68,9 @@ SHORTCUTS: tuple[tuple[Text, Alteration], ...] = (
 CORRUPTIONS: tuple[tuple[Text, tuple[Alteration, ...]], ...] = (
     (_("blur (radius 1, 2, 4)"), (blur(1), blur(2), blur(4))),
     (_("noise (σ 10, 25, 50)"), (noise(10), noise(25), noise(50))),
-    (
-        _("JPEG (quality 40, 15, 5)"),
-        (encode_jpeg(40), encode_jpeg(15), encode_jpeg(5)),
-    ),
-    (
-        _("shrinking (to 0.75, 0.5, 0.25)"),
-        (shrink(0.75), shrink(0.5), shrink(0.25)),
-    ),
-    (
-        _("cropping (to 0.9, 0.75, 0.5)"),
-        (crop(0.9), crop(0.75), crop(0.5)),
-    ),
-    (
-        _("screenshot (0.9, 0.7, 0.5; JPEG 85, 65, 45)"),
-        (screenshot(0.9, 85), screenshot(0.7, 65), screenshot(0.5, 45)),
-    ),
-    (
-        _("fading (contrast 0.6, 0.35, 0.15)"),
-        (fade(0.6), fade(0.35), fade(0.15)),
-    ),
+    (_("JPEG (quality 40, 15, 5)"), (encode_jpeg(40), encode_jpeg(15), encode_jpeg(5))),
+    (_("shrinking (to 0.75, 0.5, 0.25)"), (shrink(0.75), shrink(0.5), shrink(0.25))),
+    (_("cropping (to 0.9, 0.75, 0.5)"), (crop(0.9), crop(0.75), crop(0.5))),
+    (_("screenshot (0.9, 0.7, 0.5; JPEG 85, 65, 45)"), (screenshot(0.9, 85), screenshot(0.7, 65), screenshot(0.5, 45))),
+    (_("fading (contrast 0.6, 0.35, 0.15)"), (fade(0.6), fade(0.35), fade(0.15))),
 )

@@ -23,12 +23,7 @@ from .translation import _
 #: Images of each split that are altered and predicted again.
 ALTERED = 200
 REVIEWED = 60
-_SPLITS = {
-    "train": _("train"),
-    "validation": _("validation"),
-    "test": _("test"),
-    "aside": _("set aside"),
-}
+_SPLITS = {"train": _("train"), "validation": _("validation"), "test": _("test"), "aside": _("set aside")}
 
 
 def leaks(found: Evaluated) -> Section:
@@ -51,12 +46,7 @@ def leaks(found: Evaluated) -> Section:
         Table(
             "leaks",
             _("Copies"),
-            (
-                _("picture"),
-                _("split"),
-                _("its copy"),
-                _("split of the copy"),
-            ),
+            (_("picture"), _("split"), _("its copy"), _("split of the copy")),
             [(pair.first, _SPLITS[pair.first_split], pair.second, _SPLITS[pair.second_split]) for pair in pairs],
         )
     )
@@ -96,13 +86,7 @@ def label_errors(material: Material, evaluated: Evaluated) -> Section:
         Table(
             "label_errors",
             _("All labels, the most doubtful first"),
-            (
-                _("path"),
-                _("label"),
-                _("suggested"),
-                _("belief in the label"),
-                _("doubtful"),
-            ),
+            (_("path"), _("label"), _("suggested"), _("belief in the label"), _("doubtful")),
             [
                 (
                     everything.places[row],

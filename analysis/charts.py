@@ -201,5 +201,5 @@ def sheet(images: Sequence[np.ndarray], captions: Sequence[str], wrong: Sequence
         axes.set_axis_off()
     for axes, image, caption, bad in zip(grid, images, captions, wrong, strict=False):
         axes.imshow(image)
-        axes.set_title(caption, fontsize=7.5, color=SEAL if bad else INK, y=-0.02, va="top")
+        axes.set_title(caption, fontsize=7.5, color=SEAL if bad else INK, y=-0.08, va="top")
     return figure

@@ -107,13 +107,7 @@ def _list_bins(measured: Calibrated) -> Table:
     return Table(
         "reliability",
         _("Reliability after scaling"),
-        (
-            _("confidence from"),
-            _("to"),
-            _("mean"),
-            _("accuracy"),
-            _("pictures"),
-        ),
+        (_("confidence from"), _("to"), _("mean"), _("accuracy"), _("pictures")),
         [(each.low, each.high, each.confidence, each.accuracy, each.images) for each in measured.bins],
     )
 
@@ -155,10 +149,7 @@ def _phrase_conformal(found: ConformalSets, validation: int) -> Text:
     )
 
 
-_METHODS = {
-    "energy": _("the energy score"),
-    "knn": _("the distance to training pictures"),
-}
+_METHODS = {"energy": _("the energy score"), "knn": _("the distance to training pictures")}
 
 
 def _phrase_served(served: OutOfDistribution) -> Text:

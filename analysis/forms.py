@@ -30,7 +30,7 @@ from model_training.runtime.network import load_network
 from model_training.translation import plain
 
 from .compare import compare
-from .document import Table
+from .document import Cell, Table
 from .metrics import Score, grouped_share
 from .translation import _
 from .writer import to_csv
@@ -154,24 +154,19 @@ def as_table(rows: list[Row]) -> Table:
     return Table("forms", _("Forms"), header, cells)
 
 
-def _print(rows: list[Row]) -> None:
+def _print(table: Table) -> None:
     printed = Printed()
-    table = as_table(rows)
-    for name in table.header:
-        printed.add_column(name.en, justify="left" if name.en in ("bundle", "form", "against the first") else "right")
-    for each in rows:
-        score = each.accuracy
-        printed.add_row(
-            each.bundle,
-            each.form,
-            f"{score.value:.3f} ({score.low:.3f}–{score.high:.3f})",
-            each.verdict,
-            f"{each.agreement:.3f}",
-            f"{each.size / 1e6:.1f}",
-            f"{each.latency * 1000:.1f}",
-            f"{each.throughput:.1f}",
-        )
+    for name, cell in zip(table.header, table.rows[0], strict=True):
+        printed.add_column(name.en, justify="left" if isinstance(cell, str) else "right")
+    for row in table.rows:
+        printed.add_row(*map(_show, row))
     print_whole(printed)
+
+
+def _show(cell: Cell) -> str:
+    if isinstance(cell, Score):
+        return f"{cell.value:.3f} ({cell.low:.3f}–{cell.high:.3f})"
+    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
 
 
 def measure(
@@ -181,9 +176,9 @@ def measure(
     seconds: Annotated[float, typer.Option(help="how long each throughput is measured")] = 3.0,
 ) -> None:
     """Print the table and write BUILD/forms.csv."""
-    rows = compare_forms(bundles, data, build, seconds)
-    _print(rows)
-    (build / "forms.csv").write_text(to_csv(as_table(rows)), "utf-8-sig")
+    table = as_table(compare_forms(bundles, data, build, seconds))
+    _print(table)
+    (build / "forms.csv").write_text(to_csv(table), "utf-8-sig")
 
 
 def main() -> None:

@@ -54,10 +54,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         (_("Ranking"), lambda: sections.curves(material)),
         (_("What confidence means"), lambda: confidence.calibration(material)),
         (_("Pictures and answers"), lambda: galleries.images(material)),
-        (
-            _("Where it looked"),
-            lambda: explanations.heatmaps(material, found.network, device),
-        ),
+        (_("Where it looked"), lambda: explanations.heatmaps(material, found.network, device)),
         (_("Maps of the pictures"), lambda: galleries.maps(material, found.cache)),
         (
             _("Pictures of another kind"),

@@ -58,13 +58,7 @@ def scores(material: Material) -> Section:
         Table(
             "classification_report",
             _("Precision, recall and F1"),
-            (
-                _("class"),
-                _("precision"),
-                _("recall"),
-                plain("F1"),
-                _("pictures"),
-            ),
+            (_("class"), _("precision"), _("recall"), plain("F1"), _("pictures")),
             [
                 (name, each.precision, each.recall, each.f1, each.support)
                 for name, each in zip(names, report, strict=True)
@@ -208,12 +202,7 @@ def _list_predictions(test: Predictions, names: Sequence[Text]) -> Table:
     return Table(
         "predictions",
         _("Every test picture"),
-        (
-            _("picture"),
-            _("true class"),
-            _("answer"),
-            _("confidence"),
-        ),
+        (_("picture"), _("true class"), _("answer"), _("confidence")),
         [
             (place, names[int(target)], names[int(answer)], float(row.max()))
             for place, target, answer, row in zip(test.places, test.targets, test.predicted, probabilities, strict=True)

@@ -37,7 +37,7 @@ def open_bundle(bundle: Path, data: Path, cache: Path, *, others_too: bool = Fal
     if not same and not others_too:
         raise DatasetError(
             f"{data} does not hold, split for split, the pictures that {bundle} was trained and tested on.",
-            "Give DATA=the folder of its training, unchanged.",
+            "Give the folder of its training, unchanged.",
         )
     # The card's also holds the audit of the files.
     return Opened(bundle, card, recipe, replace(prepared, provenance=card.data) if same else prepared, same)

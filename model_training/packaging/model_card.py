@@ -14,11 +14,7 @@ NAME = "MODEL_CARD.md"
 
 _FIGURES = {"accuracy": _("accuracy"), "macro_f1": _("macro-F1")}
 _SPLITS = {"train": _("train"), "validation": _("validation"), "test": _("test")}
-_METHODS = {
-    "wilson": _("Wilson"),
-    "resampling": _("resampling"),
-    "bootstrap": _("bootstrap"),
-}
+_METHODS = {"wilson": _("Wilson"), "resampling": _("resampling"), "bootstrap": _("bootstrap")}
 
 
 def write_model_card(card: ModelCard, folder: Path) -> Path:
@@ -74,28 +70,11 @@ def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Te
         return [say(_("The card has no figures."))]
     intervals = [_describe_figure(each, say) for each in card.metrics]
     header = [
-        say(each)
-        for each in (
-            _("figure"),
-            _("value"),
-            _("95% interval"),
-            _("pictures"),
-            _("split"),
-            _("method"),
-        )
+        say(each) for each in (_("figure"), _("value"), _("95% interval"), _("pictures"), _("split"), _("method"))
     ]
     lines = _table(header, intervals)
     if card.class_metrics:
-        header = [
-            say(each)
-            for each in (
-                _("class, test"),
-                _("precision"),
-                _("recall"),
-                plain("F1"),
-                _("pictures"),
-            )
-        ]
+        header = [say(each) for each in (_("class, test"), _("precision"), _("recall"), plain("F1"), _("pictures"))]
         rows = [
             [titles[each.key], f"{each.precision:.3f}", f"{each.recall:.3f}", f"{each.f1:.3f}", str(each.support)]
             for each in card.class_metrics

@@ -68,7 +68,7 @@ def test_images_that_the_bundle_may_have_been_trained_on_are_refused_in_a_line(
     assert ended.value.code == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"error: {strange} does not hold, split for split, the pictures that {bundle} was trained and tested on. "
-        "Give DATA=the folder of its training, unchanged."
+        "Give the folder of its training, unchanged."
     )
     assert not (build / "forms.csv").exists()
 
