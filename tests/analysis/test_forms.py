@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.forms import FORMS, _load_forms, as_table, compare_forms, main, measure_speed
+from analysis.forms import FORMS, _load_forms, _print, as_table, compare_forms, main, measure_speed
 from analysis.writer import to_csv
 from model_training.datasets.prepare import prepare
 from model_training.datasets.reopen import open_bundle, read_recipe
@@ -22,7 +22,9 @@ from tests.analysis.conftest import LABELS, draw_images
 pytest.importorskip("nncf", reason="nncf is not installed: pip install -r requirements/quantise.txt")
 
 
-def test_every_form_of_every_bundle_is_held_to_the_first(bundle: Path, images: Path, tmp_path: Path) -> None:
+def test_every_form_of_every_bundle_is_held_to_the_first(
+    bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = compare_forms([bundle, bundle], images, tmp_path, seconds=0.01)
     assert [each.form for each in rows] == [*FORMS, *FORMS]
     first = rows[0]
@@ -35,6 +37,10 @@ def test_every_form_of_every_bundle_is_held_to_the_first(bundle: Path, images: P
     assert all(each.latency > 0 and each.throughput > 0 for each in rows)
     table = list(csv.DictReader(to_csv(as_table(rows)).splitlines()))
     assert float(table[0]["accuracy"]) == pytest.approx(first.accuracy.value, abs=1e-6)
+    _print(as_table(rows))
+    printed = capsys.readouterr().err
+    assert f"{first.accuracy.value:.3f} ({first.accuracy.low:.3f}–{first.accuracy.high:.3f})" in printed
+    assert printed.count("can't tell") == 6
     assert (bundle / "card.json").is_file()
     assert not (bundle / "network.xml").exists()  # the bundle is only read
 
