@@ -34,7 +34,7 @@ def calibration(material: Material) -> Section:
             "reliability",
             _("Reliability diagram"),
             lambda style: charts.reliability(before, after, style),
-            _("On the dashed line an answer is as often right as it is confident. Bars are 95% intervals."),
+            _("On the dashed line an answer is as often right as it is confident. Bars are intervals at 95%."),
         ),
         _list_bins(after),
     ]

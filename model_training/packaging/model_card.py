@@ -70,7 +70,7 @@ def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Te
         return [say(_("The card has no figures."))]
     intervals = [_describe_figure(each, say) for each in card.metrics]
     header = [
-        say(each) for each in (_("figure"), _("value"), _("95% interval"), _("pictures"), _("split"), _("method"))
+        say(each) for each in (_("figure"), _("value"), _("interval (95%)"), _("pictures"), _("split"), _("method"))
     ]
     lines = _table(header, intervals)
     if card.class_metrics:
