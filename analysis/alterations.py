@@ -10,6 +10,8 @@ from PIL import Image
 from model_training.datasets.corruptions import blur, crop, each_image, encode_jpeg, noise, screenshot, shrink
 from model_training.runtime.card import Text
 
+from .translation import _
+
 Alteration = Callable[[np.ndarray], np.ndarray]
 
 #: The border is an eighth of each side: half of it is where mounts, seals and scanners leave their traces.
@@ -55,35 +57,20 @@ def fade(contrast: float) -> Alteration:
 
 
 SHORTCUTS: tuple[tuple[Text, Alteration], ...] = (
-    (Text(en="the border alone", ko="테두리만"), only_border),
-    (Text(en="the centre alone", ko="가운데만"), only_centre),
-    (Text(en="shades of grey", ko="흑백"), greyscale),
-    (Text(en="8×8 patches of colour", ko="8×8 색 조각"), colour_patches),
-    (Text(en="JPEG of one quality (50)", ko="같은 품질(50)의 JPEG"), encode_jpeg(50)),
+    (_("the border alone"), only_border),
+    (_("the centre alone"), only_centre),
+    (_("shades of grey"), greyscale),
+    (_("8×8 patches of colour"), colour_patches),
+    (_("JPEG of one quality (50)"), encode_jpeg(50)),
 )
 
 #: Strengths 1, 2, 3 of each.
 CORRUPTIONS: tuple[tuple[Text, tuple[Alteration, ...]], ...] = (
-    (Text(en="blur (radius 1, 2, 4)", ko="흐림(반지름 1, 2, 4)"), (blur(1), blur(2), blur(4))),
-    (Text(en="noise (σ 10, 25, 50)", ko="잡음(σ 10, 25, 50)"), (noise(10), noise(25), noise(50))),
-    (
-        Text(en="JPEG (quality 40, 15, 5)", ko="JPEG(품질 40, 15, 5)"),
-        (encode_jpeg(40), encode_jpeg(15), encode_jpeg(5)),
-    ),
-    (
-        Text(en="shrinking (to 0.75, 0.5, 0.25)", ko="축소(0.75, 0.5, 0.25배)"),
-        (shrink(0.75), shrink(0.5), shrink(0.25)),
-    ),
-    (
-        Text(en="cropping (to 0.9, 0.75, 0.5)", ko="잘라 내기(0.9, 0.75, 0.5배)"),
-        (crop(0.9), crop(0.75), crop(0.5)),
-    ),
-    (
-        Text(en="screenshot (0.9, 0.7, 0.5; JPEG 85, 65, 45)", ko="화면 캡처(0.9, 0.7, 0.5배, JPEG 85, 65, 45)"),
-        (screenshot(0.9, 85), screenshot(0.7, 65), screenshot(0.5, 45)),
-    ),
-    (
-        Text(en="fading (contrast 0.6, 0.35, 0.15)", ko="빛바램(대비 0.6, 0.35, 0.15)"),
-        (fade(0.6), fade(0.35), fade(0.15)),
-    ),
+    (_("blur (radius 1, 2, 4)"), (blur(1), blur(2), blur(4))),
+    (_("noise (σ 10, 25, 50)"), (noise(10), noise(25), noise(50))),
+    (_("JPEG (quality 40, 15, 5)"), (encode_jpeg(40), encode_jpeg(15), encode_jpeg(5))),
+    (_("shrinking (to 0.75, 0.5, 0.25)"), (shrink(0.75), shrink(0.5), shrink(0.25))),
+    (_("cropping (to 0.9, 0.75, 0.5)"), (crop(0.9), crop(0.75), crop(0.5))),
+    (_("screenshot (0.9, 0.7, 0.5; JPEG 85, 65, 45)"), (screenshot(0.9, 85), screenshot(0.7, 65), screenshot(0.5, 45))),
+    (_("fading (contrast 0.6, 0.35, 0.15)"), (fade(0.6), fade(0.35), fade(0.15))),
 )

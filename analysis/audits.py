@@ -13,14 +13,16 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from model_training.datasets.reopen import read_recipe
 from model_training.models.factory import make_network
-from model_training.recipe import validate_recipe
 from model_training.runtime.card import Text
 from model_training.runtime.errors import WeightsError
+from model_training.runtime.execution import TorchExecution
 
 from .alterations import Alteration
+from .kept import predict_kept
 from .metrics import Score, grouped_share
-from .predictions import Evaluated, Predictions, forward, predict
+from .predictions import Evaluated, Predictions
 from .projections import sample
 
 FOLDS = 5
@@ -142,7 +144,7 @@ def frozen_features(found: Evaluated, some: Predictions) -> np.ndarray | None:
 
     None where the recipe starts from scratch or its pretrained weights can't be had here.
     """
-    recipe = validate_recipe(dict(found.card.provenance.recipe), f"the card of {found.card.name}")
+    recipe = read_recipe(found.card)
     if recipe.network.pretrained is False:
         return None
     try:
@@ -151,13 +153,18 @@ def frozen_features(found: Evaluated, some: Predictions) -> np.ndarray | None:
         return None
     network.normalise = found.network.normalise
     key = hashlib.sha256(f"frozen {recipe.network.pretrained} {some.rows.tolist()}".encode()).hexdigest()[:16]
-    return predict(forward(network), some.pixels, some.rows, found.cache / key)[1]
+    torch_form = TorchExecution(network, found.device)  # of a network that was never packed there is no other
+    return predict_kept(torch_form.forward_with_features, some.pixels, some.rows, found.cache / key)[1]
 
 
 def predict_altered(found: Evaluated, some: Predictions, name: str, alter: Alteration) -> Predictions:
     """The same images after `alter`, uint8 (N, height, width, 3) → the same; kept like all predictions."""
     key = hashlib.sha256(f"{name} {some.rows.tolist()}".encode()).hexdigest()[:16]
-    logits, features = predict(lambda pixels: found.run(alter(pixels)), some.pixels, some.rows, found.cache / key)
+
+    def forward(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return found.execution.forward_with_features(alter(pixels))
+
+    logits, features = predict_kept(forward, some.pixels, some.rows, found.cache / key)
     return replace(some, logits=logits, features=features)
 
 

@@ -1,18 +1,13 @@
-"""The charts of a report: paper, ink and one vermilion, without a display, in either language."""
+"""The charts of a report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -20,64 +15,10 @@ from model_training.runtime.card import Text
 
 from .calibration import Calibrated
 from .metrics import Score
-
-Language = Literal["en", "ko"]
-
-SHEET, MOUNT, LINE, WASH, INK, SEAL = "#fbf7ed", "#e9dfca", "#d6cab3", "#5d5549", "#201d19", "#a92f1c"
-#: One colour a class; they differ in lightness, too. Beyond, they come round again.
-CLASS_COLOURS = ("#201d19", "#a92f1c", "#3d6a85", "#b98a2f", "#6d7f4a", "#84506e", "#7a9aa6", "#d08b6c")
-_SHADES = LinearSegmentedColormap.from_list("ink", [SHEET, "#b9ab93", INK])
-
-FONTS = (
-    "Noto Sans KR",
-    "Noto Sans CJK KR",
-    "Apple SD Gothic Neo",
-    "Malgun Gothic",
-    "NanumGothic",
-    "NanumBarunGothic",
-    "UnDotum",
-    "Baekmuk Dotum",
-    "Noto Sans CJK JP",
-)
-_LATIN = "DejaVu Sans"
+from .style import CLASS_COLOURS, INK, LINE, SEAL, SHADES, SHEET, WASH, Style, start
 
 NAMED_CLASSES = 40
 LISTED_CURVES = 8
-
-AXES = {
-    "predicted": Text(en="predicted class", ko="예측한 클래스"),
-    "true": Text(en="true class", ko="실제 클래스"),
-    "false_rate": Text(en="false positive rate", ko="거짓 양성 비율"),
-    "true_rate": Text(en="true positive rate", ko="참 양성 비율(재현율)"),
-    "recall": Text(en="recall", ko="재현율"),
-    "precision": Text(en="precision", ko="정밀도"),
-    "epoch": Text(en="epoch", ko="에포크"),
-    "loss": Text(en="cross-entropy (nats)", ko="교차 엔트로피(nat)"),
-    "accuracy": Text(en="accuracy", ko="정확도"),
-    "confidence": Text(en="confidence", ko="확신도"),
-    "train": Text(en="train", ko="학습"),
-    "validation": Text(en="validation", ko="검증"),
-    "before": Text(en="before scaling", ko="보정 전"),
-    "after": Text(en="after scaling", ko="보정 후"),
-    "wrong": Text(en="wrongly classified", ko="잘못 분류한 그림"),
-    "strength": Text(en="strength", ko="강도"),
-    "chance": Text(en="chance", ko="찍었을 때"),
-    "other": Text(en="the others", ko="나머지"),
-}
-
-
-@dataclass(frozen=True)
-class Style:
-    """In which language a chart speaks, and with which font: None where no installed one has the letters."""
-
-    language: Language = "en"
-    font: str | None = None
-
-    def say(self, text: Text) -> str:
-        return text.ko if self.language == "ko" else text.en
-
-    def axis(self, name: str) -> str:
-        return self.say(AXES[name])
 
 
 @dataclass(frozen=True)
@@ -90,65 +31,14 @@ class Curve:
     score: Score
 
 
-def find_font(letters: str) -> str | None:
-    """The first installed font of `FONTS` that has all letters, or None. Latin alone needs none of them."""
-    installed = {each.name: each.fname for each in font_manager.fontManager.ttflist}
-    for name in (_LATIN, *FONTS):
-        if name in installed and _has(installed[name], letters):
-            return name
-    return None
-
-
-def _has(path: str, letters: str) -> bool:
-    font = font_manager.get_font(path)
-    return all(font.get_char_index(ord(letter)) for letter in set(letters) if not letter.isspace())
-
-
-def save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, format="png", dpi=180, facecolor=SHEET)
-
-
-def start(style: Style, width: float, height: float) -> Figure:
-    """A figure on the report's paper. Draw and save it inside `using(style)`, so that its text finds its font."""
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor=SHEET)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def using(style: Style) -> Any:
-    """The matplotlib settings that all charts share, as a context manager."""
-    families = [style.font, _LATIN] if style.font and style.font != _LATIN else [_LATIN]
-    return matplotlib.rc_context(
-        {
-            "font.family": families,
-            "font.size": 10,
-            "axes.unicode_minus": False,
-            "text.color": INK,
-            "axes.labelcolor": WASH,
-            "axes.edgecolor": LINE,
-            "axes.facecolor": SHEET,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "xtick.color": WASH,
-            "ytick.color": WASH,
-            "grid.color": LINE,
-            "grid.alpha": 0.6,
-            # readable also where lines run behind it
-            "legend.facecolor": SHEET,
-            "legend.edgecolor": "none",
-            "legend.framealpha": 0.85,
-        }
-    )
-
-
 def confusion_matrix(matrix: np.ndarray, names: Sequence[Text], style: Style) -> Figure:
     """Counts, shaded by their share of the true class. Beyond 20 classes without counts, beyond 40 without names."""
     classes = len(names)
     side = float(np.clip(2.2 + 0.36 * classes, 3.4, 8))
-    figure = start(style, side, side * 0.92)
+    figure = start(side, side * 0.92)
     axes = figure.subplots()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1)
+    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
     axes.spines[:].set_visible(False)
     axes.set(xlabel=style.axis("predicted"), ylabel=style.axis("true"))
     if classes <= NAMED_CLASSES:
@@ -168,7 +58,6 @@ def confusion_matrix(matrix: np.ndarray, names: Sequence[Text], style: Style) ->
                     str(matrix[row, column]),
                     ha="center",
                     va="center",
-                    weight="bold" if wrong else "normal",
                     color=SHEET if light else (SEAL if wrong else INK),
                 )
     return figure
@@ -184,7 +73,7 @@ def precision_recall(curves: Sequence[Curve], style: Style) -> Figure:
 
 def _curves(curves: Sequence[Curve], style: Style, x: str, y: str, *, diagonal: bool) -> Figure:
     """All curves; of many only the lowest are named."""
-    figure = start(style, 4.8, 4.2)
+    figure = start(4.8, 4.2)
     axes = figure.subplots()
     if diagonal:
         axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
@@ -210,7 +99,7 @@ def _curves(curves: Sequence[Curve], style: Style, x: str, y: str, *, diagonal: 
 
 def loss_accuracy(epochs: Sequence[dict[str, float]], style: Style) -> Figure:
     """`epochs`: the run's, as in the bundle's `metrics.json`."""
-    figure = start(style, 6.4, 2.8)
+    figure = start(6.4, 2.8)
     losses, shares = figure.subplots(1, 2)
     numbers = [each["epoch"] for each in epochs]
     for axes, kind in ((losses, "loss"), (shares, "accuracy")):
@@ -228,7 +117,7 @@ def loss_accuracy(epochs: Sequence[dict[str, float]], style: Style) -> Figure:
 
 def reliability(before: Calibrated, after: Calibrated, style: Style) -> Figure:
     """Accuracy over confidence in 15 bins, with each bin's interval; a dot is as large as its share of images."""
-    figure = start(style, 6.4, 3.5)
+    figure = start(6.4, 3.5)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, measured, name in zip(panels, (before, after), ("before", "after"), strict=True):
         total = sum(each.images for each in measured.bins)
@@ -256,7 +145,7 @@ def projection(
     points: np.ndarray, targets: np.ndarray, predicted: np.ndarray, names: Sequence[Text], style: Style
 ) -> Figure:
     """`points`: float (N, 2); a ring marks a wrong answer."""
-    figure = start(style, 5.0, 4.4)
+    figure = start(5.0, 4.4)
     axes = figure.subplots()
     present = np.unique(targets)
     for number in present:
@@ -278,7 +167,7 @@ def projection(
 
 def corruption_curves(curves: Sequence[tuple[Text, Sequence[Score]]], chance: float, style: Style) -> Figure:
     """Accuracy over strength, 0 being the image as it is."""
-    figure = start(style, 5.2, 4.0)
+    figure = start(5.2, 4.0)
     axes = figure.subplots()
     for number, (name, scores) in enumerate(curves):
         values = np.array([each.value for each in scores])
@@ -302,15 +191,15 @@ def corruption_curves(curves: Sequence[tuple[Text, Sequence[Score]]], chance: fl
     return figure
 
 
-def sheet(images: Sequence[np.ndarray], captions: Sequence[str], wrong: Sequence[bool], style: Style) -> Figure:
+def sheet(images: Sequence[np.ndarray], captions: Sequence[str], wrong: Sequence[bool]) -> Figure:
     """Images, uint8 (height, width, 3), in rows of six at most with a caption under each; a wrong one's is red."""
     columns = min(6, max(1, len(images)))
     rows = -(-len(images) // columns)
-    figure = start(style, 1.55 * columns, 1.95 * rows)
+    figure = start(1.55 * columns, 1.95 * rows)
     grid: list[Axes] = list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
     for axes in grid:
         axes.set_axis_off()
     for axes, image, caption, bad in zip(grid, images, captions, wrong, strict=False):
         axes.imshow(image)
-        axes.set_title(caption, fontsize=7.5, color=SEAL if bad else INK, y=-0.02, va="top")
+        axes.set_title(caption, fontsize=7.5, color=SEAL if bad else INK, y=-0.08, va="top")
     return figure

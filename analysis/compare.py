@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from model_training.runtime.card import Text
 
 from .metrics import Score, bootstrap
+from .translation import _
 
 SIGNIFICANCE = 0.05
 
@@ -52,11 +53,7 @@ def _phrase(verdict: str, difference: Score, images: int) -> Text:
     low, high = sorted(abs(bound) * 100 for bound in (difference.low, difference.high))
     span = f"{low:.1f}–{high:.1f}"
     if verdict == "better":
-        return Text(
-            en=f"Better, by {points} points of accuracy ({span}).", ko=f"정확도가 {points}%p({span}) 더 높습니다."
-        )
+        return _("Better, by {points} points of accuracy ({span}).", points=points, span=span)
     if verdict == "worse":
-        return Text(
-            en=f"Worse, by {points} points of accuracy ({span}).", ko=f"정확도가 {points}%p({span}) 더 낮습니다."
-        )
-    return Text(en=f"Can't tell with {images} pictures.", ko=f"그림 {images}장으로는 어느 쪽이 나은지 알 수 없습니다.")
+        return _("Worse, by {points} points of accuracy ({span}).", points=points, span=span)
+    return _("Can't tell with {images} pictures.", images=images)

@@ -1,31 +1,17 @@
-"""What a report consists of, and how it becomes files: PNG charts, CSV tables and one page that needs nothing else."""
+"""What a report consists of; `writer.py` makes files of it."""
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from model_training.runtime.card import Text
 
-from .charts import CLASS_COLOURS, Language, Style, save, sheet, using
 from .metrics import Score
-
-TEMPLATES = Path(__file__).parent / "templates"
-LANGUAGES: tuple[Language, ...] = ("en", "ko")
-SHOWN_ROWS = 12
-#: Larger tables lie beside the page only.
-_MOST_CSV_INSIDE = 200_000
+from .style import Style
 
 Cell = str | int | float | Score | Text
 
@@ -33,13 +19,9 @@ Cell = str | int | float | Score | Text
 class CannotComputeError(Exception):
     """A part of the report that these images can't give, and why."""
 
-    def __init__(self, en: str, ko: str) -> None:
-        super().__init__(en)
-        self.text = Text(en=en, ko=ko)
-
-
-def both(en: str, ko: str) -> Text:
-    return Text(en=en, ko=ko)
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text = text
 
 
 @dataclass(frozen=True)
@@ -132,180 +114,6 @@ class Document:
     sections: Sequence[Section]
 
 
-def write_document(document: Document, folder: Path, font: str | None) -> None:
-    """`index.html`, each chart as `<name>.png` and `<name>.ko.png`, each sheet as PNG, each table as CSV."""
-    writer = _Writer(folder, font)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    shown = [(section, [writer.write(part) for part in section.parts]) for section in document.sections]
-    page = environment.get_template("report.html").render(
-        document=document,
-        sections=shown,
-        number=number,
-        style=(TEMPLATES / "report.css").read_text("utf-8"),
-        script=(TEMPLATES / "report.js").read_text("utf-8"),
-    )
-    (folder / "index.html").write_text(page, "utf-8")
-
-
-class _Writer:
-    """Writes each part's files and returns what the page's template shows of it."""
-
-    def __init__(self, folder: Path, font: str | None) -> None:
-        self.folder = folder
-        self.font = font
-        self.thumbnails: dict[str, str] = {}
-
-    def write(self, part: Part) -> dict[str, Any]:
-        if isinstance(part, Chart):
-            return {"kind": "chart", "title": part.title, "words": part.words} | self._chart(part)
-        if isinstance(part, Table):
-            return self._table(part)
-        if isinstance(part, Sheet):
-            return self._sheet(part)
-        if isinstance(part, LabelReview):
-            return self._review(part)
-        return self._projection(part)
-
-    def _chart(self, chart: Chart) -> dict[str, Any]:
-        images: dict[str, str] = {}
-        for language in LANGUAGES:
-            path = self.folder / (f"{chart.name}.png" if language == "en" else f"{chart.name}.{language}.png")
-            style = Style(language if self.font else "en", self.font)
-            with using(style), warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Glyph .* missing")  # a missing font is said on the page
-                save(chart.draw(style), path)
-            images[language] = data_uri(_palette(path), "image/png")
-        return {"name": chart.name, "images": images}
-
-    def _table(self, table: Table) -> dict[str, Any]:
-        content = to_csv(table)
-        (self.folder / f"{table.name}.csv").write_text(content, "utf-8-sig")  # so that spreadsheets read Hangul
-        inside = len(content) <= _MOST_CSV_INSIDE
-        return {
-            "kind": "table",
-            "name": table.name,
-            "title": table.title,
-            "header": table.header,
-            "rows": [[_show(cell) for cell in row] for row in table.rows[:SHOWN_ROWS]],
-            "total": len(table.rows),
-            "csv": data_uri(content.encode("utf-8-sig"), "text/csv") if inside else f"{table.name}.csv",
-        }
-
-    def _sheet(self, part: Sheet) -> dict[str, Any]:
-        style = Style("en", self.font)
-        images = part.images
-        with using(style), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")
-            captions = [image.caption.en.replace(" · ", "\n") for image in images]
-            figure = sheet([each.pixels for each in images], captions, [each.wrong for each in images], style)
-            save(figure, self.folder / f"{part.name}.png")
-        shown = [
-            {"src": jpeg_uri(each.pixels, 224, 82), "caption": each.caption, "wrong": each.wrong, "place": each.place}
-            for each in images
-        ]
-        return {"kind": "sheet", "name": part.name, "title": part.title, "pictures": shown}
-
-    def _review(self, part: LabelReview) -> dict[str, Any]:
-        shown = [
-            {"src": jpeg_uri(each.pixels, 160, 80), "place": each.place, "caption": each.caption, "suggested": label}
-            for each, label in zip(part.images, part.suggested, strict=True)
-        ]
-        manifest = [list(pair) for pair in part.manifest]
-        return {"kind": "review", "name": part.name, "title": part.title, "pictures": shown, "manifest": manifest}
-
-    def _projection(self, part: Projection) -> dict[str, Any]:
-        low, high = part.points.min(axis=0), part.points.max(axis=0)
-        unit = (part.points - low) / np.where(high > low, high - low, 1)
-        points = []
-        for place, target, image in zip(unit, part.targets, part.images, strict=True):
-            # One thumbnail serves both maps.
-            known = image.place in self.thumbnails
-            self.thumbnails.setdefault(image.place, f"t{len(self.thumbnails)}")
-            points.append(
-                {
-                    "x": round(10 + 620 * float(place[0]), 1),
-                    "y": round(10 + 440 * float(1 - place[1]), 1),
-                    "colour": CLASS_COLOURS[int(target) % len(CLASS_COLOURS)],
-                    "wrong": image.wrong,
-                    "thumbnail": self.thumbnails[image.place],
-                    "src": None if known else jpeg_uri(image.pixels, 72, 70),
-                    "caption": image.caption,
-                }
-            )
-        drawn = self._chart(part.chart)
-        words, title = part.chart.words, part.chart.title
-        present = np.unique(part.targets).tolist()
-        # Beyond as many classes as there are colours a legend would mislead.
-        legend = [(CLASS_COLOURS[each], part.names[each]) for each in present if len(part.names) <= len(CLASS_COLOURS)]
-        return {"kind": "projection", "title": title, "words": words, "points": points, "legend": legend} | drawn
-
-
 def file_name(label: str) -> str:
     """A class's or column's name without what a file's name can't hold."""
     return "".join("_" if letter in '/\\:*?"<>|' or letter.isspace() else letter for letter in label).strip(".") or "_"
-
-
-def to_csv(table: Table) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    scored = [any(isinstance(row[column], Score) for row in table.rows) for column in range(len(table.header))]
-    header: list[str] = []
-    for name, is_score in zip(table.header, scored, strict=True):
-        header += [name.en, f"{name.en} low", f"{name.en} high"] if is_score else [name.en]
-    writer.writerow(header)
-    for row in table.rows:
-        line: list[object] = []
-        for cell, is_score in zip(row, scored, strict=True):
-            if isinstance(cell, Score):
-                line += [_plain(cell.value), _plain(cell.low), _plain(cell.high)]
-            elif is_score:
-                line += [cell, "", ""]
-            else:
-                line.append(cell.en if isinstance(cell, Text) else _plain(cell) if isinstance(cell, float) else cell)
-        writer.writerow(line)
-    return buffer.getvalue()
-
-
-def _plain(value: float) -> float | str:
-    return "" if np.isnan(value) else round(float(value), 6)
-
-
-def _show(cell: Cell) -> dict[str, Any]:
-    if isinstance(cell, Score):
-        if np.isnan(cell.value):
-            return {"text": both("–", "–"), "figure": True}
-        span = f"{cell.low:.3f}–{cell.high:.3f}"
-        return {"text": both(f"{cell.value:.3f}", f"{cell.value:.3f}"), "span": span, "figure": True}
-    if isinstance(cell, Text):
-        return {"text": cell, "figure": False}
-    word = number(cell) if isinstance(cell, (int, float)) else cell
-    return {"text": both(word, word), "figure": isinstance(cell, (int, float))}
-
-
-def number(value: float) -> str:
-    """Counts with commas, shares with three places, – for what is not known."""
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "–" if np.isnan(value) else f"{value:.3f}"
-
-
-def data_uri(content: bytes, media_type: str) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def jpeg_uri(pixels: np.ndarray, side: int, quality: int) -> str:
-    """`pixels`: uint8 (height, width, 3), shrunk to `side` pixels at most."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return data_uri(buffer.getvalue(), "image/jpeg")
-
-
-def _palette(path: Path) -> bytes:
-    """The chart in 128 colours: a third of the bytes, and nothing that the eye would miss."""
-    buffer = io.BytesIO()
-    Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()

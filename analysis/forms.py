@@ -6,7 +6,6 @@ accuracy with its interval, agreement with the first row, size, latency of one i
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 import time
@@ -19,22 +18,25 @@ import numpy as np
 import typer
 from rich.table import Table as Printed
 
-from model_training.datasets.prepare import Prepared, prepare
+from model_training.datasets.reopen import Opened, open_bundle
 from model_training.evaluation.predict import predict_logits
-from model_training.packaging.quantise import quantise
+from model_training.packaging.bundle import export_form
+from model_training.packaging.convert import precision_of
 from model_training.progress import console, follow, print_whole
-from model_training.recipe import validate_recipe
-from model_training.runtime.card import read_card
+from model_training.recipe import Precision
 from model_training.runtime.errors import DatasetError, HwapungError
-from model_training.runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from model_training.runtime.execution import Execution, OpenVINOExecution, TorchExecution
 from model_training.runtime.network import load_network
+from model_training.translation import plain
 
 from .compare import compare
-from .document import Table, both, to_csv
+from .document import Cell, Table
 from .metrics import Score, grouped_share
+from .translation import _
+from .writer import to_csv
 
 BATCH = 16
-FORMS = ("torch", "float32", "int8")
+FORMS: tuple[Precision, ...] = ("torch", "float32", "int8")
 
 
 @dataclass(frozen=True)
@@ -56,50 +58,50 @@ class Row:
 def compare_forms(bundles: list[Path], data: Path, build: Path, seconds: float = 3.0) -> list[Row]:
     """Every form of every bundle. `seconds`: how long each throughput is measured.
 
-    Raises `DatasetError` where two bundles were not tested on the same images.
+    Raises what `open_bundle` raises, and `DatasetError` where two bundles were not tested on the same images.
     """
     rows: list[Row] = []
     first: np.ndarray | None = None
-    tested: np.ndarray | None = None
-    for bundle in bundles:
-        card = read_card(bundle / "card.json")
-        recipe = validate_recipe(dict(card.provenance.recipe), f"the card of {card.name}")
-        prepared = prepare(recipe, data, build / "cache")
-        test, targets = prepared.rows["test"], prepared.targets[prepared.rows["test"]]
-        if tested is not None and not np.array_equal(tested, test):
+    opened = [open_bundle(bundle, data, build / "cache") for bundle in bundles]
+    for each in opened:
+        if each.card.data.fingerprint != opened[0].card.data.fingerprint:
             raise DatasetError(
-                f"{bundle} and {bundles[0]} were not tested on the same pictures.",
+                f"{each.folder} and {bundles[0]} were not tested on the same pictures.",
                 "Train both on one folder with one data.split.seed.",
             )
-        tested = test
-        for form, execution, size in _forms(bundle, prepared):
-            with follow(f"{bundle.name}, {form}"):
-                said = predict_logits(execution, prepared.pixels, test).argmax(1)
+    for each in opened:
+        pixels, test = each.prepared.pixels, each.prepared.rows["test"]
+        targets = each.prepared.targets[test]
+        for form, execution, size in _load_forms(each):
+            with follow(f"{each.folder.name}, {form}"):
+                said = predict_logits(execution, pixels, test).argmax(1)
                 if first is None:
                     first = said
                 found = compare(said == targets, first == targets, np.arange(len(test)))
-                latency, throughput = measure_speed(execution, prepared.pixels[test[:BATCH]], seconds)
+                latency, throughput = measure_speed(execution, pixels[test[:BATCH]], seconds)
             accuracy = grouped_share(said == targets, np.arange(len(test)))
             agreement = float((said == first).mean())
-            rows.append(Row(str(bundle), form, accuracy, agreement, size, latency, throughput, found.verdict))
+            rows.append(Row(str(each.folder), form, accuracy, agreement, size, latency, throughput, found.verdict))
     return rows
 
 
-def _forms(bundle: Path, prepared: Prepared) -> Iterator[tuple[str, Execution, int]]:
-    """Name, execution and bytes of each form; the 8-bit one is made for the occasion."""
-    network = load_network(read_card(bundle / "card.json"), bundle)
-    yield "torch", TorchExecution(network, "cpu"), (bundle / "weights.safetensors").stat().st_size
-    folder = Path(tempfile.mkdtemp(prefix="forms-"))
-    try:
-        model = folder / "network.xml"
-        export_openvino(network, np.ascontiguousarray(prepared.pixels[:2]), model)
-        for form in FORMS[1:]:
-            if form == "int8":
-                quantise(model, prepared.pixels, prepared.rows["train"])
-            size = sum(model.with_suffix(end).stat().st_size for end in (".xml", ".bin"))
-            yield form, OpenVINOExecution(model), size
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _load_forms(opened: Opened) -> Iterator[tuple[str, Execution, int]]:
+    """Name, execution and bytes of each form: the one that the bundle has, and the others made for the occasion, as
+    packing makes them."""
+    network = load_network(opened.card, opened.folder)
+    with tempfile.TemporaryDirectory(prefix="forms-") as folder:
+        for form in FORMS:
+            model = Path(folder) / f"{form}.xml"
+            if form == "torch":
+                execution: Execution = TorchExecution(network, "cpu")
+                model = opened.folder / "weights.safetensors"
+            elif opened.card.openvino_model is not None and form == precision_of(opened.card):
+                model = opened.folder / opened.card.openvino_model.file
+                execution = OpenVINOExecution(model)
+            else:
+                execution = export_form(model, form, opened.prepared, network)
+            files = (model, model.with_suffix(".bin"))
+            yield form, execution, sum(each.stat().st_size for each in files if each.exists())
 
 
 def measure_speed(
@@ -127,14 +129,14 @@ def _times(call: Callable[[], object], seconds: float) -> list[float]:
 
 def as_table(rows: list[Row]) -> Table:
     header = (
-        both("bundle", "모델"),
-        both("form", "형식"),
-        both("accuracy", "정확도"),
-        both("against the first", "첫 행과 비교"),
-        both("agreement", "일치율"),
-        both("MB", "MB"),
-        both("ms a picture", "장당 ms"),
-        both("pictures a second", "초당 그림 수"),
+        _("bundle"),
+        _("form"),
+        _("accuracy"),
+        _("against the first"),
+        _("agreement"),
+        plain("MB"),
+        _("ms a picture"),
+        _("pictures a second"),
     )
     cells = [
         (
@@ -149,27 +151,22 @@ def as_table(rows: list[Row]) -> Table:
         )
         for each in rows
     ]
-    return Table("forms", both("Forms", "형식 비교"), header, cells)
+    return Table("forms", _("Forms"), header, cells)
 
 
-def _print(rows: list[Row]) -> None:
+def _print(table: Table) -> None:
     printed = Printed()
-    table = as_table(rows)
-    for name in table.header:
-        printed.add_column(name.en, justify="left" if name.en in ("bundle", "form", "against the first") else "right")
-    for each in rows:
-        score = each.accuracy
-        printed.add_row(
-            each.bundle,
-            each.form,
-            f"{score.value:.3f} ({score.low:.3f}–{score.high:.3f})",
-            each.verdict,
-            f"{each.agreement:.3f}",
-            f"{each.size / 1e6:.1f}",
-            f"{each.latency * 1000:.1f}",
-            f"{each.throughput:.1f}",
-        )
+    for name, cell in zip(table.header, table.rows[0], strict=True):
+        printed.add_column(name.en, justify="left" if isinstance(cell, str) else "right")
+    for row in table.rows:
+        printed.add_row(*map(_show, row))
     print_whole(printed)
+
+
+def _show(cell: Cell) -> str:
+    if isinstance(cell, Score):
+        return f"{cell.value:.3f} ({cell.low:.3f}–{cell.high:.3f})"
+    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
 
 
 def measure(
@@ -179,9 +176,9 @@ def measure(
     seconds: Annotated[float, typer.Option(help="how long each throughput is measured")] = 3.0,
 ) -> None:
     """Print the table and write BUILD/forms.csv."""
-    rows = compare_forms(bundles, data, build, seconds)
-    _print(rows)
-    (build / "forms.csv").write_text(to_csv(as_table(rows)), "utf-8-sig")
+    table = as_table(compare_forms(bundles, data, build, seconds))
+    _print(table)
+    (build / "forms.csv").write_text(to_csv(table), "utf-8-sig")
 
 
 def main() -> None:

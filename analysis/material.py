@@ -9,8 +9,9 @@ import numpy as np
 
 from model_training.runtime.card import Text
 
-from .document import CaptionedImage, both
+from .document import CaptionedImage
 from .predictions import Predictions
+from .translation import _
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ def describe_images(some: Predictions, names: Sequence[Text]) -> list[CaptionedI
         described.append(
             CaptionedImage(
                 pixels=np.asarray(some.pixels[some.rows[row]]),
-                caption=both(
-                    f"{truth.en} · answer {said.en} {confidence[row]:.2f}",
-                    f"{truth.ko} · 답 {said.ko} {confidence[row]:.2f}",
+                caption=_(
+                    "true label: {truth} · answer: {answer} {confidence:.2f}",
+                    truth=truth,
+                    answer=said,
+                    confidence=confidence[row],
                 ),
                 wrong=bool(target != answer),
                 place=some.places[row],

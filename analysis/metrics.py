@@ -15,7 +15,7 @@ from scipy.stats import norm
 from sklearn.metrics import precision_recall_curve
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from model_training.evaluation.metrics import macro_f1_interval
+from model_training.evaluation.metrics import f1_scores, macro_f1_interval
 
 Z = float(norm.ppf(0.975))
 DRAWS = 1000
@@ -105,13 +105,6 @@ def macro_f1(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, clas
     draws = int(np.clip(40_000_000 // len(seen) ** 2, 400, 4000))
     low, high = macro_f1_interval(matrix / effect, draws)
     return Score(value, low, high, "resampling", len(targets))
-
-
-def f1_scores(matrix: np.ndarray) -> np.ndarray:
-    """F1 of each class, float (classes,); NaN for a class without images and answers."""
-    total = matrix.sum(0) + matrix.sum(1)
-    with np.errstate(invalid="ignore"):
-        return np.where(total > 0, 2 * np.diagonal(matrix) / np.where(total > 0, total, 1), np.nan)
 
 
 def classification_report(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,20 +10,16 @@ import torch
 
 from model_training.datasets.duplicates import find_duplicates
 from model_training.datasets.folders import SUFFIXES, Dataset, Entry
-from model_training.datasets.image_store import ImageStore, open_store
-from model_training.datasets.prepare import prepare
+from model_training.datasets.image_store import open_store
+from model_training.datasets.reopen import open_bundle, read_classifier_card, read_recipe
 from model_training.progress import follow
-from model_training.recipe import Recipe, validate_recipe
-from model_training.runtime.card import ModelCard, read_card
+from model_training.runtime.card import ModelCard
 from model_training.runtime.classifier import softmax
 from model_training.runtime.errors import DatasetError, RecipeError
+from model_training.runtime.execution import Execution, choose_execution
 from model_training.runtime.network import ClassificationNetwork, load_network
 
-BATCH = 64
-SPLITS = ("train", "validation", "test")
-
-#: pixels, uint8 (N, height, width, 3) → logits, float32 (N, classes), and penultimate features, float32 (N, F)
-Forward = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+from .kept import name_predictions, predict_kept
 
 
 @dataclass(frozen=True)
@@ -106,17 +98,20 @@ class Evaluated:
     """Predictions on a whole dataset.
 
     `copies`: int64 (N,), the same number for exact and near duplicates; `same_data`: whether it is, split for split,
-    what the model was trained on; `unreadable`: path → what was wrong; `run`, `cache`: to predict altered images.
+    what the model was trained on; `unreadable`: path → what was wrong. `execution` is the form that is served on
+    `device`, and every figure is made of its answers; `network` is for what needs gradients. `cache`: where further
+    predictions go.
     """
 
     card: ModelCard
     bundle: Path
     network: ClassificationNetwork
+    execution: Execution
+    device: str
     predictions: Predictions
     copies: np.ndarray
     same_data: bool
     unreadable: dict[str, str]
-    run: Forward
     cache: Path
 
 
@@ -125,20 +120,18 @@ def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Eval
 
     Raises `CardError`, `BundleError`, or `DatasetError` where the folder has a class that the model does not know.
     """
-    card = read_card(bundle / "card.json")
-    recipe = _recipe(card)
-    prepared = prepare(recipe, data, build / "cache")
-    split = np.full(len(prepared.dataset.entries), "aside", dtype="U10")
-    for name, rows in prepared.rows.items():
+    opened = open_bundle(bundle, data, build / "cache", others_too=True)
+    dataset = opened.prepared.dataset
+    split = np.full(len(dataset.entries), "aside", dtype="U10")
+    for name, rows in opened.prepared.rows.items():
         split[rows] = name
-    same = prepared.provenance.fingerprint == card.data.fingerprint
-    return _evaluate(bundle, card, prepared.dataset, split, build, device, same)
+    return _evaluate(bundle, opened.card, dataset, split, build, device, opened.same_images)
 
 
 def evaluate_test(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
     """Every image of the folder is a test image: a collection that the model has never seen, of any size, with some
     or all of its classes as folders."""
-    card = read_card(bundle / "card.json")
+    card = read_classifier_card(bundle)
     dataset = read_images(data, labelled=True)
     split = np.full(len(dataset.entries), "test", dtype="U10")
     return _evaluate(bundle, card, dataset, split, build, device, same_data=False)
@@ -146,7 +139,7 @@ def evaluate_test(bundle: Path, data: Path, build: Path, device: str = "cpu") ->
 
 def evaluate_unlike(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
     """Every image of the folder is one that the model is not made for; `targets` are −1."""
-    card = read_card(bundle / "card.json")
+    card = read_classifier_card(bundle)
     dataset = read_images(data, labelled=False)
     split = np.full(len(dataset.entries), "unlike", dtype="U10")
     return _evaluate(bundle, card, dataset, split, build, device, same_data=False)
@@ -182,18 +175,17 @@ def _evaluate(
         )
     with follow("Reading pictures") as step:
         store = open_store(dataset, card.preprocessing, build / "cache", step.update)
-    network = load_network(card, bundle)
-    recipe = _recipe(card)
     # An entry without a class is of one that the recipe leaves out.
     meant = [row for row, entry in enumerate(dataset.entries) if entry.label or split[row] == "unlike"]
     readable = np.array([row for row in meant if row not in store.errors], np.int64)
     if not len(readable):
         raise DatasetError(f"{dataset.root}: not one picture can be read.", "Give a folder of pictures.")
-    weights = hashlib.sha256((bundle / "weights.safetensors").read_bytes()).hexdigest()
-    run, cache = forward(network, device), build / "analysis" / _key(weights, card, store, readable)
-    logits, features = predict(run, store.pixels, readable, cache / "plain")
+    network = load_network(card, bundle)
+    execution = choose_execution(card, bundle, network, device)
+    cache = build / "analysis" / name_predictions(bundle, card, device, store, readable)
+    logits, features = predict_kept(execution.forward_with_features, store.pixels, readable, cache / "plain")
     columns = _columns([dataset.entries[row] for row in readable])
-    copies = find_duplicates(store, readable, recipe.data.near_duplicate_distance).group.astype(np.int64)
+    copies = find_duplicates(store, readable, read_recipe(card).data.near_duplicate_distance).group.astype(np.int64)
     group, grouped_by = _group(card, columns, copies)
     predictions = Predictions(
         labels=keys,
@@ -210,13 +202,7 @@ def _evaluate(
         rows=readable,
     )
     unreadable = {dataset.place(dataset.entries[row]): store.errors[row] for row in meant if row in store.errors}
-    return Evaluated(card, bundle, network, predictions, copies, same_data, unreadable, run, cache)
-
-
-def _recipe(card: ModelCard) -> Recipe:
-    """The recipe of the training, except that it passes over unreadable files: the report names them."""
-    recipe = validate_recipe(dict(card.provenance.recipe), f"the card of {card.name}")
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"unreadable": "skip"})})
+    return Evaluated(card, bundle, network, execution, device, predictions, copies, same_data, unreadable, cache)
 
 
 def choose_device(device: str) -> str:
@@ -226,63 +212,6 @@ def choose_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("There is no CUDA device on this machine.", "Use DEVICE=cpu.")
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def forward(network: ClassificationNetwork, device: str = "cpu") -> Forward:
-    """The torch form of the network as a function that also returns what its last layer sees."""
-    place = torch.device(device)
-    network = network.to(place).eval()
-
-    @torch.inference_mode()
-    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(place)
-        logits, features = network.forward_with_features(batch)
-        return logits.float().cpu().numpy(), features.float().cpu().numpy()
-
-    return run
-
-
-def predict(run: Forward, pixels: np.ndarray, rows: np.ndarray, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Logits and features of the images in `rows`, batch by batch into memory-mapped files under `cache`.
-
-    The folder appears when it is whole; what an interrupted run left does not count.
-    """
-    if not cache.is_dir():
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".predict-", dir=cache.parent))
-        try:
-            _predict(run, pixels, rows, stage)
-            stage.rename(cache)
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-    return np.load(cache / "logits.npy", mmap_mode="r"), np.load(cache / "features.npy", mmap_mode="r")
-
-
-def _predict(run: Forward, pixels: np.ndarray, rows: np.ndarray, stage: Path) -> None:
-    logits: np.ndarray | None = None
-    features: np.ndarray | None = None
-    with follow("Predicting") as step:
-        for start in range(0, len(rows), BATCH):
-            some_logits, some_features = run(pixels[rows[start : start + BATCH]])
-            if logits is None or features is None:
-                logits = _create(stage / "logits.npy", (len(rows), some_logits.shape[1]))
-                features = _create(stage / "features.npy", (len(rows), some_features.shape[1]))
-            logits[start : start + BATCH] = some_logits
-            features[start : start + BATCH] = some_features
-            step.update(min(start + BATCH, len(rows)), len(rows))
-
-
-def _create(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-
-
-def _key(weights: str, card: ModelCard, store: ImageStore, rows: np.ndarray) -> str:
-    """Names what decides the numbers: weights, preprocessing and the images' bytes, in order."""
-    digest = hashlib.sha256(weights.encode() + card.preprocessing.model_dump_json().encode())
-    digest.update(card.network.backbone.encode())
-    for row in rows:
-        digest.update(store.sha256[row].encode())
-    return digest.hexdigest()[:20]
 
 
 def _columns(entries: list[Entry]) -> dict[str, np.ndarray]:

@@ -9,15 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_training.fonts import find_missing_letters
 from model_training.packaging.model_card import write_model_card
 from model_training.progress import console, follow
 from model_training.runtime.card import ModelCard, Text
 
 from . import audit_sections, confidence, explanations, galleries, sections
-from .charts import AXES, find_font
-from .document import CannotComputeError, Document, Section, both, write_document
+from .document import CannotComputeError, Document, Section
 from .material import Material
 from .predictions import Evaluated, Predictions, choose_device, evaluate, evaluate_test, evaluate_unlike
+from .translation import _
+from .writer import write_document
 
 Make = Callable[[], Section]
 
@@ -48,41 +50,37 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
     predictions = found.predictions
     material = Material(predictions.where(predictions.answered), names)
     plan: list[tuple[Text, Make]] = [
-        (both("Class by class", "클래스별 성적"), lambda: sections.scores(material)),
-        (both("Ranking", "순위"), lambda: sections.curves(material)),
-        (both("What confidence means", "확신도의 의미"), lambda: confidence.calibration(material)),
-        (both("Pictures and answers", "그림과 답"), lambda: galleries.images(material)),
+        (_("Class by class"), lambda: sections.scores(material)),
+        (_("Ranking"), lambda: sections.curves(material)),
+        (_("What confidence means"), lambda: confidence.calibration(material)),
+        (_("Pictures and answers"), lambda: galleries.images(material)),
+        (_("Where it looked"), lambda: explanations.heatmaps(material, found.network, device)),
+        (_("Maps of the pictures"), lambda: galleries.maps(material, found.cache)),
         (
-            both("Where it looked", "어디를 보고 판단했나"),
-            lambda: explanations.heatmaps(material, found.network, device),
-        ),
-        (both("Maps of the pictures", "그림 지도"), lambda: galleries.maps(material, found.cache)),
-        (
-            both("Pictures of another kind", "다른 종류의 그림"),
+            _("Pictures of another kind"),
             lambda: confidence.unknown(material, found, [(name, _answered(each)) for name, each in unlike]),
         ),
-        (both("Shortcuts", "지름길"), lambda: audit_sections.shortcuts(material, found)),
-        (both("Worse pictures", "상태가 나쁜 그림"), lambda: audit_sections.corruptions(material, found)),
-        (both("Slices", "나누어 보기"), lambda: audit_sections.by_column(material)),
-        (both("Copies across the splits", "분할을 넘나드는 중복"), lambda: audit_sections.leaks(found)),
-        (both("Doubtful labels", "의심스러운 라벨"), lambda: audit_sections.label_errors(material, found)),
-        (both("Training", "학습 과정"), lambda: sections.training(sources.bundle)),
+        (_("Shortcuts"), lambda: audit_sections.shortcuts(material, found)),
+        (_("Worse pictures"), lambda: audit_sections.corruptions(material, found)),
+        (_("Slices"), lambda: audit_sections.by_column(material)),
+        (_("Copies across the splits"), lambda: audit_sections.leaks(found)),
+        (_("Doubtful labels"), lambda: audit_sections.label_errors(material, found)),
+        (_("Training"), lambda: sections.training(sources.bundle)),
     ]
     if sources.against is not None and other is not None:
         name, theirs = sources.against.name, _answered(other)
-        plan.insert(1, (both("Comparison", "비교"), lambda: audit_sections.comparison(material, name, theirs)))
+        plan.insert(1, (_("Comparison"), lambda: audit_sections.comparison(material, name, theirs)))
     made, failed = _make(plan)
-    font = find_font(_letters(names))
     document = Document(
         name=found.card.name,
         version=found.card.version,
         title=found.card.title,
         summary=found.card.summary,
         facts=sections.measure_headline(material.test),
-        notices=_notices(found, sources, material, font),
+        notices=_notices(found, sources, material),
         sections=made,
     )
-    return _write(document, found.card, reports, font), failed
+    return _write(document, found.card, reports), failed
 
 
 def _evaluate(bundle: Path, sources: Sources, build: Path, device: str) -> Evaluated:
@@ -101,6 +99,7 @@ def _make(plan: Sequence[tuple[Text, Make]]) -> tuple[list[Section], list[str]]:
     failed: list[str] = []
     with follow("Analysing") as step:
         for number, (title, make) in enumerate(plan):
+            step.say(f"{number + 1}/{len(plan)} {title.en}")
             step.update(number, len(plan), title.en)
             try:
                 section = make()
@@ -110,97 +109,78 @@ def _make(plan: Sequence[tuple[Text, Make]]) -> tuple[list[Section], list[str]]:
                 console.print(traceback.format_exc(), markup=False)
                 failed.append(title.en)
                 reason = f"{type(error).__name__}: {error}"
-                unforeseen = both(f"This failed unexpectedly ({reason}).", f"예상하지 못한 오류가 났습니다({reason}).")
+                unforeseen = _("This failed unexpectedly ({reason}).", reason=reason)
                 section = Section(str(number + 1), title, missing=[unforeseen])
             made.append(section)
         step.update(len(plan), len(plan))
     return made, failed
 
 
-def _letters(names: Sequence[Text]) -> str:
-    return "".join(each.en + each.ko for each in [*names, *AXES.values()])
-
-
-def _notices(found: Evaluated, sources: Sources, material: Material, font: str | None) -> list[Text]:
+def _notices(found: Evaluated, sources: Sources, material: Material) -> list[Text]:
     """What a reader must know before the first figure."""
     card: ModelCard = found.card
     predictions, test = found.predictions, material.test
     notices: list[Text] = []
     if card.data.procedural:
-        notices.append(
-            both(
-                "The pictures were drawn by a program: these figures say nothing about real works.",
-                "프로그램이 그린 그림으로 학습하고 평가했습니다. 실제 작품에 대해서는 아무것도 말해 주지 않는 "
-                "수치입니다.",
-            )
-        )
+        notices.append(_("The pictures were drawn by a program: these figures say nothing about real works."))
     if sources.test is not None:
         notices.append(
-            both(
-                f"Every picture of {sources.test.name} counts as a test picture. None may have been trained on.",
-                f"{sources.test.name}의 모든 그림을 평가에 썼습니다. 학습에 쓴 그림이 섞여 있으면 안 됩니다.",
+            _(
+                "Every picture of {folder} counts as a test picture. None may have been trained on.",
+                folder=sources.test.name,
             )
         )
     elif not found.same_data:
         notices.append(
-            both(
-                "These are not, split for split, the pictures that the model was trained on: some of those that "
-                "count as "
-                "test pictures here may have been trained on.",
-                "모델을 학습한 데이터와 같지 않습니다. 여기서 평가에 쓴 그림이 학습에 쓰였을 수도 있습니다.",
+            _(
+                "These are not, split for split, the pictures that the model was trained on: some of "
+                "those that count as test pictures here may have been trained on."
             )
         )
     if not len(test):
-        notices.append(both("There is no test picture.", "평가 그림이 없습니다."))
+        notices.append(_("There is no test picture."))
     elif len(test) < 100:
-        notices.append(
-            both(
-                f"{len(test)} test pictures are few: mind the intervals.",
-                f"평가 그림이 {len(test)}장뿐입니다. 구간을 함께 보세요.",
-            )
-        )
+        notices.append(_("{tested} test pictures are few: mind the intervals.", tested=len(test)))
     if unanswered := int((~predictions.answered).sum()):
         notices.append(
-            both(
-                f"{unanswered} of {len(predictions)} pictures got no finite answer (NaN) and are left out of "
-                "every figure.",
-                f"그림 {len(predictions)}장 가운데 {unanswered}장은 답이 숫자가 아니어서(NaN) 모든 수치에서 뺐습니다.",
+            _(
+                "{unanswered} of {total} pictures got no finite answer (NaN) and are left out of every figure.",
+                unanswered=unanswered,
+                total=len(predictions),
             )
         )
     if found.unreadable:
         first, reason = next(iter(found.unreadable.items()))
         notices.append(
-            both(
-                f"{len(found.unreadable)} files can't be read and are left out, first {first}: {reason}",
-                f"읽을 수 없어 뺀 파일이 {len(found.unreadable)}개 있습니다. 첫 파일은 {first}입니다({reason}).",
+            _(
+                "{count} files can't be read and are left out, first {first}: {reason}",
+                count=len(found.unreadable),
+                first=first,
+                reason=reason,
             )
         )
     if len(test) and not test.independent:
         notices.append(
-            both(
-                f"Pictures of one {test.grouped_by} are not independent; the intervals allow for that.",
-                f"같은 {test.grouped_by}의 그림끼리는 서로 독립이 아니므로 구간에 반영했습니다.",
-            )
+            _("Pictures of one {group} are not independent; the intervals allow for that.", group=test.grouped_by)
         )
-    if font is None:
+    if missing := find_missing_letters("".join(each.en + each.ko for each in material.names)):
         notices.append(
-            both(
-                "No installed font has all letters: the charts are in English, and letters that are missing are boxes. "
-                "Install Noto Sans CJK and run again.",
-                "글자가 모두 든 글꼴이 없어 도표를 영어로 그렸고, 없는 글자는 네모로 보입니다. "
-                "Noto Sans CJK를 설치하고 다시 실행해 주세요.",
+            _(
+                "The charts' font lacks letters of the classes' names, and shows boxes for them: {missing}",
+                missing=missing,
             )
         )
     return notices
 
 
-def _write(document: Document, card: ModelCard, reports: Path, font: str | None) -> Path:
+def _write(document: Document, card: ModelCard, reports: Path) -> Path:
     target = reports / card.name / card.version
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        with follow("Writing the report"):
-            write_document(document, stage, font)
+        with follow("Writing the report") as step:
+            step.say("Writing the report")
+            write_document(document, stage, step.update)
             write_model_card(card, stage)
         stage.chmod(0o755)
         previous = target.with_name(f".{target.name}-previous")

@@ -21,24 +21,25 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from ..runtime.card import FileAudit, GivenAway, Text
 from ..runtime.image import FORMATS
+from ..translation import _, join, plain
 from .folders import Dataset
 
 #: Fact → what it is called. Each is read from the file's head without decoding its pixels.
 FACTS: Mapping[str, Text] = {
-    "format": Text(en="file format", ko="파일 형식"),
-    "mode": Text(en="colour mode", ko="색상 모드"),
-    "width": Text(en="width", ko="너비"),
-    "height": Text(en="height", ko="높이"),
-    "aspect": Text(en="aspect ratio", ko="가로세로 비율"),
-    "bytes": Text(en="size of the file", ko="파일 크기"),
-    "bytes_a_pixel": Text(en="bytes a pixel", ko="픽셀당 바이트 수"),
-    "jpeg_tables": Text(en="JPEG quantisation tables", ko="JPEG 양자화 표"),
-    "jpeg_sampling": Text(en="JPEG chroma sampling", ko="JPEG 색차 표본화"),
-    "progressive": Text(en="progressive JPEG", ko="프로그레시브 JPEG"),
-    "exif": Text(en="EXIF", ko="EXIF"),
-    "colour_profile": Text(en="colour profile", ko="색 프로파일"),
-    "resolution": Text(en="resolution (dpi)", ko="해상도(dpi)"),
-    "notes": Text(en="embedded notes", ko="파일에 든 메모"),
+    "format": _("file format"),
+    "mode": _("colour mode"),
+    "width": _("width"),
+    "height": _("height"),
+    "aspect": _("aspect ratio"),
+    "bytes": _("size of the file"),
+    "bytes_a_pixel": _("bytes a pixel"),
+    "jpeg_tables": _("JPEG quantisation tables"),
+    "jpeg_sampling": _("JPEG chroma sampling"),
+    "progressive": _("progressive JPEG"),
+    "exif": plain("EXIF"),
+    "colour_profile": _("colour profile"),
+    "resolution": _("resolution (dpi)"),
+    "notes": _("embedded notes"),
 }
 #: Facts that an image's content also decides: a busy image makes a larger file, whatever encoded it.
 OF_CONTENT = frozenset({"bytes", "bytes_a_pixel"})
@@ -173,20 +174,23 @@ def phrase_audit(audit: FileAudit) -> Text:
     """What was found, in words: a warning where files give their class away."""
     share, chance = f"{audit.accuracy:.0%}", f"{audit.chance:.0%}"
     if not audit.warns:
-        return Text(
-            en=f"The files' own facts tell the classes apart in {share} of cases (chance: {chance}): no warning.",
-            ko=f"파일 정보만으로 클래스를 맞히는 비율은 {share}입니다(우연은 {chance}). 경고할 것이 없습니다.",
+        return _(
+            "The files' own facts tell the classes apart in {share} of cases (chance: {chance}): no warning.",
+            share=share,
+            chance=chance,
         )
-    en = ", ".join(f"{FACTS[each.fact].en} ({each.accuracy:.0%})" for each in audit.given_away)
-    ko = ", ".join(f"{FACTS[each.fact].ko}({each.accuracy:.0%})" for each in audit.given_away)
-    en_by = f" What tells: {en}." if en else ""
-    ko_by = f" 단서는 {ko}입니다." if ko else ""
-    return Text(
-        en=f"Warning: without a look at any pixel, the files' own facts tell the classes apart in {share} of cases, "
-        f"where chance is {chance}.{en_by} A network may learn this instead of the pictures: collect both classes in "
-        "the same way, or bring them to one format, size and encoder first (preprocessing.jpeg_quality levels the "
-        "encoder only).",
-        ko=f"경고: 픽셀을 전혀 보지 않고 파일 정보만으로도 클래스를 {share} 맞힐 수 있습니다(우연은 {chance})."
-        f"{ko_by} 신경망이 그림 대신 이런 차이를 배울 수 있으니 두 클래스를 같은 방법으로 모으거나 "
-        "형식, 크기, 인코더를 먼저 맞추세요(preprocessing.jpeg_quality는 인코더만 맞춥니다).",
+    telling = plain("")
+    if audit.given_away:
+        facts = join(
+            [_("{fact} ({share:.0%})", fact=FACTS[each.fact], share=each.accuracy) for each in audit.given_away]
+        )
+        telling = _(" What tells: {facts}.", facts=facts)
+    return _(
+        "Warning: without a look at any pixel, the files' own facts tell the classes apart in {share} of "
+        "cases, where chance is {chance}.{telling} A network may learn this instead of the pictures: "
+        "collect both classes in the same way, or bring them to one format, size and encoder first "
+        "(preprocessing.jpeg_quality levels the encoder only).",
+        share=share,
+        chance=chance,
+        telling=telling,
     )

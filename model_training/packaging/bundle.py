@@ -20,7 +20,7 @@ from ..evaluation.metrics import measure, measure_classes
 from ..evaluation.ood import choose_references, fit_ood
 from ..evaluation.predict import predict, predict_logits
 from ..progress import follow
-from ..recipe import Recipe, Verdicts
+from ..recipe import Precision, Recipe, Verdicts
 from ..runtime.card import (
     Agreement,
     Calibration,
@@ -98,7 +98,9 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             save_mean_image(network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
         served = (
-            torch_form if recipe.precision == "torch" else _export(stage / OPENVINO_MODEL, recipe, prepared, network)
+            torch_form
+            if recipe.precision == "torch"
+            else export_form(stage / OPENVINO_MODEL, recipe.precision, prepared, network)
         )
         step.update(2, total, "OpenVINO form")
         seen = {rows: predict(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
@@ -152,9 +154,10 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         step.update(5, total, "done")
 
 
-def _export(path: Path, recipe: Recipe, prepared: Prepared, network: ClassificationNetwork) -> Execution:
+def export_form(path: Path, precision: Precision, prepared: Prepared, network: ClassificationNetwork) -> Execution:
+    """Write the network's OpenVINO form as `path` (.xml) and its .bin, and load it."""
     export_openvino(network, np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]]), path)
-    if recipe.precision == "int8":
+    if precision == "int8":
         quantise(path, prepared.pixels, prepared.rows["train"])
     return OpenVINOExecution(path)
 

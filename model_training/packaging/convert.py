@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-from ..datasets.prepare import Prepared, prepare
-from ..recipe import Precision, Recipe, validate_recipe
+from ..datasets.reopen import open_bundle
+from ..recipe import Precision
 from ..runtime.card import ModelCard, read_card
-from ..runtime.errors import BundleError, DatasetError, RecipeError
+from ..runtime.errors import RecipeError
 from ..runtime.network import load_network
 from .bundle import Product, pack
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A bundle beside the images of its training, divided as they were then."""
-
-    folder: Path
-    card: ModelCard
-    recipe: Recipe
-    prepared: Prepared
-
-
-def open_bundle(bundle: Path, data: Path, cache: Path) -> Opened:
-    """Raises `CardError`; `BundleError` for a sketch bundle; `DatasetError` where `data` is not, split for split, what
-    the network was trained on: whatever is fitted or measured on other images may have been trained on them."""
-    card = read_card(bundle / "card.json")
-    if card.task == "sketch":
-        raise BundleError(
-            f"{bundle} holds a detector besides its classifier.",
-            "Give the classifier's bundle, then put both together: make sketch.",
-        )
-    recipe = validate_recipe(dict(card.provenance.recipe), f"the card of {card.name}")
-    prepared = prepare(recipe, data, cache)
-    if prepared.provenance.fingerprint != card.data.fingerprint:
-        raise DatasetError(
-            f"{data} does not hold, split for split, the pictures that {bundle} was trained and tested on.",
-            "Give DATA=the folder of its training, unchanged.",
-        )
-    # The card's also holds the audit of the files.
-    return Opened(bundle, card, recipe, replace(prepared, provenance=card.data))
 
 
 def convert_bundle(bundle: Path, precision: Precision, data: Path, build: Path) -> Path:

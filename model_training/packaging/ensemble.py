@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..datasets.reopen import open_bundle
 from ..recipe import validate_recipe
 from ..runtime.card import Member, ModelCard, Network, read_card
 from ..runtime.errors import BundleError
 from ..runtime.network import MEAN_IMAGE, build_network, load_network
 from .bundle import Product, pack, record_making
-from .convert import open_bundle
 
 WEIGHTS = "weights.safetensors"
 

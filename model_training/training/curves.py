@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..fonts import FAMILIES
 from ..runtime.files import replacing
 
 
@@ -29,7 +30,7 @@ def write_curves(history: Sequence[EpochFigures], path: Path, title: str) -> Non
     epochs = [each.epoch for each in history]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, fontfamily=FAMILIES)
     losses, accuracy = figure.subplots(1, 2)
     losses.plot(epochs, [each.train_loss for each in history], marker="o", markersize=3, color="#2f3a40", label="train")
     losses.plot(

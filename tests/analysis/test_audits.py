@@ -105,5 +105,5 @@ def test_altered_images_are_predicted_anew_and_kept(
     assert same.logits == pytest.approx(np.asarray(test.logits), abs=1e-5)
     grey = predict_altered(found, test, "grey", alterations.greyscale)
     assert not np.allclose(grey.logits, test.logits)
-    monkeypatch.setattr("analysis.predictions._predict", lambda *_: pytest.fail("predicted again"))
+    monkeypatch.setattr("analysis.kept._write", lambda *_: pytest.fail("predicted again"))
     assert (predict_altered(found, test, "grey", alterations.greyscale).logits == grey.logits).all()

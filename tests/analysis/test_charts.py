@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
 from analysis import charts as figures
+from analysis import style
 from analysis.calibration import measure_calibration
-from analysis.charts import CLASS_COLOURS, Curve, Style, find_font, save, using
+from analysis.charts import Curve
 from analysis.metrics import Score
+from analysis.style import CLASS_COLOURS, Style, save, using_look
+from model_training import fonts
 from model_training.runtime.card import Text
+from tests.conftest import ROOT
 
-HANGUL = "산수화 먹 판화 그림을"
 NAMES = [Text(en="먹", ko="먹"), Text(en="woodblock", ko="판화")]
 SCORE = Score(0.9, 0.8, 0.95, "newcombe", 40)
 
 
-@pytest.fixture(scope="module")
-def font() -> str:
-    found = find_font(HANGUL)
-    if found is None:
-        pytest.skip("no installed font has Hangul")
-    return found
-
-
-def draw(make: Callable[[Style], Figure], style: Style, path: Path) -> np.ndarray:
+def draw(make: Callable[[Style], Figure], look: Style, path: Path) -> np.ndarray:
     """The chart's pixels; a missing letter or a layout that does not fit is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with using(style):
-            save(make(style), path)
+        with using_look():
+            save(make(look), path)
     return np.asarray(Image.open(path).convert("RGB"))
 
 
@@ -64,39 +60,48 @@ def charts() -> dict[str, Callable[[Style], Figure]]:
         "reliability": lambda style: figures.reliability(calibrated, calibrated, style),  # type: ignore[arg-type]
         "projection": lambda style: figures.projection(points, targets, predicted, NAMES, style),
         "corruption": lambda style: figures.corruption_curves([(NAMES[0], [SCORE] * 4)], 0.5, style),
-        "sheet": lambda style: figures.sheet(
-            [np.zeros((20, 20, 3), np.uint8)] * 7, ["먹"] * 7, [True] + [False] * 6, style
-        ),
+        "sheet": lambda style: figures.sheet([np.zeros((20, 20, 3), np.uint8)] * 7, ["먹"] * 7, [True] + [False] * 6),
     }
 
 
 @pytest.mark.parametrize("name", list(charts()))
-def test_charts_draw_hangul_without_a_missing_letter(name: str, font: str, tmp_path: Path) -> None:
+def test_charts_draw_hangul_without_a_missing_letter(name: str, tmp_path: Path) -> None:
     make = charts()[name]
-    korean = draw(make, Style("ko", font), tmp_path / "ko.png")
-    english = draw(make, Style("en", font), tmp_path / "en.png")
+    korean = draw(make, Style("ko"), tmp_path / "ko.png")
+    english = draw(make, Style("en"), tmp_path / "en.png")
     assert korean.std() > 5
     if name != "sheet":
         assert korean.shape != english.shape or (korean != english).any()
 
 
-def test_a_missing_letter_would_be_seen(tmp_path: Path) -> None:
+def test_a_missing_letter_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "FAMILIES", ["DejaVu Sans"])
     with pytest.raises(UserWarning, match="missing from"):
-        draw(charts()["confusion_matrix"], Style("ko", None), tmp_path / "x.png")
+        draw(charts()["confusion_matrix"], Style("ko"), tmp_path / "x.png")
 
 
-def test_without_a_font_none_is_found_but_latin_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = [each for each in font_manager.fontManager.ttflist if each.name.startswith("DejaVu")]
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", plain)
-    assert find_font(HANGUL) is None
-    assert find_font("China") == "DejaVu Sans"
+def test_the_font_is_ours_and_found_without_the_machines() -> None:
+    """Matplotlib's list of installed fonts is kept on disk and may be older than a font, or empty."""
+    program = (
+        "from matplotlib import font_manager as f; f.fontManager.ttflist = [each for each in f.fontManager.ttflist "
+        "if 'dejavu' in each.fname.lower()]; import model_training.fonts; from matplotlib.font_manager import findfont;"
+        "print(findfont('NanumGothic'))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "koreanize_matplotlib" in found.stdout
+    assert found.stderr == ""
+
+
+def test_letters_that_no_font_has_are_named() -> None:
+    assert fonts.find_missing_letters("산수화 먹 판화 그림을 China – 中 ½ ≥") == ""
+    assert fonts.find_missing_letters("ภาพ 그림 ภ") == "".join(sorted("ภาพ"))
 
 
 @pytest.mark.parametrize("classes", [2, 30, 200])
-def test_any_number_of_classes_draws(classes: int, font: str, tmp_path: Path) -> None:
+def test_any_number_of_classes_draws(classes: int, tmp_path: Path) -> None:
     names = [Text(en=f"class {n}", ko=f"클래스 {n}") for n in range(classes)]
     matrix = np.diag(np.full(classes, 3))
-    drawn = draw(lambda style: figures.confusion_matrix(matrix, names, style), Style("ko", font), tmp_path / "m.png")
+    drawn = draw(lambda style: figures.confusion_matrix(matrix, names, style), Style("ko"), tmp_path / "m.png")
     assert max(drawn.shape) < 1600
     curves = [Curve(name, np.array([0, 1]), np.array([0, 1]), SCORE) for name in names]
     figure = figures.roc_curve(curves, Style("en"))
@@ -119,12 +124,11 @@ def test_wrong_answers_are_ringed() -> None:
     assert len(set(CLASS_COLOURS)) == len(CLASS_COLOURS)
 
 
-def test_the_same_arrays_draw_the_same_file(font: str) -> None:
+def test_the_same_arrays_draw_the_same_file() -> None:
     def once() -> bytes:
         buffer = io.BytesIO()
-        style = Style("ko", font)
-        with using(style):
-            charts()["roc_curve"](style).savefig(buffer, format="png")
+        with using_look():
+            charts()["roc_curve"](Style("ko")).savefig(buffer, format="png")
         return buffer.getvalue()
 
     assert once() == once()

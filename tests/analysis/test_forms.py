@@ -3,20 +3,28 @@ from __future__ import annotations
 import csv
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analysis.document import to_csv
-from analysis.forms import FORMS, as_table, compare_forms, measure_speed
+from analysis.forms import FORMS, _load_forms, _print, as_table, compare_forms, main, measure_speed
+from analysis.writer import to_csv
+from model_training.datasets.prepare import prepare
+from model_training.datasets.reopen import open_bundle, read_recipe
+from model_training.packaging.convert import convert_bundle
 from model_training.runtime.card import read_card
 from model_training.runtime.errors import DatasetError
+from model_training.runtime.execution import OpenVINOExecution
+from tests.analysis.conftest import LABELS, draw_images
 
 pytest.importorskip("nncf", reason="nncf is not installed: pip install -r requirements/quantise.txt")
 
 
-def test_every_form_of_every_bundle_is_held_to_the_first(bundle: Path, images: Path, tmp_path: Path) -> None:
+def test_every_form_of_every_bundle_is_held_to_the_first(
+    bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = compare_forms([bundle, bundle], images, tmp_path, seconds=0.01)
     assert [each.form for each in rows] == [*FORMS, *FORMS]
     first = rows[0]
@@ -29,6 +37,10 @@ def test_every_form_of_every_bundle_is_held_to_the_first(bundle: Path, images: P
     assert all(each.latency > 0 and each.throughput > 0 for each in rows)
     table = list(csv.DictReader(to_csv(as_table(rows)).splitlines()))
     assert float(table[0]["accuracy"]) == pytest.approx(first.accuracy.value, abs=1e-6)
+    _print(as_table(rows))
+    printed = capsys.readouterr().err
+    assert f"{first.accuracy.value:.3f} ({first.accuracy.low:.3f}–{first.accuracy.high:.3f})" in printed
+    assert printed.count("can't tell") == 6
     assert (bundle / "card.json").is_file()
     assert not (bundle / "network.xml").exists()  # the bundle is only read
 
@@ -40,9 +52,53 @@ def test_bundles_of_other_images_are_refused(bundle: Path, images: Path, tmp_pat
     recipe = dict(card.provenance.recipe)
     recipe["data"] = {**recipe["data"], "split": {"seed": 5}}  # type: ignore[dict-item]
     provenance = card.provenance.model_copy(update={"recipe": recipe})
-    (other / "card.json").write_text(card.model_copy(update={"provenance": provenance}).model_dump_json(), "utf-8")
+    changed = card.model_copy(update={"provenance": provenance})
+    (other / "card.json").write_text(changed.model_dump_json(), "utf-8")
+    with pytest.raises(DatasetError, match="does not hold, split for split, the pictures"):
+        compare_forms([bundle, other], images, tmp_path / "build", seconds=0.01)
+    fingerprint = prepare(read_recipe(changed), images, tmp_path / "cache").provenance.fingerprint
+    data = card.data.model_copy(update={"fingerprint": fingerprint})
+    (other / "card.json").write_text(changed.model_copy(update={"data": data}).model_dump_json(), "utf-8")
     with pytest.raises(DatasetError, match="not tested on the same pictures"):
         compare_forms([bundle, other], images, tmp_path / "build", seconds=0.01)
+
+
+def test_images_that_the_bundle_may_have_been_trained_on_are_refused_in_a_line(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = draw_images(tmp_path / "strange", dict.fromkeys(LABELS, 20), seed=9)
+    build = tmp_path / "build"
+    monkeypatch.setattr("sys.argv", ["forms", str(bundle), "--data", str(strange), "--build", str(build)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: {strange} does not hold, split for split, the pictures that {bundle} was trained and tested on. "
+        "Give the folder of its training, unchanged."
+    )
+    assert not (build / "forms.csv").exists()
+
+
+def test_the_row_of_the_served_form_is_of_what_is_served(
+    tiny_bundle: Path, procedural_folder: Path, tmp_path: Path
+) -> None:
+    quantised = convert_bundle(tiny_bundle, "int8", procedural_folder, tmp_path)
+    opened = open_bundle(quantised, procedural_folder, tmp_path / "cache")
+    pixels = np.ascontiguousarray(opened.prepared.pixels[opened.prepared.rows["test"]])
+    said = {form: (execution(pixels), size) for form, execution, size in _load_forms(opened)}
+    # What the bundle serves; made for the occasion from another bundle it comes out the same.
+    served = OpenVINOExecution(quantised / "network.xml")(pixels)
+    assert np.array_equal(said["int8"][0], served)
+    made = {
+        form: execution(pixels)
+        for form, execution, _ in _load_forms(
+            replace(opened, folder=tiny_bundle, card=read_card(tiny_bundle / "card.json"))
+        )
+    }
+    np.testing.assert_allclose(made["int8"], served, atol=1e-5)
+    assert np.abs(said["float32"][0] - served).max() > 1e-4
+    sizes = [(quantised / name).stat().st_size for name in ("network.xml", "network.bin")]
+    assert said["int8"][1] == sum(sizes)
 
 
 def test_speed_is_the_medians_of_single_images_and_of_batches() -> None:

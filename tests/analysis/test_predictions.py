@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.predictions import choose_device, evaluate, evaluate_test, evaluate_unlike, predict
+from analysis import audits
+from analysis.alterations import greyscale
+from analysis.kept import predict_kept
+from analysis.predictions import choose_device, evaluate, evaluate_test, evaluate_unlike
+from model_training.packaging.convert import convert_bundle
+from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier, softmax
-from model_training.runtime.errors import DatasetError, RecipeError
+from model_training.runtime.errors import BundleError, DatasetError, RecipeError
+from model_training.runtime.execution import OpenVINOExecution, TorchExecution
 from tests.analysis.conftest import LABELS, draw_images
 from tests.analysis.made_up import make_predictions
+
+WANTED = ("accuracy", "test")
 
 
 def test_the_splits_are_trainings_and_the_answers_servings(bundle: Path, images: Path, tmp_path: Path) -> None:
@@ -32,9 +40,41 @@ def test_the_splits_are_trainings_and_the_answers_servings(bundle: Path, images:
     assert predictions.independent
 
 
+def test_every_figure_is_of_the_form_that_is_served(tiny_bundle: Path, procedural_folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason="nncf is not installed: pip install -r requirements/quantise.txt")
+    bundle = convert_bundle(tiny_bundle, "int8", procedural_folder, tmp_path)
+    found = evaluate(bundle, procedural_folder, tmp_path)
+    test = found.predictions.of("test")
+    pixels = np.ascontiguousarray(test.pixels[test.rows])
+    served, torch_form = OpenVINOExecution(bundle / "network.xml"), TorchExecution(found.network, "cpu")
+    logits, features = served.forward_with_features(pixels)
+    np.testing.assert_allclose(test.logits, logits, atol=1e-6)
+    np.testing.assert_allclose(test.features, features, atol=1e-6)
+    assert np.abs(torch_form(pixels) - logits).max() > 1e-4
+    altered = audits.predict_altered(found, test, "grey", greyscale)
+    np.testing.assert_allclose(altered.logits, served(greyscale(pixels)), atol=1e-6)
+    # The card's own figures are of the same answers.
+    (accuracy,) = (each for each in read_card(bundle / "card.json").metrics if (each.name, each.split) == WANTED)
+    assert (test.predicted == test.targets).mean() == pytest.approx(accuracy.value, abs=1e-4)
+
+
+def test_another_form_of_a_bundle_is_predicted_anew(tiny_bundle: Path, procedural_folder: Path, tmp_path: Path) -> None:
+    exact = evaluate(tiny_bundle, procedural_folder, tmp_path)
+    plain = evaluate(convert_bundle(tiny_bundle, "torch", procedural_folder, tmp_path), procedural_folder, tmp_path)
+    assert exact.cache != plain.cache
+    assert (exact.predictions.logits != plain.predictions.logits).any()  # in the last digits
+    np.testing.assert_allclose(exact.predictions.logits, plain.predictions.logits, atol=1e-3)
+
+
+def test_a_sketch_bundle_is_refused(tiny_sketch_bundle: Path, images: Path, tmp_path: Path) -> None:
+    for make in (evaluate, evaluate_test, evaluate_unlike):
+        with pytest.raises(BundleError, match="holds a detector besides"):
+            make(tiny_sketch_bundle, images, tmp_path)
+
+
 def test_predictions_are_kept(bundle: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = evaluate(bundle, images, tmp_path).predictions
-    monkeypatch.setattr("analysis.predictions._predict", lambda *_: pytest.fail("predicted again"))
+    monkeypatch.setattr("analysis.kept._write", lambda *_: pytest.fail("predicted again"))
     assert (evaluate(bundle, images, tmp_path).predictions.logits == first.logits).all()
 
 
@@ -88,9 +128,9 @@ def test_batches_stream_and_an_interruption_leaves_nothing(tmp_path: Path) -> No
 
     rows = np.arange(149, -1, -1)
     with pytest.raises(KeyboardInterrupt):
-        predict(run, pixels, rows, tmp_path / "kept")
+        predict_kept(run, pixels, rows, tmp_path / "kept")
     assert list(tmp_path.iterdir()) == []
-    logits, features = predict(run, pixels, rows, tmp_path / "kept")
+    logits, features = predict_kept(run, pixels, rows, tmp_path / "kept")
     assert sizes == [64, 64, 64, 64, 22]
     assert (features == pixels[::-1].reshape(150, -1)).all()
     assert (logits == features[:, :2]).all()

@@ -129,7 +129,7 @@ def test_a_failing_section_costs_only_itself(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by accident")
 
-    monkeypatch.setattr(report.galleries, "pictures", fail)
+    monkeypatch.setattr(report.galleries, "images", fail)
     monkeypatch.setattr(report.audit_sections, "shortcuts", fail)
     folder, failed = make_report(Sources(bundle, images), tmp_path / "reports", written.parents[2])
     assert failed == ["Pictures and answers", "Shortcuts"]
@@ -169,9 +169,9 @@ def test_a_network_that_answers_nan_and_three_images_still_get_a_report(bundle: 
 
 
 def test_three_images_of_one_class_without_validation(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(report, "find_font", lambda letters: None)
+    monkeypatch.setattr(report, "find_missing_letters", lambda text: "ภ")
     folder = draw_images(tmp_path / "three", {LABELS[1]: 3})
     made, failed = make_report(Sources(bundle, folder, test=folder), tmp_path / "reports", tmp_path / "build")
     assert failed == []
@@ -180,7 +180,10 @@ def test_three_images_of_one_class_without_validation(
     assert "The curves need test pictures of two classes at least." in page
     assert "need validation pictures, and there are none" in page
     assert "Every picture of three counts as a test picture." in page
-    assert "No installed font has all letters" in page
+    assert "shows boxes for them: ภ" in page
+    stages = [line for line in capsys.readouterr().err.splitlines() if re.match(r"\d+/\d+ |Writing", line)]
+    assert stages[:2] == ["1/13 Class by class", "2/13 Ranking"]
+    assert stages[12:] == ["13/13 Training", "Writing the report", "Writing the report: 13/13"]
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:

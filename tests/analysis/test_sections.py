@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from analysis import confidence, galleries, sections
-from analysis.charts import Style, using
-from analysis.document import CannotComputeError, Sheet, Table, file_name, to_csv
+from analysis.document import CannotComputeError, Sheet, Table, file_name
 from analysis.explanations import heatmaps, overlay
 from analysis.material import Material
 from analysis.metrics import Score
 from analysis.predictions import Predictions
+from analysis.style import Style, using_look
+from analysis.writer import to_csv
 from model_training.runtime.card import Preprocessing, Text
 from model_training.runtime.network import ClassificationNetwork
 from tests.analysis.made_up import make_predictions
@@ -134,7 +135,7 @@ def test_galleries_put_the_surest_errors_first() -> None:
 def test_charts_of_sections_draw() -> None:
     for part in sections.scores(material(make_predictions({"a": 4, "b": 4}))).parts:
         if hasattr(part, "draw"):
-            with using(Style()):
+            with using_look():
                 assert part.draw(Style()).axes
 
 

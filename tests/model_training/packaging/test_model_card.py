@@ -49,7 +49,7 @@ def test_what_confidence_is_worth_is_said(made: ModelCard) -> None:
     english, korean = describe_model(made).split("\n---\n")
     assert made.conformal is not None
     assert made.ood is not None
-    assert "The sets of classes that are meant to hold the true one in 90%" in english
+    assert "The sets of classes are meant to hold the true one in 90%" in english
     assert f"they did in {made.conformal.coverage:.1%} of {made.conformal.images} test pictures" in english
     assert "90%의 그림에서 정답을 담도록" in korean
     assert f"refuses {made.ood.rejected:.1%} of the validation pictures" in english

@@ -1,0 +1,24 @@
+"""The fonts of all charts: a wheel carries the one with Hangul, so that none depends on what a machine has installed.
+
+Importing koreanize_matplotlib would change matplotlib's settings for everyone; only its files are used.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import distribution
+
+from matplotlib import font_manager
+
+#: NanumGothic has Latin and Hangul; matplotlib takes letters that it lacks from the next.
+FAMILIES = ["NanumGothic", "DejaVu Sans"]
+
+font_manager.fontManager.addfont(
+    str(distribution("koreanize-matplotlib").locate_file("koreanize_matplotlib/fonts/NanumGothic.ttf"))
+)
+
+
+def find_missing_letters(text: str) -> str:
+    """The letters that no font of ours has, each once and sorted: charts show boxes in their place."""
+    fonts = [font_manager.get_font(font_manager.findfont(name)) for name in FAMILIES]
+    letters = {letter for letter in text if not letter.isspace()}
+    return "".join(sorted(each for each in letters if not any(font.get_char_index(ord(each)) for font in fonts)))
