@@ -72,3 +72,12 @@ def follow(title: str, *, quiet: bool = False) -> Iterator[Step]:
     )
     with Progress(*columns, console=console) as bar:
         yield Step(title, bar)
+
+
+def say_duration(seconds: float | None) -> str:
+    """`3 h 05 min`, `2 min 10 s`, `40 s`."""
+    if seconds is None:
+        return "unknown time"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

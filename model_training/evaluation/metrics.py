@@ -59,9 +59,14 @@ def macro_f1_interval(confusion: np.ndarray, draws: int = 4000) -> tuple[float, 
 
 def mean_f1(confusion: np.ndarray) -> np.ndarray:
     """Macro-F1 of confusion matrices, float (…, classes, classes) → (…)."""
+    return class_f1(confusion).mean(axis=-1)
+
+
+def class_f1(confusion: np.ndarray) -> np.ndarray:
+    """F1 of each class, float (…, classes, classes) → (…, classes); 0 where nothing was asked or answered."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     asked = confusion.sum(axis=-2) + confusion.sum(axis=-1)
-    return np.divide(2 * right, asked, out=np.zeros_like(asked, dtype=float), where=asked > 0).mean(axis=-1)
+    return np.divide(2 * right, asked, out=np.zeros_like(asked, dtype=float), where=asked > 0)
 
 
 def _draw_answers(row: np.ndarray, draws: int, generator: np.random.Generator) -> np.ndarray:

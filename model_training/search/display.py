@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..progress import console
+from ..progress import console, say_duration
 from .board import Line, rank, shorten
 from .space import Point, list_points, name_point
 from .study import SharedStudy
@@ -85,14 +85,6 @@ def estimate_left(shared: SharedStudy, finished: Sequence[FrozenTrial], running:
 def _kinds(point: Point) -> list[tuple[object, ...]]:
     backbone, depth = point.get("network.backbone"), point.get("network.unfreeze")
     return [("both", backbone, depth), ("backbone", backbone), ()]
-
-
-def say_duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown time"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _draw_table(lines: Sequence[Line]) -> Table:
