@@ -22,6 +22,14 @@ def print_whole(table: Table) -> None:
     console.print(table, soft_wrap=True)
 
 
+def phrase_seconds(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 class Step:
     """Reports of one long step. `update(done, total)` may be called as often as one likes."""
 
@@ -72,12 +80,3 @@ def follow(title: str, *, quiet: bool = False) -> Iterator[Step]:
     )
     with Progress(*columns, console=console) as bar:
         yield Step(title, bar)
-
-
-def say_duration(seconds: float | None) -> str:
-    """`3 h 05 min`, `2 min 10 s`, `40 s`."""
-    if seconds is None:
-        return "unknown time"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -18,7 +18,7 @@ from ..datasets.folders import SplitName
 from ..datasets.prepare import Prepared, prepare
 from ..evaluation.metrics import class_f1, mean_f1
 from ..evaluation.predict import predict_logits
-from ..progress import console, say_duration
+from ..progress import console, phrase_seconds
 from ..recipe import Recipe, override
 from ..runtime.execution import TorchExecution
 from ..runtime.files import replacing
@@ -114,20 +114,21 @@ class Runner:
     def run(self, runs: Sequence[Run]) -> list[Result]:
         """Results in the order of `runs`; only those that are not there yet are trained. Says how far it is.
 
-        A result is kept in the folder of its run, so it is one of the same recipe, images and seeds. Of a finished run
-        nothing else stays: checkpoints of many would fill the disk. Raises what training raises.
+        A result is kept in the folder of its run, so it is one of the same recipe, images and seeds. The checkpoints of
+        a finished run go: those of many would fill the disk. Raises what training raises.
         """
         files = [run_folder(run.recipe, run.prepared, self._runs) / "answers.npz" for run in runs]
         results: list[Result] = []
         took: list[float] = []
         for run, file in zip(runs, files, strict=True):
-            if not file.exists():
-                started = time.monotonic()
+            is_new = not file.exists()
+            if is_new:
                 self._train(run, file)
-                took.append(time.monotonic() - started)
             results.append(_read(run, file))
+            if is_new:
+                took.append(results[-1].seconds)
             missing = sum(not each.exists() for each in files[len(results) :])
-            left = f"; {say_duration(float(np.mean(took)) * missing)} left" if took and missing else ""
+            left = f"; {phrase_seconds(float(np.mean(took)) * missing)} left" if took and missing else ""
             console.print(
                 f"{len(results)}/{len(runs)} {run.name}: macro-F1 {results[-1].macro_f1:.3f}, "
                 f"accuracy {results[-1].accuracy:.3f}{left}",
@@ -143,7 +144,7 @@ class Runner:
         started = time.perf_counter()
         trained = train(run.recipe, run.prepared, self._runs, self.fabric, self.build / "cache")
         seconds = max(time.perf_counter() - started, sum(each.seconds for each in trained.epochs))  # if it was resumed
-        execution = TorchExecution(trained.network, self.fabric.device.type)
+        execution = TorchExecution(trained.network, self.fabric.device.type)  # there is no bundle, so no other form
         rows = {"validation": run.rows("validation"), "test": run.rows("test")}
         if len(run.held_out):
             rows["held_out"] = run.held_out

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..progress import console, say_duration
+from ..progress import console, phrase_seconds
 from .board import Line, rank, shorten
 from .space import Point, list_points, name_point
 from .study import SharedStudy
@@ -33,7 +33,8 @@ class Display:
     def refresh(self, note: str = "") -> None:
         finished = self.shared.finished()
         running = self.shared.running()
-        left = say_duration(estimate_left(self.shared, finished, running))
+        seconds = estimate_left(self.shared, finished, running)
+        left = "unknown time" if seconds is None else phrase_seconds(seconds)
         head = f"{len(finished)}/{self.shared.total} trials, {len(running)} running, {left} left"
         lines = rank(finished)
         if self.live is not None:

@@ -59,7 +59,8 @@ def test_the_table_holds_what_the_networks_answered(
     for row in table.rows:
         own = [each for each in kept if each.run.name.startswith(f"{row[0]}, {row[1]}, seed ")]
         base = [each for each in kept if each.run.name.startswith(f"{row[0]}, cross_entropy, seed ")]
-        assert len(own) == SEEDS
+        seeds = [(each.run.recipe.data.split.seed, each.run.recipe.training.seed) for each in own]
+        assert seeds == [(seed, seed) for seed in range(SEEDS)]
         assert row[2] == students_interval([accuracy_score(*answers(each)) for each in own])
         assert row[3] == students_interval([f1_score(*answers(each), average="macro") for each in own])
         assert row[6:9] == tuple(recall_cell(own, base, label) for label in ("cyan", "blue", "red"))

@@ -87,6 +87,7 @@ def test_the_authors_grid() -> None:
         ({"space": {}}, "has no search.space"),
         ({"space": {"preprocessing.height": [32, 64]}}, "can't differ between trials"),
         ({"space": {"network.unfrieze": [0]}}, "unknown key 'network.unfrieze'"),
+        ({"space": {"network.adapter.place": ["mlp"]}}, "'network.adapter.place' is no key of the recipe 'landscape'"),
         ({"space": {"training.epochs": [0]}}, "training.epochs"),
         ({"space": {"training.learning_rate": {"low": 1e-4, "high": 1e-2}}}, "is a range, of which there is no grid"),
     ],
