@@ -91,8 +91,8 @@ sketch: .venv/app  ## put the sketch detector and classifier, both trained, into
 gallery: .venv/app  ## index the pictures of DATA as references for sketches, in build/gallery
 	@$(run) -m model_training gallery --data "$(DATA)"
 
-ablate: .venv/app  ## adaptations × losses of RECIPE=sketch_classifier on DATA, in build/ablation; resumable
-	@$(run) -m model_training ablate $(RECIPE) --data "$(DATA)" $(SET)
+ablate: .venv/app  ## adaptations × losses of RECIPE=sketch_classifier on DATA, in build/comparisons; resumable
+	@$(run) -m model_training compare ablation $(RECIPE) --data "$(DATA)" --device $(DEVICE) $(SET)
 
 analyse: .venv/analysis  ## a report on RECIPE's bundle in analysis/reports; DATA=the pictures it was trained on
 	@$(run) -m analysis $(notdir $(BUNDLE)) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
@@ -110,13 +110,13 @@ serve: .venv/app  ## TorchServe with every archive of the store, and the front e
 	@exec $(run) hwapung.py serve --store $(STORE)
 
 compare-balance: .venv/app  ## ways to treat unequal classes on DATA, by class (REPEATS=5)
-	@$(run) -m model_training compare-balance $(RECIPE) --data "$(DATA)" --device $(DEVICE) --repeats $(REPEATS) $(SET)
+	@$(run) -m model_training compare balance $(RECIPE) --data "$(DATA)" --device $(DEVICE) --repeats $(REPEATS) $(SET)
 
 compare-splits: .venv/app  ## split by SET="data.group=column" against at random: the leak in points
-	@$(run) -m model_training compare-splits $(RECIPE) --data "$(DATA)" --device $(DEVICE) --repeats $(REPEATS) $(SET)
+	@$(run) -m model_training compare splits $(RECIPE) --data "$(DATA)" --device $(DEVICE) --repeats $(REPEATS) $(SET)
 
 pairs: .venv/app  ## the classes that are mixed up most, two by two (CLASSES=4)
-	@$(run) -m model_training pairs $(RECIPE) --data "$(DATA)" --device $(DEVICE) --classes $(CLASSES) $(SET)
+	@$(run) -m model_training compare pairs $(RECIPE) --data "$(DATA)" --device $(DEVICE) --classes $(CLASSES) $(SET)
 
 draw: .venv/app  ## draw a procedural dataset into DATA
 	@$(run) -m model_training draw "$(or $(DATA),build/data/procedural)"

@@ -15,7 +15,7 @@ from scipy.stats import norm
 from sklearn.metrics import precision_recall_curve
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from model_training.evaluation.metrics import f1_scores, macro_f1_interval
+from model_training.evaluation.metrics import class_f1, macro_f1_interval
 
 Z = float(norm.ppf(0.975))
 DRAWS = 1000
@@ -99,7 +99,7 @@ def macro_f1(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, clas
     if not len(seen):
         return Score(np.nan, np.nan, np.nan, "resampling", 0)
     matrix = matrix[np.ix_(seen, seen)]
-    value = float(f1_scores(matrix).mean())
+    value = float(class_f1(matrix, np.nan).mean())
     effect = design_effect((targets == predicted).astype(float), group)
     # Draws × classes² numbers: fewer draws where there are many classes.
     draws = int(np.clip(40_000_000 // len(seen) ** 2, 400, 4000))
@@ -110,7 +110,7 @@ def macro_f1(targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, clas
 def classification_report(
     targets: np.ndarray, predicted: np.ndarray, group: np.ndarray, classes: int
 ) -> tuple[ClassReport, ...]:
-    f1 = f1_scores(confusion(targets, predicted, classes))
+    f1 = class_f1(confusion(targets, predicted, classes), np.nan)
     right = targets == predicted
     reports: list[ClassReport] = []
     for number in range(classes):

@@ -6,21 +6,19 @@ import sys
 
 import typer
 
-from .commands.compare import compare_balance, compare_splits, leave_one_out, pairs
+from .commands.compare import app as compare
 from .commands.data import audit, draw, fetch
 from .commands.search import search
-from .commands.sketch import ablate, gallery, sketch
+from .commands.sketch import gallery, sketch
 from .commands.train import distil, ensemble, train
 from .progress import console
 from .runtime.errors import HwapungError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(fetch, name="fetch")
-for command in (
-    train, distil, ensemble, search, compare_balance, compare_splits, pairs, ablate, gallery, sketch, audit, draw,
-):  # fmt: skip
+app.add_typer(compare, name="compare")
+for command in (train, distil, ensemble, search, gallery, sketch, audit, draw):
     app.command()(command)
-app.command(name="leave-one-out")(leave_one_out)
 
 
 def main() -> None:

@@ -22,6 +22,14 @@ def print_whole(table: Table) -> None:
     console.print(table, soft_wrap=True)
 
 
+def phrase_seconds(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 class Step:
     """Reports of one long step. `update(done, total)` may be called as often as one likes."""
 

@@ -1,111 +1,141 @@
-"""`python -m model_training compare-balance | compare-splits | pairs RECIPE --data FOLDER [key=value …]`."""
+"""`hwapung compare balance | splits | pairs | ablation | sources RECIPE --data FOLDER [key=value …]`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from ..progress import console, print_whole
+from ..progress import console
+from ..runtime.errors import DatasetError, RecipeError
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-    from ..experiments.comparisons import Comparison
+    from ..experiments.runner import Runner
+    from ..experiments.table import Comparison
     from ..recipe import Recipe
+
+app = typer.Typer(no_args_is_help=True, help="Train a recipe in several ways on the same pictures, side by side.")
 
 RecipeName = Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="key=value, for example data.group=artist")]
-Data = Annotated[Path, typer.Option(help="folder of pictures, or a manifest")]
+Data = Annotated[Path | None, typer.Option(help="folder of pictures, or a manifest")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto")]
 Build = Annotated[Path, typer.Option(help="where results are kept; the same command goes on from them")]
+AsJson = Annotated[bool, typer.Option("--json", help="print the table and each run's figures as JSON")]
 Repeats = Annotated[int, typer.Option(help="splits, which differ by their seed", min=1)]
 
+#: A comparison's own option
+Own = TypeVar("Own", int, str)
 
-def compare_balance(
+AUTO, BUILD = "auto", Path("build")
+
+
+@app.command()
+def balance(
     recipe: RecipeName,
-    data: Data,
     overrides: Overrides = None,
+    data: Data = None,
     repeats: Repeats = 5,
-    device: Device = "auto",
-    build: Build = Path("build"),
+    device: Device = AUTO,
+    build: Build = BUILD,
+    as_json: AsJson = False,
 ) -> None:
     """Every way to treat unequal classes, on the same splits and by class."""
-    from ..experiments import comparisons
+    from ..experiments.comparisons import compare_balance
 
-    _run("balance", recipe, overrides, data, device, build, comparisons.compare_balance, repeats)
+    _compare("balance", compare_balance, repeats, recipe, overrides, data, device, build, as_json)
 
 
-def compare_splits(
+@app.command()
+def splits(
     recipe: RecipeName,
-    data: Data,
     overrides: Overrides = None,
+    data: Data = None,
     repeats: Repeats = 5,
-    device: Device = "auto",
-    build: Build = Path("build"),
+    device: Device = AUTO,
+    build: Build = BUILD,
+    as_json: AsJson = False,
 ) -> None:
     """Split by data.group against split at random: the leak in points."""
-    from ..experiments import comparisons
+    from ..experiments.comparisons import compare_splits
 
-    _run("splits", recipe, overrides, data, device, build, comparisons.compare_splits, repeats)
+    _compare("splits", compare_splits, repeats, recipe, overrides, data, device, build, as_json)
 
 
+@app.command()
 def pairs(
     recipe: RecipeName,
-    data: Data,
     overrides: Overrides = None,
+    data: Data = None,
     classes: Annotated[int, typer.Option(help="how many of the classes that are mixed up most", min=2)] = 4,
-    device: Device = "auto",
-    build: Build = Path("build"),
+    device: Device = AUTO,
+    build: Build = BUILD,
+    as_json: AsJson = False,
 ) -> None:
     """The classes that are mixed up most, two by two."""
-    from ..experiments import comparisons
+    from ..experiments.comparisons import compare_pairs
 
-    _run("pairs", recipe, overrides, data, device, build, comparisons.compare_pairs, classes)
+    _compare("pairs", compare_pairs, classes, recipe, overrides, data, device, build, as_json)
 
 
-def leave_one_out(
-    recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example training.epochs=3")] = None,
-    data: Annotated[Path, typer.Option(help="folder of pictures, or a manifest")] = Path("data"),
-    column: Annotated[str, typer.Option(help="the column or attribute that names the source")] = "source",
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
-    build: Annotated[Path, typer.Option(help="where runs, caches and the table go")] = Path("build"),
+@app.command()
+def ablation(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    data: Data = None,
+    seeds: Annotated[int, typer.Option(help="splits and starts", min=1)] = 3,
+    device: Device = AUTO,
+    build: Build = BUILD,
+    as_json: AsJson = False,
 ) -> None:
-    """Train without one source at a time, and say how well the network does on what it never saw."""
-    from ..datasets.prepare import prepare
-    from ..experiments.leave_one_source_out import describe_sources, leave_each_out, write_table
-    from ..recipe import load_recipe
-    from ..training.loop import start_fabric
+    """Adaptations (none, full, LoRA) × losses, with a chart."""
+    from ..experiments.ablation import compare_ablation
 
-    chosen = load_recipe(recipe, overrides or [])
-    prepared = prepare(chosen, data, build / "cache")
-    found, passed_over = leave_each_out(chosen, prepared, column, build / "runs", start_fabric(device))
-    path = write_table(found, build / "leave_one_out" / chosen.name / f"{column}.csv")
-    print_whole(describe_sources(found, column))
-    for source, reason in passed_over.items():
-        console.print(f"{source}: passed over, {reason}", markup=False)
-    console.print(f"Table: {path}", markup=False)
+    _compare("ablation", compare_ablation, seeds, recipe, overrides, data, device, build, as_json)
 
 
-def _run(
+@app.command()
+def sources(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    data: Data = None,
+    column: Annotated[str, typer.Option(help="the column or attribute that names the source")] = "source",
+    device: Device = AUTO,
+    build: Build = BUILD,
+    as_json: AsJson = False,
+) -> None:
+    """Without one source (camera, generator) at a time: how well the network does on what it never saw."""
+    from ..experiments.leave_one_source_out import compare_sources
+
+    _compare("sources", compare_sources, column, recipe, overrides, data, device, build, as_json)
+
+
+def _compare(
     name: str,
+    compare: Callable[[Recipe, Runner, Own], Comparison],
+    own: Own,
     recipe: str,
     overrides: list[str] | None,
-    data: Path,
+    data: Path | None,
     device: str,
     build: Path,
-    compare: Callable[[Recipe, Path, Path, Fabric, int], Comparison],
-    count: int,
+    as_json: bool,
 ) -> None:
+    from ..experiments.runner import Runner
     from ..recipe import load_recipe
     from ..training.loop import start_fabric
 
+    if data is None:
+        raise DatasetError("There are no pictures to compare on.", "Give --data FOLDER or --data manifest.csv.")
+    if ":" in device:
+        raise RecipeError(f"A comparison gives each run one device, not {device!r}.", "Use cpu, cuda or auto.")
     chosen = load_recipe(recipe, overrides or [])
-    table = compare(chosen, data, build, start_fabric(device), count)
-    table.show()
-    path = build / "comparisons" / f"{chosen.name}-{name}.csv"
-    table.write(path)
-    console.print(f"Table: {path}", markup=False)
+    comparison = compare(chosen, Runner(data, build, start_fabric(device)), own)
+    files = comparison.write(build / "comparisons" / f"{chosen.name}-{name}")
+    if as_json:
+        typer.echo(comparison.as_json(), nl=False)
+    else:
+        comparison.show()
+    console.print(f"Written: {', '.join(map(str, files))}", markup=False)

@@ -1,4 +1,4 @@
-"""The sketch product's commands: `sketch`, `gallery`, `ablate`, and what `train` does for a detector."""
+"""The sketch product's commands: `sketch`, `gallery`, and what `train` does for a detector."""
 
 from __future__ import annotations
 
@@ -48,21 +48,6 @@ def gallery(
     with follow("Indexing pictures") as step:
         done = index_gallery(model, data, out, step.update)
     console.print(f"{done.images} pictures, {done.embedded} of them new or changed, {done.skipped} unreadable: {out}")
-
-
-def ablate(
-    recipe: Annotated[str, typer.Argument(help="a recipe of a classifier")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value")] = None,
-    data: Annotated[Path | None, typer.Option(help="folder of drawings")] = None,
-    seeds: Annotated[int, typer.Option(help="splits and starts", min=1)] = 3,
-    build: Path = Path("build"),
-) -> None:
-    """Compare adaptations and losses over several seeds: a table, a plot and JSON in BUILD/ablation."""
-    from ..experiments.ablation import run_ablation
-
-    if data is None:
-        raise DatasetError("There are no drawings to train on.", "Give DATA=folder.")
-    run_ablation(recipe, overrides or [], data, seeds, build)
 
 
 def train_detection(recipe: str, overrides: Sequence[str], data: Path | None, build: Path) -> None:

@@ -58,16 +58,15 @@ def macro_f1_interval(confusion: np.ndarray, draws: int = 4000) -> tuple[float, 
 
 
 def mean_f1(confusion: np.ndarray) -> np.ndarray:
-    """Macro-F1 of confusion matrices, float (…, classes, classes) → (…); a class without images and answers counts as
-    0."""
-    return np.nan_to_num(f1_scores(confusion)).mean(axis=-1)
+    """Macro-F1 of confusion matrices, float (…, classes, classes) → (…)."""
+    return class_f1(confusion).mean(axis=-1)
 
 
-def f1_scores(confusion: np.ndarray) -> np.ndarray:
-    """F1 of each class, float (…, classes, classes) → (…, classes); NaN for a class without images and answers."""
+def class_f1(confusion: np.ndarray, undefined: float = 0.0) -> np.ndarray:
+    """F1 of each class, float (…, classes, classes) → (…, classes); `undefined` for one without images and answers."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     asked = confusion.sum(axis=-2) + confusion.sum(axis=-1)
-    return np.divide(2 * right, asked, out=np.full(asked.shape, np.nan), where=asked > 0)
+    return np.divide(2 * right, asked, out=np.full(asked.shape, undefined), where=asked > 0)
 
 
 def _draw_answers(row: np.ndarray, draws: int, generator: np.random.Generator) -> np.ndarray:

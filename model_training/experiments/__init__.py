@@ -1,1 +1,1 @@
-"""One recipe trained several times, and the tables made of it."""
+"""Recipes trained side by side, and the tables made of them."""

@@ -2,187 +2,132 @@
 
 from __future__ import annotations
 
-import json
-import time
+import itertools
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from scipy import stats
-from sklearn.metrics import f1_score
+from matplotlib.figure import Figure
 
-from ..datasets.prepare import prepare
-from ..evaluation.predict import predict_logits
-from ..progress import console
-from ..recipe import load_recipe
+from ..evaluation.metrics import mean_interval
+from ..models.factory import make_network
+from ..recipe import Adapter, Recipe, override
 from ..runtime.errors import RecipeError
-from ..runtime.execution import TorchExecution
-from ..runtime.files import write_text
-from ..training.loop import start_fabric, train
+from .runner import Result, Runner
+from .table import Comparison, say_interval
 
-#: Name in the table → overrides of the recipe.
-ADAPTATIONS = {
-    "none": ["network.adapter=null", "network.unfreeze=0"],
-    "full": ["network.adapter=null", "network.unfreeze=all"],
-    "LoRA q/k/v/output": ["network.adapter.place=qkvo"],
-    "LoRA value/output": ["network.adapter.place=vo"],
-    "LoRA MLP": ["network.adapter.place=mlp"],
-}
+#: Name in the table → how much of the backbone is trained, or where LoRA goes.
+DEPTHS = {"none": 0, "full": "all"}
+PLACES = {"LoRA q/k/v/output": "qkvo", "LoRA value/output": "vo", "LoRA MLP": "mlp"}
 LOSSES = ("cross_entropy", "focal", "quantile_margin", "quantile_margin_hard")
 _RAREST = 5
 
+#: (adaptation, loss) → results, one for each seed
+Groups = dict[tuple[str, str], list[Result]]
 
-def run_ablation(name: str, overrides: Sequence[str], data: Path, seeds: int, build: Path) -> Path:
-    """Train every pair on every seed (of the split and of the start), or go on where it stopped.
 
-    An adaptation that the network has no layers for is left out and named. Returns the folder with `rows.json`,
-    `table.md` and `ablation.png`.
+def compare_ablation(recipe: Recipe, runner: Runner, seeds: int) -> Comparison:
+    """Every adaptation with every loss, on every seed of the split and of the start.
+
+    An adaptation that the network has no layers for is left out and named. Raises `RecipeError` where none is left.
     """
-    folder = build / "ablation" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = _read_rows(folder / "rows.json")
-    impossible: set[str] = set()
-    total = len(ADAPTATIONS) * len(LOSSES) * seeds
-    done = 0
-    for seed in range(seeds):
-        for adaptation, own in ADAPTATIONS.items():
-            for loss in LOSSES:
-                done += 1
-                key = json.dumps([adaptation, loss, seed, sorted(overrides), str(data.resolve())])
-                if adaptation in impossible or key in rows:
-                    continue
-                wanted = [*overrides, *own, f"training.loss={loss}", f"data.split.seed={seed}", f"training.seed={seed}"]
-                try:
-                    rows[key] = _train_row(name, wanted, data, build) | {
-                        "adaptation": adaptation, "loss": loss, "seed": seed,
-                    }  # fmt: skip
-                except RecipeError as error:
-                    if "network.adapter" not in error.message:
-                        raise
-                    impossible.add(adaptation)
-                    console.print(f"{adaptation} is left out: {error.message}")
-                    continue
-                write_text(folder / "rows.json", json.dumps(rows, indent=1) + "\n")
-                row = rows[key]
-                console.print(
-                    f"{done}/{total} {adaptation}, {loss}, seed {seed}: accuracy {row['accuracy']:.3f}, "
-                    f"macro-F1 {row['macro_f1']:.3f}, {row['seconds']:.0f} s"
-                )
-    kept = [row for key, row in rows.items() if json.loads(key)[3:] == [sorted(overrides), str(data.resolve())]]
-    table = describe(kept)
-    write_text(folder / "table.md", table)
-    plot(kept, folder / "ablation.png")
-    console.print(table)
-    return folder
+    adaptations, left_out = _choose_adaptations(recipe)
+    runs, keys = [], []
+    for number, (adaptation, loss) in itertools.product(range(seeds), itertools.product(adaptations, LOSSES)):
+        seeded = {"data.split.seed": recipe.data.split.seed + number, "training.seed": recipe.training.seed + number}
+        variant = override(recipe, {**adaptations[adaptation], **seeded, "training.loss": loss})
+        runs.append(runner.plan(f"{adaptation}, {loss}, seed {number}", variant))
+        keys.append((adaptation, loss))
+    results = runner.run(runs)
+    groups: Groups = {}
+    for key, result in zip(keys, results, strict=True):
+        groups.setdefault(key, []).append(result)
+    rarest = _find_rarest(results)
+    labels = [results[0].labels[number] for number in rarest]
+    return Comparison(
+        title=f"{recipe.name}: adaptations and losses, {seeds} seeds",
+        columns=(
+            *("adaptation", "loss", "accuracy (95%)", "macro-F1 (95%)", "trainable parameters", "seconds"),
+            *(f"recall {label}" for label in labels),
+            "recall, these together",
+        ),
+        rows=tuple(
+            (
+                *(adaptation, loss),
+                say_interval(mean_interval([each.accuracy for each in own])),
+                say_interval(mean_interval([each.macro_f1 for each in own])),
+                f"{own[0].trainable:,}",
+                f"{np.mean([each.seconds for each in own]):.0f}",
+                *(
+                    _compare_recall(own, groups[adaptation, LOSSES[0]], each)
+                    for each in [*([r] for r in rarest), rarest]
+                ),
+            )
+            for (adaptation, loss), own in groups.items()
+        ),
+        notes=(
+            f"recall: in the {len(labels)} rarest classes, all seeds together, and its difference from {LOSSES[0]} "
+            "under the same adaptation.",
+            *left_out,
+        ),
+        results=tuple(each.as_dict() for each in results),
+        figure=draw(groups),
+    )
 
 
-def _train_row(name: str, overrides: Sequence[str], data: Path, build: Path) -> dict[str, Any]:
-    recipe = load_recipe(name, overrides)
-    prepared = prepare(recipe, data, build / "cache", quiet=True)
-    started = time.perf_counter()
-    trained = train(recipe, prepared, build / "runs", start_fabric("cpu"), build / "cache")
-    seconds = time.perf_counter() - started
-    test = prepared.rows["test"]
-    truth = prepared.targets[test]
-    predicted = predict_logits(TorchExecution(trained.network, "cpu"), prepared.pixels, test).argmax(1)
-    counts = np.bincount(prepared.targets[prepared.rows["train"]], minlength=len(prepared.dataset.labels))
-    recalls = {
-        label: [int((predicted[truth == number] == number).sum()), int((truth == number).sum()), int(counts[number])]
-        for number, label in enumerate(prepared.dataset.labels)
+def _choose_adaptations(recipe: Recipe) -> tuple[dict[str, dict[str, object]], list[str]]:
+    """Name → values of the recipe, for those that the network can take; and a sentence for each other one."""
+    wanted: dict[str, dict[str, object]] = {
+        name: {"network.adapter": None, "network.unfreeze": depth} for name, depth in DEPTHS.items()
     }
-    return {
-        "accuracy": float((predicted == truth).mean()),
-        "macro_f1": float(f1_score(truth, predicted, labels=np.arange(len(counts)), average="macro", zero_division=0)),
-        "pictures": len(test),
-        "trainable": trained.trainable,
-        "seconds": round(max(seconds, sum(each.seconds for each in trained.epochs)), 1),
-        "recalls": recalls,
-    }
+    for name, place in PLACES.items():
+        adapter = recipe.network.adapter or Adapter()
+        wanted[name] = {"network.adapter": adapter.model_copy(update={"place": place}), "network.unfreeze": "all"}
+    possible, left_out = {}, []
+    for name, values in wanted.items():
+        try:
+            make_network(override(recipe, {**values, "network.pretrained": False}), 2, ("one", "other"))
+            possible[name] = values
+        except RecipeError as error:
+            left_out.append(f"{name} is left out: {error.message}")
+            if len(left_out) == len(wanted):
+                raise
+    return possible, left_out
 
 
-def describe(rows: Sequence[dict[str, Any]]) -> str:
-    """Markdown: figures with 95% intervals over the seeds (Student's t), then recall in the rarest classes against
-    cross-entropy under the same adaptation."""
-    lines = [
-        "| adaptation | loss | accuracy | macro-F1 | trainable parameters | seconds |",
-        "|---|---|---|---|---|---|",
-    ]
-    groups = {(row["adaptation"], row["loss"]): [] for row in rows}  # type: dict[tuple[str, str], list[dict[str, Any]]]
-    for row in rows:
-        groups[row["adaptation"], row["loss"]].append(row)
-    for (adaptation, loss), own in groups.items():
-        lines.append(
-            f"| {adaptation} | {loss} | {_interval([row['accuracy'] for row in own])} | "
-            f"{_interval([row['macro_f1'] for row in own])} | {own[0]['trainable']:,} | "
-            f"{np.mean([row['seconds'] for row in own]):.0f} |"
-        )
-    rarest = _rarest(rows)
-    lines += [
-        "",
-        f"Recall in the {len(rarest)} rarest classes ({', '.join(rarest)}), all seeds together,",
-        "and its difference from cross-entropy:",
-        "",
-        f"| adaptation | loss | {' | '.join(rarest)} | together |",
-        "|---|---|" + "---|" * (len(rarest) + 1),
-    ]
-    for (adaptation, loss), own in groups.items():
-        base = groups.get((adaptation, "cross_entropy"), own)
-        cells = [_recall_cell(own, base, [label]) for label in [*rarest]] + [_recall_cell(own, base, rarest)]
-        lines.append(f"| {adaptation} | {loss} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+def _find_rarest(results: Sequence[Result]) -> list[int]:
+    """The classes with the fewest training images over all seeds, the rarest first; ties by name."""
+    labels = results[0].labels
+    counts = np.sum([np.bincount(each.targets("train"), minlength=len(labels)) for each in results], axis=0)
+    return sorted(range(len(labels)), key=lambda number: (counts[number], labels[number]))[:_RAREST]
 
 
-def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
+def _compare_recall(own: Sequence[Result], base: Sequence[Result], classes: Sequence[int]) -> str:
+    """Recall in these classes over all seeds, and how much more that is than in `base`; – where none was in a test."""
+
+    def recall(results: Sequence[Result]) -> float:
+        confusion = np.sum([each.confusion() for each in results], axis=0)[classes]
+        return float(confusion[range(len(classes)), classes].sum() / confusion.sum()) if confusion.any() else np.nan
+
+    if np.isnan(recall(own)):
+        return "–"
+    return f"{recall(own):.2f}" + ("" if own is base else f" ({recall(own) - recall(base):+.2f})")
+
+
+def draw(groups: Groups) -> Figure:
     """Macro-F1 of every seed and its mean, one group for each adaptation, one colour for each loss."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    adaptations = [name for name in ADAPTATIONS if any(row["adaptation"] == name for row in rows)]
-    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    for column, loss in enumerate(LOSSES):
-        for place, adaptation in enumerate(adaptations):
-            values = [row["macro_f1"] for row in rows if (row["adaptation"], row["loss"]) == (adaptation, loss)]
-            x = place + (column - (len(LOSSES) - 1) / 2) * 0.18
-            label = loss.replace("_", " ") if place == 0 else None
-            axes.scatter([x] * len(values), values, s=14, color=f"C{column}", alpha=0.6, label=label)
-            if values:
-                axes.hlines(np.mean(values), x - 0.07, x + 0.07, color=f"C{column}", linewidth=2)
+    adaptations = list(dict.fromkeys(adaptation for adaptation, _ in groups))
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for (adaptation, loss), results in groups.items():
+        column, place = LOSSES.index(loss), adaptations.index(adaptation)
+        values = [each.macro_f1 for each in results]
+        x = place + (column - (len(LOSSES) - 1) / 2) * 0.18
+        label = loss.replace("_", " ") if place == 0 else None
+        axes.scatter([x] * len(values), values, s=14, color=f"C{column}", alpha=0.6, label=label)
+        axes.hlines(float(np.mean(values)), x - 0.07, x + 0.07, color=f"C{column}", linewidth=2)
     axes.set_xticks(range(len(adaptations)), adaptations)
-    axes.set_ylabel("macro-F1 on the test drawings")
+    axes.set_ylabel("macro-F1 on the test pictures")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(frameon=False, ncols=len(LOSSES), loc="upper center", bbox_to_anchor=(0.5, 1.13))
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
-
-
-def _interval(values: Sequence[float]) -> str:
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return f"{mean:.3f}"
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return f"{mean:.3f} ({mean - half:.3f} to {mean + half:.3f})"
-
-
-def _rarest(rows: Sequence[dict[str, Any]]) -> list[str]:
-    counts = {label: cells[2] for row in rows for label, cells in row["recalls"].items()}
-    return sorted(counts, key=lambda label: (counts[label], label))[:_RAREST]
-
-
-def _recall_cell(own: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]], labels: Sequence[str]) -> str:
-    def recall(rows: Sequence[dict[str, Any]]) -> tuple[int, int]:
-        cells = [row["recalls"][label] for row in rows for label in labels if label in row["recalls"]]
-        return sum(cell[0] for cell in cells), sum(cell[1] for cell in cells)
-
-    (right, all_), (base_right, base_all) = recall(own), recall(base)
-    if not all_:
-        return "–"
-    change = "" if own is base else f" ({right / all_ - base_right / max(base_all, 1):+.2f})"
-    return f"{right / all_:.2f}{change}"
-
-
-def _read_rows(path: Path) -> dict[str, dict[str, Any]]:
-    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+    return figure

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..progress import console
+from ..progress import console, phrase_seconds
 from .board import Line, rank, shorten
 from .space import Point, list_points, name_point
 from .study import SharedStudy
@@ -33,7 +33,8 @@ class Display:
     def refresh(self, note: str = "") -> None:
         finished = self.shared.finished()
         running = self.shared.running()
-        left = say_duration(estimate_left(self.shared, finished, running))
+        seconds = estimate_left(self.shared, finished, running)
+        left = "unknown time" if seconds is None else phrase_seconds(seconds)
         head = f"{len(finished)}/{self.shared.total} trials, {len(running)} running, {left} left"
         lines = rank(finished)
         if self.live is not None:
@@ -85,14 +86,6 @@ def estimate_left(shared: SharedStudy, finished: Sequence[FrozenTrial], running:
 def _kinds(point: Point) -> list[tuple[object, ...]]:
     backbone, depth = point.get("network.backbone"), point.get("network.unfreeze")
     return [("both", backbone, depth), ("backbone", backbone), ()]
-
-
-def say_duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown time"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _draw_table(lines: Sequence[Line]) -> Table:

@@ -16,13 +16,13 @@ from optuna.trial import Trial
 from ..datasets.prepare import Prepared, prepare
 from ..locks import exclusive
 from ..packaging.bundle import make_bundle
-from ..recipe import Range, Recipe
+from ..recipe import Recipe, override
 from ..runtime.errors import RecipeError, StudyError, WeightsError
 from ..training.loop import train
 from .board import Line, rank, shorten, write_csv, write_page
 from .display import Display, show
-from .plots import draw_factors, draw_parallel
-from .space import Point, apply
+from .plots import draw_plots
+from .space import Point
 from .storage import explain_storage
 from .study import SharedStudy
 from .trial import Outcome, Trials
@@ -68,7 +68,7 @@ def _try(shared: SharedStudy, trial: Trial, recipe: Recipe, trials: Trials, disp
 
     with shared.lease(trial):
         try:
-            outcome = trials.run(apply(recipe, point), report)
+            outcome = trials.run(override(recipe, point), report)
         except optuna.TrialPruned:
             shared.prune(trial)
         except (RecipeError, WeightsError, torch.OutOfMemoryError) as error:
@@ -90,29 +90,18 @@ def train_winner(recipe: Recipe, best: Line, data: Path, name: str, build: Path,
 
     Its figures on the test images are those of the card: they were looked at for no other trial.
     """
-    chosen = apply(recipe, best.point).model_copy(update={"name": name})
+    chosen = override(recipe, best.point).model_copy(update={"name": name})
     with exclusive(build / "search" / "winner"):
         prepared = prepare(chosen, data, build / "cache")
         return make_bundle(chosen, prepared, train(chosen, prepared, build / "runs", fabric), build / "bundles")
 
 
 def write_results(shared: SharedStudy, recipe: Recipe, prepared: Prepared, folder: Path) -> list[Line]:
-    """`leaderboard.csv`, `leaderboard.html`, `parallel.png` and `factors.png` in `folder`; returns the ranking."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """`leaderboard.csv`, `leaderboard.html` and the plots of `draw_plots` in `folder`; returns the ranking."""
     lines = rank(shared.finished())
-    factors = {
-        key: sorted({line.point[key] for line in lines}) if isinstance(values, Range) else list(values)
-        for key, values in recipe.search.space.items()
-    }
     with exclusive(folder):
-        draw_parallel(lines, factors, folder / "parallel.png")
-        draw_factors(lines, factors, folder / "factors.png")
+        plots = draw_plots(shared.study, lines[0].metric, folder)
         write_csv(lines, folder / "leaderboard.csv")
-        write_page(
-            lines,
-            recipe.title.model_dump(),
-            {"total": shared.total, "pictures": len(prepared.rows["validation"])},
-            {"parallel": folder / "parallel.png", "factors": folder / "factors.png"},
-            folder / "leaderboard.html",
-        )
+        facts = {"total": shared.total, "pictures": len(prepared.rows["validation"])}
+        write_page(lines, recipe.title.model_dump(), facts, plots, folder / "leaderboard.html")
     return lines

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from ..recipe import Range, Recipe, Search, validate_recipe
+from ..recipe import Range, Recipe, Search, override
 from ..runtime.errors import RecipeError
 
 Point = dict[str, Any]  # dotted key → value
@@ -37,21 +37,7 @@ def check_space(recipe: Recipe) -> None:
                 "List its values, or choose another sampler: search.sampler=tpe.",
             )
         for value in (values.low, values.high) if isinstance(values, Range) else values:
-            apply(recipe, {key: value})
-
-
-def apply(recipe: Recipe, point: Point) -> Recipe:
-    """The recipe with the point's values. Raises `RecipeError`."""
-    content = recipe.model_dump(mode="json")
-    for key, value in point.items():
-        *sections, last = key.split(".")
-        place: Any = content
-        for section in sections:
-            place = place.get(section)
-            if not isinstance(place, dict):
-                raise RecipeError(f"search.space: {key!r} is no key of the recipe.", "Correct its name.")
-        place[last] = value
-    return validate_recipe(content, f"search.space of {recipe.name}")
+            override(recipe, {key: value})
 
 
 def list_points(search: Search) -> list[Point] | None:

@@ -99,6 +99,7 @@ def run_folder(recipe: Recipe, prepared: Prepared, runs: Path) -> Path:
     # Titles and sentences change nothing about the weights.
     identity = recipe.model_dump_json(include={"preprocessing", "augmentation", "network", "training"})
     identity += prepared.provenance.fingerprint + identify_teachers(recipe)
+    identity += json.dumps(prepared.dataset.labels)  # their order is that of the outputs
     digest = hashlib.sha256(identity.encode()).hexdigest()
     return runs / recipe.name / digest[:12]
 

@@ -25,10 +25,10 @@ import numpy as np
 
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.progress import follow
-from model_training.recipe import Recipe, load_recipe
+from model_training.recipe import Recipe, load_recipe, override
 from model_training.runtime.card import Preprocessing
 from model_training.runtime.preprocess import read
-from model_training.search.space import Point, apply, list_points
+from model_training.search.space import Point, list_points
 from model_training.search.trial import Trials
 from model_training.training.loop import start_fabric
 from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
@@ -124,7 +124,7 @@ def _choose_depths(wanted: list[str] | None) -> list[Any]:
 
 
 def _with_seed(recipe: Recipe, point: Point, seed: int) -> Recipe:
-    return apply(recipe, {**point, "training.seed": seed})
+    return override(recipe, {**point, "training.seed": seed})
 
 
 def _some(prepared: Prepared, images: int) -> Prepared:

@@ -25,8 +25,9 @@ from sklearn.preprocessing import StandardScaler
 
 from model_training.datasets.prepare import prepare
 from model_training.evaluation.metrics import mean_interval
-from model_training.experiments.comparisons import Comparison, compare_balance, compare_splits
-from model_training.experiments.runs import repeat, score
+from model_training.experiments.comparisons import compare_balance, compare_splits
+from model_training.experiments.runner import Runner, repeat
+from model_training.experiments.table import Comparison
 from model_training.models.factory import make_network
 from model_training.recipe import Recipe, load_recipe
 from model_training.training.loop import start_fabric
@@ -87,17 +88,17 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()
     recipe = load_recipe("webtoon", [*OVERRIDES, f"network.pretrained={arguments.weights}", *arguments.overrides])
-    fabric = start_fabric("cpu")
+    runner = Runner(arguments.data, BUILD, start_fabric("cpu"))
     features = frozen_features(recipe, arguments.data)
     rows: dict[str, list[float]] = {"ours": [], "ours accuracy": [], "plain": [], "plain accuracy": [], "tuned": []}
     images = 0
     for each in repeat(recipe, arguments.repeats):
-        ours = score(each, arguments.data, BUILD, fabric)
+        (ours,) = runner.run([runner.plan(f"split {each.data.split.seed}", each)])
         rows["ours"].append(ours.macro_f1)
         rows["ours accuracy"].append(ours.accuracy)
         for name, value in rivals(each, arguments.data, features).items():
             rows[name].append(value)
-        images += int(ours.test.sum())
+        images += len(ours.targets())
         print(
             f"split {each.data.split.seed}: macro-F1 {ours.macro_f1:.3f}; frozen features and logistic regression "
             f"{rows['plain'][-1]:.3f}, tuned {rows['tuned'][-1]:.3f}",
@@ -109,10 +110,7 @@ def main() -> None:
         figures |= dict(zip((f"gain_on_{rival}{part}" for part in ("", "_low", "_high")), gain, strict=True))
         print(f"gain in macro-F1 on {rival}: {gain[0]:+.3f} (95% over splits {gain[1]:+.3f} … {gain[2]:+.3f})")
     print(f"macro-F1 {figures['ours_mean']:.3f}, accuracy {figures['ours_accuracy_mean']:.3f}, {images} test answers")
-    comparisons = [
-        compare(recipe, arguments.data, BUILD, fabric, arguments.repeats)
-        for compare in (compare_splits, compare_balance)
-    ]
+    comparisons = [compare(recipe, runner, arguments.repeats) for compare in (compare_splits, compare_balance)]
     for comparison in comparisons:
         comparison.show()
     targets = {"gain_on_plain": (">=", TARGET)}

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model_training.datasets.prepare import Prepared, prepare
+from model_training.datasets.prepare import Prepared
 from model_training.datasets.procedural import write_dataset
-from model_training.experiments.leave_one_source_out import leave_each_out, without, write_table
+from model_training.evaluation.calibration import choose_thresholds, fit_temperature
+from model_training.experiments.leave_one_source_out import compare_sources, measure_held_out, without
+from model_training.experiments.runner import Result, Run, Runner
 from model_training.recipe import load_recipe
+from model_training.runtime.classifier import softmax
 from model_training.runtime.errors import DatasetError
 from model_training.training.loop import start_fabric
 from tests.conftest import TINY
@@ -21,17 +23,22 @@ RECIPE = load_recipe(
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """China's pictures are of two sources, Japan's of two that differ in number; one of Japan's is hardly there."""
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """China's pictures are of two sources, Japan's of one."""
     folder = tmp_path_factory.mktemp("sources")
     write_dataset(folder, ("china", "japan"), 16, 3)
     with (folder / "manifest.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "label", "source"])
-        for label, sources in (("china", ("met", "chicago")), ("japan", ("tokyo",))):
+        for label, names in (("china", ("met", "chicago")), ("japan", ("tokyo",))):
             for number, path in enumerate(sorted((folder / label).iterdir())):
-                writer.writerow([path.relative_to(folder), label, sources[number % len(sources)]])
-    return prepare(RECIPE, folder, tmp_path_factory.mktemp("cache"))
+                writer.writerow([path.relative_to(folder), label, names[number % len(names)]])
+    return Runner(folder, tmp_path_factory.mktemp("build"), start_fabric("cpu"))
+
+
+@pytest.fixture(scope="module")
+def prepared(sources: Runner) -> Prepared:
+    return sources.prepare(RECIPE)
 
 
 def test_a_source_is_held_out_whole_with_its_copies(prepared: Prepared) -> None:
@@ -47,15 +54,44 @@ def test_a_source_is_held_out_whole_with_its_copies(prepared: Prepared) -> None:
     assert rest.provenance.fingerprint != prepared.provenance.fingerprint
 
 
-def test_each_source_is_measured_or_passed_over(prepared: Prepared, tmp_path: Path) -> None:
-    found, passed_over = leave_each_out(RECIPE, prepared, "source", tmp_path, start_fabric("cpu"))
-    assert {each.source for each in found} <= {"met", "chicago"}
-    assert all((each.images, each.classes) == (8, "china") for each in found)
-    assert found == sorted(found, key=lambda each: each.unseen)
-    assert all(each.unseen_low <= each.unseen <= each.unseen_high for each in found)
-    assert passed_over["tokyo"] == "the class 'japan' would have no picture left in test"
-    with write_table(found, tmp_path / "a" / "source.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["source"] for row in rows] == [each.source for each in found]
+def test_an_image_set_aside_counts_among_what_is_asked(prepared: Prepared) -> None:
+    """It is in no split, so the fingerprint of the splits does not know it."""
+    held_out = np.array([entry.columns["source"] == "met" for entry in prepared.dataset.entries])
+    row = int(np.flatnonzero(held_out)[0])
+    aside = replace(prepared, rows={split: rows[rows != row] for split, rows in prepared.rows.items()})
+    edited = replace(aside, sha256=(*prepared.sha256[:row], "0" * 64, *prepared.sha256[row + 1 :]))
+    prints = [without(each, held_out, "met").provenance.fingerprint for each in (aside, edited)]
+    assert prints[0] != prints[1]
+
+
+def test_each_source_is_measured_or_passed_over(sources: Runner, prepared: Prepared, trained: list[str]) -> None:
+    table = compare_sources(RECIPE, sources, "source")
+    assert trained == ["chicago", "met"]
+    assert {row[0] for row in table.rows} == {"chicago", "met"}
+    assert all((row[1], row[2]) == ("china", "8") for row in table.rows)
+    assert [each["unseen"] for each in table.results] == sorted(each["unseen"] for each in table.results)
+    for row, each in zip(table.rows, table.results, strict=True):
+        assert each["unseen_low"] <= each["unseen"] <= each["unseen_high"]
+        assert row[3] == f"{each['unseen']:.3f} ({each['unseen_low']:.3f} … {each['unseen_high']:.3f})"
+        assert each["seen_images"] < len(prepared.rows["test"])
+    assert table.notes == ("tokyo: passed over, the class 'japan' would have no picture left in test",)
+    again = compare_sources(RECIPE, Runner(sources.data, sources.build, sources.fabric), "source")
+    assert (again, len(trained)) == (table, 2)
     with pytest.raises(DatasetError, match="no column 'sauce'"):
-        leave_each_out(RECIPE, prepared, "sauce", tmp_path, start_fabric("cpu"))
+        compare_sources(RECIPE, sources, "sauce")
+
+
+def test_the_error_rate_of_sure_answers_is_a_share_of_them(prepared: Prepared) -> None:
+    """Of eight images six are answered for sure, and three of these are wrong."""
+    held_out = np.flatnonzero(prepared.targets == 0)[:8]
+    validation = prepared.targets[prepared.rows["validation"]]
+    certain = np.where(np.arange(2) == validation[:, None], 4.0, 0.0).astype(np.float32)
+    unseen = np.zeros((8, 2), np.float32)
+    unseen[:3, 0], unseen[3:6, 1] = 8.0, 8.0
+    logits = {"validation": certain, "test": certain, "held_out": unseen}
+    prepared = replace(prepared, rows=prepared.rows | {"test": prepared.rows["validation"]})
+    found = measure_held_out(Result(Run("met", RECIPE, prepared, held_out), logits, 1, 0.0))
+    temperature = fit_temperature(certain, validation).temperature
+    assert softmax(unseen, temperature).max(1)[6] < choose_thresholds(softmax(certain, temperature), validation).sure
+    assert (found.sure, found.sure_error_rate) == (6 / 8, 3 / 6)
+    assert (found.unseen, found.seen) == (5 / 8, 1.0)  # a tie is answered with the first class

@@ -10,12 +10,11 @@ from model_training.models.factory import make_network
 from model_training.models.freezing import freeze
 from model_training.models.frozen_prefix import cut_at_freeze
 from model_training.packaging.bundle import make_bundle
-from model_training.recipe import load_recipe
+from model_training.recipe import load_recipe, override
 from model_training.runtime.card import Head, Preprocessing, read_card
 from model_training.runtime.errors import WeightsError
 from model_training.runtime.explain import Explainer
 from model_training.runtime.network import ClassificationNetwork, load_network
-from model_training.search.space import apply
 from model_training.training.loop import start_fabric, train
 
 PREPROCESSING = Preprocessing(height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -80,7 +79,7 @@ def test_heatmaps_are_of_the_last_stage():
 
 
 def test_a_bundle_of_one_answers_as_it_was_trained(tiny_recipe, tiny_prepared, tmp_path):
-    recipe = apply(tiny_recipe, {"network.head.stages": 2, "training.head_init": "lda"})
+    recipe = override(tiny_recipe, {"network.head.stages": 2, "training.head_init": "lda"})
     trained = train(recipe, tiny_prepared, tmp_path / "runs", start_fabric("cpu"))
     bundle = make_bundle(recipe, tiny_prepared, trained, tmp_path / "bundles")
     card = read_card(bundle / "card.json")

@@ -21,14 +21,15 @@ import yaml
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
+from PIL import Image
 
 from model_training.datasets.prepare import Prepared
-from model_training.recipe import Range, Recipe, Search, load_recipe
+from model_training.recipe import Range, Recipe, Search, load_recipe, override
 from model_training.runtime.errors import RecipeError, StudyError
 from model_training.search import study as study_module
 from model_training.search.board import rank, write_csv
 from model_training.search.run import work, write_results
-from model_training.search.space import apply, check_space, count_trials, list_points, name_point
+from model_training.search.space import check_space, count_trials, list_points, name_point
 from model_training.search.storage import open_study
 from model_training.search.study import SharedStudy
 from model_training.search.trial import Outcome
@@ -73,7 +74,7 @@ def test_the_authors_grid() -> None:
     points = list_points(recipe.search) or []
     assert count_trials(recipe.search) == len(points) == 216
     assert len({name_point(point) for point in points}) == 216
-    first = apply(recipe, points[0])
+    first = override(recipe, points[0])
     assert (first.network.unfreeze, first.network.head.hidden) == (0, 128)
     assert [point["network.backbone"] for point in points] == sorted(
         (point["network.backbone"] for point in points), key=list(recipe.search.space["network.backbone"]).index
@@ -86,6 +87,7 @@ def test_the_authors_grid() -> None:
         ({"space": {}}, "has no search.space"),
         ({"space": {"preprocessing.height": [32, 64]}}, "can't differ between trials"),
         ({"space": {"network.unfrieze": [0]}}, "unknown key 'network.unfrieze'"),
+        ({"space": {"network.adapter.place": ["mlp"]}}, "'network.adapter.place' is no key of the recipe 'landscape'"),
         ({"space": {"training.epochs": [0]}}, "training.epochs"),
         ({"space": {"training.learning_rate": {"low": 1e-4, "high": 1e-2}}}, "is a range, of which there is no grid"),
     ],
@@ -112,8 +114,12 @@ def test_a_grid_is_tried_once_and_ranked(tiny_recipe: Recipe, tiny_prepared: Pre
     assert [int(row["place"]) for row in rows] == list(range(1, 9))
     assert float(rows[0]["validation_macro_f1_low"]) == pytest.approx(0.49 - 0.2)
     page = (tmp_path / "results" / "leaderboard.html").read_text()
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 4
     assert "순위표" in page
+    for name in ("importances", "slice", "parallel", "history"):
+        with Image.open(tmp_path / "results" / f"{name}.png") as plot:
+            assert min(plot.size) > 400
+            assert len(plot.convert("RGB").getcolors(2**20) or []) > 50  # something is drawn
     again = open_study("s", place, recipe, tiny_prepared)  # nothing is left to do
     work(again, place, recipe, tiny_prepared, start_fabric("cpu"), None)
     assert len(again.trials()) == 8
@@ -217,7 +223,7 @@ def test_a_study_of_another_space_is_refused(
     before = Path(place).read_bytes()
     with pytest.raises(StudyError, match=message):
         open_study("s", place, with_space(tiny_recipe, **change), tiny_prepared)
-    settings = with_space(apply(tiny_recipe, {"training.epochs": 7}))
+    settings = with_space(override(tiny_recipe, {"training.epochs": 7}))
     with pytest.raises(StudyError, match=r"was begun with training\.epochs=2"):
         open_study("s", place, settings, tiny_prepared)
     assert before in Path(place).read_bytes()

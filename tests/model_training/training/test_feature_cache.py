@@ -13,9 +13,8 @@ import torch
 
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.models.frozen_prefix import Halves, cut_at_freeze
-from model_training.recipe import Recipe
+from model_training.recipe import Recipe, override
 from model_training.runtime.errors import DatasetError
-from model_training.search.space import apply
 from model_training.search.trial import Trials
 from model_training.training.feature_cache import Features, open_features
 from model_training.training.loop import build_network, start_fabric
@@ -24,7 +23,7 @@ CPU = torch.device("cpu")
 
 
 def at_depth(recipe: Recipe, depth: int, seed: int = 0) -> Recipe:
-    return apply(recipe, {"network.unfreeze": depth, "training.seed": seed})
+    return override(recipe, {"network.unfreeze": depth, "training.seed": seed})
 
 
 def halves_of(recipe: Recipe, prepared: Prepared) -> Halves:
@@ -79,7 +78,7 @@ def test_what_is_there_is_not_computed_again(
     recipe = at_depth(tiny_recipe, 0)
     first = open_at(recipe, tiny_prepared, tmp_path)
     monkeypatch.setattr("model_training.training.feature_cache._compute", None)
-    again = open_at(at_depth(apply(tiny_recipe, {"training.learning_rate": 0.5}), 0), tiny_prepared, tmp_path)
+    again = open_at(at_depth(override(tiny_recipe, {"training.learning_rate": 0.5}), 0), tiny_prepared, tmp_path)
     assert np.array_equal(first.records, again.records)
 
 
