@@ -49,9 +49,9 @@ def test_a_third_folder_makes_a_third_class(tmp_path: Path) -> None:
     assert run("draw", str(tmp_path / "data"), "--kinds", "china,japan,korea", "--count", "6").returncode == 0
     done = run("train", "landscape_demo", *TINY, "--data", str(tmp_path / "data"), "--build", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    card = json.loads((tmp_path / "bundles" / "landscape" / "card.json").read_text())
+    card = json.loads((tmp_path / "bundles" / "landscape_demo" / "card.json").read_text())
     assert [label["title"]["ko"] for label in card["labels"]] == ["중국", "일본", "한국"]
-    example = json.loads((tmp_path / "bundles" / "landscape" / "examples" / "example-01.json").read_text())
+    example = json.loads((tmp_path / "bundles" / "landscape_demo" / "examples" / "example-01.json").read_text())
     assert list(example["probabilities"]) == ["china", "japan", "korea"]
 
 
