@@ -200,10 +200,10 @@ def test_a_folder_is_recognised_by_its_classes(labels: list[str], name: str) -> 
 def test_a_text_in_one_language_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(
-        "extends: landscape\nname: mine\ntitle: {ko: 누구 그림?}\nlabels: {china: Middle Kingdom}\n", "utf-8"
+        "extends: landscape\nname: mine\ntitle: {ko: 누구 그림}\nlabels: {china: Middle Kingdom}\n", "utf-8"
     )
     recipe = load_recipe(str(path))
-    assert recipe.title == Text(en="누구 그림?", ko="누구 그림?")  # not half of landscape's
+    assert recipe.title == Text(en="누구 그림", ko="누구 그림")  # not half of landscape's
     assert recipe.labels["china"] == Text(en="Middle Kingdom", ko="Middle Kingdom")
     assert recipe.labels["japan"].ko == "일본"
     assert load_recipe("pictures", ["title=Whose cup?", "labels.a.ko=컵"]).labels["a"].en == "컵"
