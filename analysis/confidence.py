@@ -176,9 +176,9 @@ def _phrase_served(served: OutOfDistribution) -> Text:
     return both(
         f"A picture is called unknown by {method.en}. It was chosen because it best told the {served.fitted_on} "
         f"validation pictures from spoiled copies of them (AUROC: energy {told['energy']:.3f}, neighbours "
-        f"{told['neighbours']:.3f}); its bound refuses {served.rejected:.1%} of them.",
+        f"{told['knn']:.3f}); its bound refuses {served.rejected:.1%} of them.",
         f"모르는 그림인지는 {method.ko}로 판정합니다. 검증 그림 {served.fitted_on}장과 그 그림을 일부러 망가뜨린 "
-        f"사본을 가장 잘 구별한 점수이며(AUROC: 에너지 {told['energy']:.3f}, 최근접 {told['neighbours']:.3f}), "
+        f"사본을 가장 잘 구별한 점수이며(AUROC: 에너지 {told['energy']:.3f}, 최근접 {told['knn']:.3f}), "
         f"문턱값을 넘는 검증 그림은 {served.rejected:.1%}입니다.",
     )
 

@@ -21,31 +21,10 @@ from .schema import (
     Split,
     Training,
     Verdicts,
-)
+)  # fmt: skip
 
 __all__ = [
-    "CLIP",
-    "PACKAGE",
-    "PACKAGE_BACKBONE",
-    "RECIPES",
-    "Adapter",
-    "Augmentation",
-    "ClassBalancing",
-    "Data",
-    "Distillation",
-    "Network",
-    "Precision",
-    "Range",
-    "Recipe",
-    "Search",
-    "Section",
-    "Split",
-    "Training",
-    "Verdicts",
-    "choose_recipe",
-    "find_task",
-    "load_recipe",
-    "override",
-    "read_recipe",
-    "validate_recipe",
-]
+    "CLIP", "PACKAGE", "PACKAGE_BACKBONE", "RECIPES", "Adapter", "Augmentation", "ClassBalancing", "Data",
+    "Distillation", "Network", "Precision", "Range", "Recipe", "Search", "Section", "Split", "Training", "Verdicts",
+    "choose_recipe", "find_task", "load_recipe", "override", "read_recipe", "validate_recipe",
+]  # fmt: skip

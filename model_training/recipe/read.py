@@ -141,9 +141,11 @@ def override(recipe: Recipe, values: Mapping[str, object]) -> Recipe:
     content = recipe.model_dump()
     for name, value in values.items():
         *sections, last = name.split(".")
-        place = content
+        place: Any = content
         for section in sections:
-            place = place[section]
+            place = place.get(section)
+            if not isinstance(place, dict):
+                raise RecipeError(f"{name!r} is no key of the recipe {recipe.name!r}.", _suggest(name))
         place[last] = value
     return validate_recipe(content, recipe.name)
 

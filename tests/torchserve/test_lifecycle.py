@@ -98,7 +98,7 @@ def test_a_bug_in_the_model_is_a_500_for_its_image_only_and_the_worker_lives(
     source = (ROOT / "model_training" / "runtime" / "classifier.py").read_text("utf-8")
     marker = "        started = time.perf_counter()\n"
     assert source.count(marker) == 1
-    fault = '        if b"BUG" in pictures:\n            raise KeyError("bug")\n'
+    fault = '        if b"BUG" in images:\n            raise KeyError("bug")\n'
     rewrite(store / "tiny.mar", "model_training/runtime/classifier.py", source.replace(marker, fault + marker).encode())
     with TorchServe(store, SETTINGS) as server, ThreadPoolExecutor(3) as pool:
         server.wait_until_ready("tiny")

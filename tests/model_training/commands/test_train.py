@@ -65,7 +65,7 @@ def test_real_paintings_are_told_apart(tmp_path: Path) -> None:
     done = run("train", "landscape", *network, *short, "--data", str(data), "--build", str(tmp_path))
     assert done.returncode == 0, done.stderr
     card = json.loads((tmp_path / "bundles" / "landscape" / "card.json").read_text())
-    accuracy = next(each for each in card["figures"] if (each["name"], each["split"]) == ("accuracy", "test"))
+    accuracy = next(each for each in card["metrics"] if (each["name"], each["split"]) == ("accuracy", "test"))
     assert accuracy["images"] >= 70
     assert accuracy["value"] >= 0.93
     assert card["data"]["near_duplicates"] >= 1
