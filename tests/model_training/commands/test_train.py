@@ -41,6 +41,7 @@ def test_a_download_that_cannot_be_says_what_to_do(procedural_folder: Path, tmp_
     done = run("train", "landscape", "--data", str(procedural_folder), "--build", str(tmp_path))
     assert done.returncode == 2
     assert "could not be downloaded" in done.stderr
+    assert done.stderr.count("\n") == 1  # and no picture was read before
     assert "network.pretrained=false" in done.stderr
     assert "Traceback" not in done.stderr
 
