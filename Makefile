@@ -13,8 +13,7 @@ WORKERS ?= 1
 STORE ?= torchserve/model_store
 REPEATS ?= 5
 CLASSES ?= 4
-# a demonstration has the name of what it demonstrates
-BUNDLE ?= build/bundles/$(patsubst %_demo,%,$(RECIPE))
+BUNDLE ?= build/bundles/$(RECIPE)
 
 run := .venv/bin/python
 requirements := $(wildcard requirements/*.txt)
@@ -71,7 +70,7 @@ search: .venv/app  ## try RECIPE's search.space on DATA, archive the best as NAM
 	@$(run) -m model_training search $(RECIPE) --data "$(DATA)" --device $(DEVICE) --workers $(WORKERS) \
 	  $(if $(STUDY),--study "$(STUDY)") $(if $(STORAGE),--storage "$(STORAGE)") $(if $(NAME),--name "$(NAME)") \
 	  $(if $(filter no,$(FEATURES)),--no-features) $(SET)
-	@$(run) -m torchserve archive --bundle build/bundles/$(or $(NAME),$(patsubst %_demo,%,$(RECIPE))) --out $(STORE)
+	@$(run) -m torchserve archive --bundle build/bundles/$(or $(NAME),$(RECIPE)) --out $(STORE)
 
 archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar; FORM=int8|float32|torch with its DATA
 	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE) \

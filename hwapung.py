@@ -53,7 +53,7 @@ def demo(
     command = [sys.executable, "-m", "model_training", "train", recipe, *(overrides or [])]
     command += ["--device", device, "--build", str(build), *(["--data", str(data)] if data else [])]
     _run(command)
-    bundle = build / "bundles" / "landscape"
+    bundle = build / "bundles" / recipe
     store = build / "demo" / "model_store"
     console.print(f"Archive: {build_archive(bundle, store)}")
     with serving(store, port) as address:

@@ -66,7 +66,7 @@ def procedural_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_recipe() -> Recipe:
-    return load_recipe("landscape_demo", TINY)
+    return load_recipe("landscape_demo", [*TINY, "name=landscape"])
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ if [ -d /data ]; then
     set -- "$RECIPE" --data /data
 else
     echo "No DATA given: the pictures are drawn by a program. They are not paintings."
-    set -- "${RECIPE}_demo"
+    set -- "${RECIPE}_demo" "name=$RECIPE"  # served under the name that the front end asks for
 fi
 # shellcheck disable=SC2086  # SET holds several overrides, with spaces between
 python -m model_training train "$@" ${SET:-} --build /build

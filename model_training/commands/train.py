@@ -25,7 +25,8 @@ def train(
     """Train a recipe on a folder of images and leave its bundle in BUILD/bundles."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
     from ..datasets.file_audit import audit_files, phrase_audit
-    from ..datasets.prepare import describe, prepare, with_audit
+    from ..datasets.prepare import describe, prepare, read_dataset, with_audit
+    from ..models.factory import ensure_weights
     from ..packaging.bundle import make_bundle
     from ..recipe import find_task, load_recipe
     from ..training.loop import start_fabric
@@ -43,6 +44,8 @@ def train(
         if first:
             draw(data)
     with fabric.rank_zero_first():  # the others find the cache filled
+        read_dataset(chosen, data)  # a folder that can't be used is named before anything is downloaded
+        ensure_weights(chosen)
         prepared = prepare(chosen, data, build / "cache", quiet=not first)
     if first:
         console.print(describe(prepared))

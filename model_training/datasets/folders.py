@@ -77,11 +77,6 @@ class Dataset:
         return replace(kept, dropped=(*self.dropped, *labels))
 
 
-def read_folder(root: Path) -> Dataset:
-    """`list_folder`, with every class checked to be large enough to be divided."""
-    return check_classes(list_folder(root))
-
-
 def list_folder(root: Path, attributes: Sequence[str] = ()) -> Dataset:
     """List the images of a dataset.
 

@@ -8,11 +8,11 @@ import difflib
 import os
 import sys
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
 from ..runtime.errors import DatasetError
-from .folders import SPLIT_FOLDERS, Dataset, Entry, SplitName, is_procedural, sort_entries
+from .folders import SPLIT_FOLDERS, Dataset, Entry, SplitName, is_procedural, list_folder, sort_entries
 
 NAME = "manifest.csv"
 
@@ -47,6 +47,14 @@ def find_manifest(place: Path) -> Path | None:
         return place
     inside = place / NAME
     return inside if inside.is_file() else None
+
+
+def list_dataset(
+    place: Path, label: str = "label", setting: str = "data.label", attributes: Sequence[str] = ()
+) -> Dataset:
+    """`read_manifest` of the manifest that `place` is or holds, else `list_folder`. Opens no image."""
+    manifest = find_manifest(place)
+    return read_manifest(manifest, label, setting) if manifest else list_folder(place, attributes)
 
 
 def read_manifest(path: Path, label: str = "label", setting: str = "data.label") -> Dataset:

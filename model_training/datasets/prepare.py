@@ -13,10 +13,10 @@ from ..progress import follow
 from ..recipe import Recipe
 from ..runtime.card import DataProvenance, FileAudit, Text
 from .duplicates import find_duplicates
-from .folders import Dataset, SplitName, check_classes, list_folder
+from .folders import Dataset, SplitName, check_classes
 from .image_store import check_readable, open_store
 from .labels import choose_labels
-from .manifest import find_manifest, read_manifest
+from .manifest import list_dataset
 from .splits import check_groups, read_groups, split, unite
 
 
@@ -47,8 +47,7 @@ def read_dataset(recipe: Recipe, place: Path) -> Dataset:
     Raises `DatasetError`, before any image is opened.
     """
     data = recipe.data
-    manifest = find_manifest(place)
-    listed = read_manifest(manifest, data.label) if manifest else list_folder(place, data.attributes)
+    listed = list_dataset(place, data.label, attributes=data.attributes)
     dataset = check_classes(choose_labels(listed, data, recipe.labels), data.too_few)
     if data.group and not _is_divided(dataset):
         rows = np.array([row for row, entry in enumerate(dataset.entries) if entry.label], np.int64)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..datasets.folders import list_folder
-from ..datasets.manifest import find_manifest, read_manifest
+from ..datasets.manifest import list_dataset
 from .composer import Drawing, read_drawing
 from .recipe import DetectionData
 
@@ -14,9 +13,7 @@ def read_drawings(data: DetectionData, classes: tuple[str, ...]) -> list[Drawing
     """Drawings whose class is one of `classes`, whatever its letters' case; with `single_class` all, as 0."""
     if data.drawings is None:
         return []
-    place = Path(data.drawings)
-    manifest = find_manifest(place)
-    listed = read_manifest(manifest, data.drawings_label, "data.drawings_label") if manifest else list_folder(place)
+    listed = list_dataset(Path(data.drawings), data.drawings_label, "data.drawings_label")
     index = {name.lower(): number for number, name in enumerate(classes)}
     drawings: list[Drawing] = []
     for entry in listed.entries:

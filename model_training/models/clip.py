@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, CLIPConfig, CLIPModel
 
 from ..runtime.clip import ClipBackbone
 from ..runtime.errors import WeightsError
+from .weights import ask_hub
 
 
 class PromptEncoder(nn.Module):
@@ -43,20 +44,7 @@ def make_clip(source: str, pretrained: bool, prompts: Sequence[str], titles: Seq
     tokenizer and, where `pretrained`, the weights. `prompts`: templates with `{}` for a class's English title.
     The text encoder stays on as `backbone.text`; `store_text_features` takes it away. Raises `WeightsError`.
     """
-    local = Path(source).is_dir()
-    model: Any
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        if pretrained:
-            model = CLIPModel.from_pretrained(source, local_files_only=local)
-        else:
-            model = CLIPModel(CLIPConfig.from_pretrained(source, local_files_only=local))
-    except Exception as error:  # transformers, huggingface_hub, tokenizers and safetensors each have their own
-        reason = " ".join(str(error).split())[:200]
-        raise WeightsError(
-            f"{source}: CLIP can't be loaded ({reason}).",
-            "Check the network; or give a local folder: network.backbone=clip:folder; or use a timm backbone.",
-        ) from None
+    tokenizer, model = _load(source, pretrained)
     texts = [prompt.format(title) for title in titles for prompt in prompts]
     encoded = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
     backbone = ClipBackbone(
@@ -68,6 +56,31 @@ def make_clip(source: str, pretrained: bool, prompts: Sequence[str], titles: Seq
         backbone.logit_scale.copy_(model.logit_scale)
     backbone.text = PromptEncoder(model, encoded["input_ids"], encoded["attention_mask"], len(titles))
     return backbone
+
+
+def _load(source: str, pretrained: bool) -> tuple[Any, Any]:
+    """Tokenizer and model: from the folder, or from what has been downloaded before, else downloaded."""
+    try:
+        try:
+            return _read(source, pretrained, local_only=True)
+        except Exception:
+            if Path(source).is_dir():
+                raise
+            ask_hub(source, "model.safetensors")
+            return _read(source, pretrained, local_only=False)
+    except Exception as error:  # transformers, huggingface_hub, tokenizers and safetensors each have their own
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(
+            f"{source}: CLIP can't be loaded ({reason}).",
+            "Check the network; or give a local folder: network.backbone=clip:folder; or use a timm backbone.",
+        ) from None
+
+
+def _read(source: str, pretrained: bool, local_only: bool) -> tuple[Any, Any]:
+    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local_only)
+    if pretrained:
+        return tokenizer, CLIPModel.from_pretrained(source, local_files_only=local_only)
+    return tokenizer, CLIPModel(CLIPConfig.from_pretrained(source, local_files_only=local_only))
 
 
 @torch.no_grad()

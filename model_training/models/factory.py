@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
-from ..recipe import Adapter, Recipe
+from ..recipe import CLIP, Adapter, Recipe
 from ..runtime.errors import RecipeError, WeightsError
 from ..runtime.network import ClassificationNetwork, head_name
 from ..runtime.stages import StagesBackbone
 from .freezing import freeze
+from .weights import read_weights
 
-#: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
-CLIP = "clip:"
+
+def ensure_weights(recipe: Recipe) -> None:
+    """Raise `WeightsError` or `RecipeError` where the network can't be made: to be called before an image is read.
+
+    It is made once, of two classes; what has to be downloaded is there afterwards.
+    """
+    make_network(recipe, 2, ("one", "another"))
 
 
 def make_network(recipe: Recipe, classes: int, titles: Sequence[str] = ()) -> ClassificationNetwork:
@@ -35,10 +38,8 @@ def make_network(recipe: Recipe, classes: int, titles: Sequence[str] = ()) -> Cl
     # which two classes begin with logits of ten and more, and the first steps wreck the pretrained features.
     for layer in head_layers(network):
         layer.reset_parameters()
-    if recipe.network.pretrained is True:
-        _load(network, _download(recipe.network.backbone), f"the download of {recipe.network.backbone}")
-    elif isinstance(recipe.network.pretrained, str):
-        _load(network, _read(Path(recipe.network.pretrained)), recipe.network.pretrained)
+    if recipe.network.pretrained is not False:
+        _load(network, read_weights(recipe.network), f"network.pretrained={recipe.network.pretrained}")
     if recipe.network.adapter:
         _adapt(network, recipe.network.adapter, network.backbone.get_submodule(head_name(network.backbone)))
     else:
@@ -63,9 +64,13 @@ def _make_clip(recipe: Recipe, titles: Sequence[str]) -> ClassificationNetwork:
     from .clip import make_clip, store_text_features
 
     settings = recipe.network
-    backbone = make_clip(
-        settings.backbone.removeprefix(CLIP), settings.pretrained is not False, settings.prompts, titles
-    )
+    backbone = make_clip(settings.backbone.removeprefix(CLIP), bool(settings.pretrained), settings.prompts, titles)
+    side, asked = backbone.configuration["image_size"], recipe.preprocessing
+    if (asked.height, asked.width) != (side, side):
+        raise RecipeError(
+            f"{settings.backbone} takes pictures of {side}×{side}, not of {asked.width}×{asked.height}.",
+            f"Set preprocessing.height={side} and preprocessing.width={side}.",
+        )
     if settings.adapter is None or "text" not in settings.adapter.encoders:
         store_text_features(backbone)
     network = ClassificationNetwork(backbone, len(titles), recipe.preprocessing)
@@ -73,10 +78,6 @@ def _make_clip(recipe: Recipe, titles: Sequence[str]) -> ClassificationNetwork:
         _adapt(network, settings.adapter, None)
     elif settings.unfreeze == 0:
         backbone.vision.requires_grad_(False)
-    elif settings.unfreeze != "all":
-        raise WeightsError(
-            "CLIP is trained whole or by adapters.", "Set network.unfreeze to all or 0, or network.adapter."
-        )
     backbone.logit_scale.requires_grad_(True)
     return network
 
@@ -104,47 +105,6 @@ def head_layers(network: ClassificationNetwork) -> list[nn.Linear]:
             f"The last layer of {config['architecture']} is no linear layer.", "Choose another backbone."
         )
     return layers
-
-
-def only_layer(network: ClassificationNetwork) -> nn.Linear:
-    """The head, where it is one linear layer on the backbone's own features. Raises `RecipeError`."""
-    is_clip = not hasattr(network.backbone, "default_cfg")
-    head = None if is_clip else network.backbone.get_submodule(head_name(network.backbone))
-    if not isinstance(head, nn.Linear):
-        raise RecipeError(
-            "training.head_init=lda needs a head of one linear layer.",
-            "Leave network.head.hidden and network.head.standardise unset and take no CLIP; or set head_init=random.",
-        )
-    return head
-
-
-def _download(backbone: str) -> dict[str, torch.Tensor]:
-    try:
-        return timm.create_model(backbone, pretrained=True).state_dict()
-    except Exception as error:  # every layer below has its own: httpx, urllib3, huggingface_hub, OSError
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(
-            f"The pretrained weights of {backbone} could not be downloaded ({reason}).",
-            "Check the network; or give a file: network.pretrained=weights.safetensors; "
-            "or start from scratch: network.pretrained=false.",
-        ) from None
-
-
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: there is no such file of weights.", "Correct network.pretrained, or set it to true to download."
-        )
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-        return state.get("state_dict", state)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(
-            f"{path}: the weights can't be read ({reason}).", "Give a .safetensors or .pth file."
-        ) from None
 
 
 def _load(network: ClassificationNetwork, state: dict[str, torch.Tensor], source: str) -> None:

@@ -127,7 +127,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             title=recipe.title,
             summary=recipe.summary,
             limits=recipe.limits,
-            labels=tuple(Label(key=key, title=recipe.labels.get(key, Text(en=key, ko=key))) for key in keys),
+            labels=tuple(Label(key=key, title=recipe.name_class(key)) for key in keys),
             preprocessing=recipe.preprocessing,
             network=product.architecture,
             calibration=calibration,

@@ -25,10 +25,26 @@ class Part(BaseModel):
 
 
 class Text(Part):
-    """A sentence or a title in the languages of the pages."""
+    """A sentence or a title in the languages of the pages. One language is enough: it stands for the other, too."""
 
     en: str
     ko: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"en": value, "ko": value}
+        if isinstance(value, dict) and len(value) == 1 and value.keys() <= {"en", "ko"}:
+            return dict.fromkeys(("en", "ko"), *value.values())
+        return value
+
+
+def name_class(key: str) -> Text:
+    """A class's title made of its key: `naive_art_primitivism` → Naive art primitivism."""
+    words = " ".join(key.replace("_", " ").replace("-", " ").split()) or key
+    title = words[0].upper() + words[1:]
+    return Text(en=title, ko=title)
 
 
 class Label(Part):

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from ..datasets.image_store import average
 from ..datasets.prepare import Prepared
-from ..models.factory import finish_network, make_network, only_layer
+from ..models.factory import finish_network, head_layers, make_network
 from ..models.lda_head import start_head
 from ..progress import follow
 from ..recipe import Recipe, Training
@@ -144,11 +144,11 @@ def train(recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric, cache:
 def build_network(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
     """The recipe's network before its first step, centred on the training images where the recipe asks for it."""
     keys = prepared.dataset.labels
-    network = make_network(recipe, len(keys), [recipe.labels[key].en if key in recipe.labels else key for key in keys])
+    network = make_network(recipe, len(keys), [recipe.name_class(key).en for key in keys])
     if recipe.preprocessing.mean == "image":
         network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
     if recipe.training.head_init == "lda":
-        start_head(network, only_layer(network), prepared, recipe.augmentation.horizontal_flip > 0)
+        start_head(network, head_layers(network)[-1], prepared, recipe.augmentation.horizontal_flip > 0)
     return network
 
 

@@ -155,7 +155,7 @@ def serving(name: str, overrides: list[str]) -> Iterator[str]:
     """The front end before a TorchServe with one model after one epoch: its weights do not matter here."""
     data = FOLDER / "data"
     write_dataset(data, ("china", "japan"), 10)
-    recipe = load_recipe("landscape_demo", overrides)
+    recipe = load_recipe("landscape_demo", ["name=landscape", *overrides])
     prepared = prepare(recipe, data, FOLDER / "cache")
     trained = train(recipe, prepared, FOLDER / "runs", start_fabric("cpu"))
     store = FOLDER / name

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from model_training.detection.recipe import DetectionRecipe
-from model_training.recipe import RENAMED_KEYS, RENAMED_VALUES, Recipe
+from model_training.recipe import Recipe
+from model_training.recipe.read import RENAMED_KEYS, RENAMED_VALUES
 
 from .tables import HEAD, make_table
 

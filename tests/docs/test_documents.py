@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from model_training.recipe import RENAMED_KEYS
+from model_training.recipe.read import RENAMED_KEYS
 from tests.conftest import ROOT
 
 from .generate import DOCS, MEASURED, make_pages

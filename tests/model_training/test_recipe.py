@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from model_training.detection.recipe import load_detection_recipe
-from model_training.recipe import RECIPES, find_task, load_recipe
+from model_training.detection.recipe import DetectionRecipe, load_detection_recipe
+from model_training.recipe import RECIPES, Recipe, choose_recipe, find_task, load_recipe, override
+from model_training.runtime.card import Text
 from model_training.runtime.errors import RecipeError
 
 
@@ -27,16 +28,17 @@ def test_landscape_is_what_its_authors_trained() -> None:
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_is_valid(path: Path) -> None:
     if find_task(path.stem) == "detection":
-        assert load_detection_recipe(path.stem).title.ko
+        recipe: Recipe | DetectionRecipe = load_detection_recipe(path.stem)
     else:
-        assert load_recipe(path.stem).labels
+        recipe = load_recipe(path.stem)
+    assert recipe.name == path.stem  # so none overwrites the bundle of another
+    assert recipe.title.en != recipe.title.ko
 
 
 def test_a_recipe_that_extends_another_keeps_the_rest() -> None:
     base, demo = load_recipe("landscape"), load_recipe("landscape_demo")
     assert demo.network.pretrained is False
     assert demo.network.backbone == base.network.backbone
-    assert demo.name == base.name
     assert demo.summary != base.summary
 
 
@@ -104,7 +106,7 @@ def test_old_keys_are_understood_with_a_warning() -> None:
     old = ["training.balance=focal_loss", "training.balance_strength=1.5", "training.keep=macro_f1", "form=torch"]
     old += ["augmentation.turn=5", "verdicts.error=0.1", "training.start=discriminant"]
     with pytest.warns(UserWarning, match=r"the overrides: training.balance is called training.class_balancing now"):
-        recipe = load_recipe("webtoon", old)
+        recipe = load_recipe("landscape", old)
     training = recipe.training
     assert (training.class_balancing, training.class_balancing_strength, training.monitor) == (
         "focal_loss", 1.5, "macro_f1",
@@ -118,3 +120,108 @@ def test_old_keys_in_a_search_space_are_understood(tmp_path: Path) -> None:
     path.write_text("extends: landscape\nsearch: {space: {training.balance: [none, focal_loss]}}\n", "utf-8")
     with pytest.warns(UserWarning, match="training.class_balancing"):
         assert load_recipe(str(path)).search.space == {"training.class_balancing": ("none", "focal_loss")}
+
+
+CLIP = "network.backbone=clip:folder"
+ADAPTER = "network.adapter.rank=4"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([CLIP, "training.head_init=lda"], "training.head_init=lda starts a head, and CLIP has none."),
+        ([CLIP, "network.head.stages=3"], "network.head: CLIP answers by its prompts and has no head."),
+        ([CLIP, "network.head.hidden=8"], "network.head: CLIP answers"),
+        ([CLIP, "network.head.standardise=true"], "network.head: CLIP answers"),
+        ([CLIP, "network.pretrained=w.pth"], "network.pretrained=w.pth: CLIP's weights come with its name"),
+        ([CLIP, "network.pretrained=package"], "network.pretrained=package: CLIP's weights"),
+        ([CLIP, "network.unfreeze=3"], "network.unfreeze=3: CLIP is trained whole or by adapters."),
+        ([ADAPTER, "network.adapter.encoders=[vision, text]"], "resnet18.tv_in1k has no text encoder."),
+        ([ADAPTER, "network.unfreeze=3"], "network.unfreeze=3 does nothing beside network.adapter"),
+        (["training.head_init=lda", "network.head.hidden=8"], "head_init=lda needs a head of one linear layer."),
+        (["training.head_init=lda", "network.head.standardise=true"], "head_init=lda needs a head of one linear"),
+        (["network.pretrained=package"], "has the weights of tf_efficientnet_lite0, not of resnet18.tv_in1k."),
+        (
+            ["training.loss=focal", "training.class_balancing=class_weights"],
+            "training.loss=focal leaves no place for the loss of training.class_balancing=class_weights.",
+        ),
+        (["training.loss=quantile_margin", "training.label_smoothing=0.1"], "quantile_margin goes without it."),
+        (["network.prompts=[a sketch]"], "network.prompts: a prompt holds {} once"),
+        (["network.prompts=['{} and {0}']"], "network.prompts: a prompt holds {} once"),
+    ],
+)
+def test_settings_that_cannot_work_together_are_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(message)) as raised:
+        load_recipe("landscape", overrides)
+    assert "\n" not in str(raised.value)
+    assert raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [CLIP, "network.unfreeze=0"],
+        [CLIP, ADAPTER, "network.adapter.encoders=[vision, text]"],
+        ["training.head_init=lda", "network.head.stages=2"],
+        ["training.loss=focal", "training.class_balancing=up_sampling"],
+        ["training.loss=focal", "training.label_smoothing=0.1"],
+        ["network.pretrained=package", "network.backbone=tf_efficientnet_lite0.in1k"],
+    ],
+)
+def test_settings_beside_the_refused_ones_are_taken(overrides: list[str]) -> None:
+    load_recipe("landscape", overrides)
+
+
+def test_sketch_clip_inherits_nothing_that_clip_refuses() -> None:
+    recipe, base = load_recipe("sketch_clip"), load_recipe("sketch_classifier")
+    assert (recipe.training.head_init, recipe.network.head.stages) == ("random", None)
+    assert (base.training.head_init, base.network.head.stages) == ("lda", 3)
+    assert recipe.labels == base.labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"),
+    [
+        (["china", "japan"], "landscape"),
+        (["Korea", "china"], "landscape"),
+        (["AI", "Real"], "ai_vs_real"),
+        (list(load_recipe("webtoon").labels), "webtoon"),
+        (["daily", "comic", "fantasy", "action", "drama"], "webtoon"),
+        (["action", "sports"], "pictures"),  # might be films
+        (["china", "japan", "france"], "pictures"),
+        (["cat", "dog"], "pictures"),
+        ([], "pictures"),
+    ],
+)
+def test_a_folder_is_recognised_by_its_classes(labels: list[str], name: str) -> None:
+    assert choose_recipe(labels) == name
+
+
+def test_a_text_in_one_language_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: landscape\nname: mine\ntitle: {ko: 누구 그림}\nlabels: {china: Middle Kingdom}\n", "utf-8"
+    )
+    recipe = load_recipe(str(path))
+    assert recipe.title == Text(en="누구 그림", ko="누구 그림")  # not half of landscape's
+    assert recipe.labels["china"] == Text(en="Middle Kingdom", ko="Middle Kingdom")
+    assert recipe.labels["japan"].ko == "일본"
+    assert load_recipe("pictures", ["title=Whose cup?", "labels.a.ko=컵"]).labels["a"].en == "컵"
+    named = override(load_recipe("pictures"), {"title": "Whose cup?", "labels": {"v1.0": "First"}})
+    assert (named.title.ko, named.labels["v1.0"].en) == ("Whose cup?", "First")
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [
+        ("naive_art_primitivism", "Naive art primitivism"),
+        ("ukiyo-e", "Ukiyo e"),
+        ("수묵_산수", "수묵 산수"),
+        ("AI", "AI"),
+        ("달항아리", "달항아리"),
+        ("__", "__"),
+    ],
+)
+def test_a_class_without_a_title_is_named_readably(key: str, title: str) -> None:
+    assert load_recipe("pictures").name_class(key) == Text(en=title, ko=title)
+    assert load_recipe("landscape").name_class("japan").ko == "일본"

@@ -41,6 +41,7 @@ def test_a_download_that_cannot_be_says_what_to_do(procedural_folder: Path, tmp_
     done = run("train", "landscape", "--data", str(procedural_folder), "--build", str(tmp_path))
     assert done.returncode == 2
     assert "could not be downloaded" in done.stderr
+    assert done.stderr.count("\n") == 1  # and no picture was read before
     assert "network.pretrained=false" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -49,9 +50,9 @@ def test_a_third_folder_makes_a_third_class(tmp_path: Path) -> None:
     assert run("draw", str(tmp_path / "data"), "--kinds", "china,japan,korea", "--count", "6").returncode == 0
     done = run("train", "landscape_demo", *TINY, "--data", str(tmp_path / "data"), "--build", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    card = json.loads((tmp_path / "bundles" / "landscape" / "card.json").read_text())
+    card = json.loads((tmp_path / "bundles" / "landscape_demo" / "card.json").read_text())
     assert [label["title"]["ko"] for label in card["labels"]] == ["중국", "일본", "한국"]
-    example = json.loads((tmp_path / "bundles" / "landscape" / "examples" / "example-01.json").read_text())
+    example = json.loads((tmp_path / "bundles" / "landscape_demo" / "examples" / "example-01.json").read_text())
     assert list(example["probabilities"]) == ["china", "japan", "korea"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from model_training.datasets.file_audit import audit_files, phrase_audit, read_facts
-from model_training.datasets.folders import read_folder
+from model_training.datasets.folders import check_classes, list_folder
 from model_training.runtime.card import FileAudit
 
 Save = Callable[[Image.Image, Path], None]
@@ -22,7 +22,7 @@ def audit(root: Path, save: dict[str, Save], count: int = 30) -> FileAudit:
         for number in range(count):
             image = Image.fromarray(generator.integers(0, 256, (16, 16, 3), np.uint8))
             write(image, root / label / str(number))
-    found = audit_files(read_folder(root))
+    found = audit_files(check_classes(list_folder(root)))
     assert found is not None
     return found
 
@@ -79,7 +79,7 @@ def test_too_few_files_are_not_judged(tmp_path: Path) -> None:
         (tmp_path / label).mkdir()
         for number in range(5):
             png(Image.new("RGB", (8, 8)), tmp_path / label / str(number))
-    dataset = read_folder(tmp_path)
+    dataset = check_classes(list_folder(tmp_path))
     assert audit_files(dataset) is not None
     assert audit_files(dataset.keep(["a"])) is None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model_training.datasets.folders import list_folder, read_folder
+from model_training.datasets.folders import check_classes, list_folder
 from model_training.runtime.errors import DatasetError
 
 
@@ -19,7 +19,7 @@ def fill(root: Path, counts: dict[str, int]) -> Path:
 
 
 def test_one_folder_per_class(tmp_path: Path) -> None:
-    dataset = read_folder(fill(tmp_path, {"japan": 5, "china": 6}))
+    dataset = check_classes(list_folder(fill(tmp_path, {"japan": 5, "china": 6})))
     assert dataset.labels == ("china", "japan")
     assert len(dataset.entries) == 11
     assert {entry.split for entry in dataset.entries} == {None}
@@ -27,13 +27,17 @@ def test_one_folder_per_class(tmp_path: Path) -> None:
 
 
 def test_a_further_folder_is_a_further_class(tmp_path: Path) -> None:
-    assert read_folder(fill(tmp_path, {"china": 5, "japan": 5, "korea": 5})).labels == ("china", "japan", "korea")
+    assert check_classes(list_folder(fill(tmp_path, {"china": 5, "japan": 5, "korea": 5}))).labels == (
+        "china",
+        "japan",
+        "korea",
+    )
 
 
 @pytest.mark.parametrize("validation", ["val", "valid", "Validation"])
 def test_given_splits(tmp_path: Path, validation: str) -> None:
     counts = {"train/a": 3, "train/b": 3, f"{validation}/a": 1, f"{validation}/b": 1, "test/a": 2, "test/b": 2}
-    dataset = read_folder(fill(tmp_path, counts))
+    dataset = check_classes(list_folder(fill(tmp_path, counts)))
     assert dataset.labels == ("a", "b")
     assert [entry.split for entry in dataset.entries].count("validation") == 2
     assert [entry.split for entry in dataset.entries].count("test") == 4
@@ -41,19 +45,19 @@ def test_given_splits(tmp_path: Path, validation: str) -> None:
 
 def test_hangul_and_spaces_are_class_names(tmp_path: Path) -> None:
     decomposed = unicodedata.normalize("NFD", "산수화")
-    dataset = read_folder(fill(tmp_path, {decomposed: 5, "ink wash": 5}))
+    dataset = check_classes(list_folder(fill(tmp_path, {decomposed: 5, "ink wash": 5})))
     assert dataset.labels == ("ink wash", "산수화")
 
 
 def test_a_class_named_test_is_no_split_without_train(tmp_path: Path) -> None:
-    assert read_folder(fill(tmp_path, {"test": 5, "control": 5})).labels == ("control", "test")
+    assert check_classes(list_folder(fill(tmp_path, {"test": 5, "control": 5}))).labels == ("control", "test")
 
 
 def test_hidden_and_other_files_are_passed_over(tmp_path: Path) -> None:
     fill(tmp_path, {"a": 5, "b": 5, ".cache": 3})
     (tmp_path / "a" / "notes.txt").write_text("no picture")
     (tmp_path / "a" / ".DS_Store.jpg").write_bytes(b"")
-    assert len(read_folder(tmp_path).entries) == 10
+    assert len(check_classes(list_folder(tmp_path)).entries) == 10
 
 
 @pytest.mark.parametrize(
@@ -68,14 +72,14 @@ def test_hidden_and_other_files_are_passed_over(tmp_path: Path) -> None:
 )
 def test_a_folder_that_cannot_be_used_is_named_in_one_line(tmp_path: Path, counts: dict[str, int], named: str) -> None:
     with pytest.raises(DatasetError, match=re.escape(named)) as raised:
-        read_folder(fill(tmp_path, counts))
+        check_classes(list_folder(fill(tmp_path, counts)))
     assert "\n" not in str(raised.value)
     assert raised.value.remedy
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="there is no such folder"):
-        read_folder(tmp_path / "nowhere")
+        check_classes(list_folder(tmp_path / "nowhere"))
 
 
 def test_folders_inside_a_class_are_its_attributes(tmp_path: Path) -> None:

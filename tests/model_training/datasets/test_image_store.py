@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from model_training.datasets import image_store
-from model_training.datasets.folders import Dataset, read_folder
+from model_training.datasets.folders import Dataset, check_classes, list_folder
 from model_training.datasets.image_store import check_readable, open_store
 from model_training.runtime.card import Preprocessing
 from model_training.runtime.errors import DatasetError
@@ -24,7 +24,7 @@ def dataset(tmp_path: Path) -> Dataset:
         for number in range(6):
             image = Image.fromarray(generator.integers(0, 256, (40, 30, 3), dtype=np.uint8))
             image.save(tmp_path / "data" / label / f"{number}.png")
-    return read_folder(tmp_path / "data")
+    return check_classes(list_folder(tmp_path / "data"))
 
 
 def silent(done: int, total: int) -> None: ...

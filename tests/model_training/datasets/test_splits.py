@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
 from model_training.datasets.duplicates import Duplicates, find_duplicates
-from model_training.datasets.folders import Dataset, Entry, SplitName, read_folder
+from model_training.datasets.folders import Dataset, Entry, SplitName, check_classes, list_folder
 from model_training.datasets.image_store import open_store
 from model_training.datasets.manifest import read_manifest
 from model_training.datasets.procedural import draw
@@ -110,7 +110,7 @@ def test_copies_are_found_and_neighbours_are_not(tmp_path: Path) -> None:
     ImageEnhance.Brightness(images[2]).enhance(1.15).save(tmp_path / "data" / "b" / "brighter.jpg")
     for number in range(2):
         Image.new("RGB", (64, 64), (50 * number, 9, 9)).save(tmp_path / "data" / "b" / f"page{number}.png")
-    dataset = read_folder(tmp_path / "data")
+    dataset = check_classes(list_folder(tmp_path / "data"))
     store = open_store(dataset, PREPROCESSING, tmp_path / "cache", lambda done, total: None)
     found = find_duplicates(store, np.arange(10), 8)
     names = [entry.path.name for entry in dataset.entries]
@@ -278,7 +278,7 @@ def test_different_fans_on_the_same_mount_are_no_duplicates(tmp_path: Path) -> N
         for shade in range(3):
             pixels = np.random.default_rng([ord(label), shade]).integers(0, 256, (64, 64, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "data" / label / f"noise{shade}.png")
-    dataset = read_folder(tmp_path / "data")
+    dataset = check_classes(list_folder(tmp_path / "data"))
     store = open_store(dataset, PREPROCESSING, tmp_path / "cache", lambda done, total: None)
     found = find_duplicates(store, np.arange(10), 64)
     group = dict(zip([entry.path.name for entry in dataset.entries], found.group.tolist(), strict=True))

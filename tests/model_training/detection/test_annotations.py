@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from model_training.detection.annotations import divide, read_coco, read_scenes
+from model_training.detection.train import load_page
 from model_training.runtime.errors import DatasetError
 from tests.conftest import shared_folder
 
@@ -29,6 +30,20 @@ def test_yolo_boxes_become_corners_in_pixels(scenes: Path) -> None:
     assert read.classes == ("Sun", "House")
     np.testing.assert_allclose(read.scenes[0].boxes, [[40, 15, 60, 35], [0, 0, 50, 50]], atol=1e-4)
     assert read.scenes[0].classes.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tiff", "avif"])
+def test_a_scene_of_a_rarer_format_is_read_like_any(scenes: Path, suffix: str) -> None:
+    page = Image.new("RGB", (100, 50), "white")
+    page.paste("black", (40, 15, 60, 35))
+    page.save(scenes / f"images/train/e.{suffix}")
+    (scenes / "labels/train/e.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    [scene] = [each for each in read_scenes(scenes).scenes if each.path.suffix == f".{suffix}"]
+    np.testing.assert_allclose(scene.boxes, [[40, 15, 60, 35]], atol=1e-4)
+    pixels, boxes, _ = load_page(scene, 100)
+    x0, y0, x1, y1 = (int(each) for each in boxes[0])
+    assert pixels[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2].max() < 30
+    assert pixels[y0 + 2, x0 - 3].min() > 225
 
 
 def test_copies_of_a_drawing_stay_on_one_side(scenes: Path) -> None:

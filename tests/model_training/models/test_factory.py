@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from model_training.models import factory as pretrained
-from model_training.models.factory import head_layers, make_network
+from model_training.models import weights
+from model_training.models.factory import ensure_weights, head_layers, make_network
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.errors import WeightsError
 from model_training.runtime.network import ClassificationNetwork
@@ -79,9 +79,9 @@ def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(*arguments: object, **options: object) -> None:
         raise ConnectionError("Max retries exceeded\nwith url")
 
-    monkeypatch.setattr(pretrained.timm, "create_model", refuse)
+    monkeypatch.setattr(weights, "get_hf_file_metadata", refuse)
     with pytest.raises(WeightsError) as raised:
-        pretrained._download("resnet18.tv_in1k")
+        ensure_weights(load_recipe("landscape"))
     assert "resnet18.tv_in1k could not be downloaded (Max retries exceeded with url)" in raised.value.message
     assert "network.pretrained=weights.safetensors" in raised.value.remedy
     assert "network.pretrained=false" in raised.value.remedy

@@ -10,7 +10,6 @@ from sklearn.preprocessing import StandardScaler
 
 from model_training.models.lda_head import SHRINKAGE, extract_features, fit_discriminant
 from model_training.recipe import override
-from model_training.runtime.errors import RecipeError
 from model_training.training.loop import build_network
 
 
@@ -54,9 +53,3 @@ def test_the_head_starts_as_the_discriminant_of_images_and_their_mirror_images(t
     assert ratio.std() < 1e-3 * ratio.mean()  # one temperature divides them all
     assert (logits.argmax(1) == expected.argmax(1)).all()
     assert (logits.argmax(1) == tiny_prepared.targets[train]).mean() > 0.9
-
-
-def test_it_needs_a_head_of_one_layer(tiny_recipe, tiny_prepared):
-    recipe = override(tiny_recipe, {"training.head_init": "lda", "network.head.hidden": 8})
-    with pytest.raises(RecipeError, match="needs a head of one linear layer"):
-        build_network(recipe, tiny_prepared)

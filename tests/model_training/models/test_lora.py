@@ -9,34 +9,21 @@ import pytest
 import timm
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast
+from transformers import CLIPModel
 
-from model_training.models.factory import finish_network, make_network
+from model_training.models.factory import ensure_weights, finish_network, make_network
 from model_training.models.lora import add_adapters, merge_adapters
 from model_training.recipe import Adapter, load_recipe
 from model_training.runtime.clip import ClipBackbone
 from model_training.runtime.errors import RecipeError, WeightsError
+from tests.tiny_clip import make_tiny_clip
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
 @pytest.fixture(scope="module")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clip")
-    torch.manual_seed(0)
-    size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = CLIPConfig(
-        text_config=size | {"vocab_size": 16, "max_position_embeddings": 16, "eos_token_id": 2, "bos_token_id": 1},
-        vision_config=size | {"image_size": 32, "patch_size": 16},
-        projection_dim=8,
-    )
-    CLIPModel(config).save_pretrained(folder)
-    words = {word: row for row, word in enumerate(["<pad>", "<s>", "</s>", "<unk>", "a", "sketch", "of", "cat", "dog"])}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>").save_pretrained(folder)
-    return folder
+    return make_tiny_clip(tmp_path_factory.mktemp("clip"))
 
 
 def recipe_of(folder: Path, **network: object) -> object:
@@ -111,6 +98,13 @@ def test_merging_keeps_the_answers_and_leaves_plain_modules(clip_folder: Path) -
 def test_a_folder_without_clip_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="CLIP can't be loaded"):
         make_network(recipe_of(tmp_path), 2, ["cat", "dog"])  # type: ignore[arg-type]
+
+
+def test_pictures_of_another_size_than_clips_are_refused(clip_folder: Path) -> None:
+    recipe = load_recipe("sketch_clip", [f"network.backbone=clip:{clip_folder}"])
+    with pytest.raises(RecipeError, match=r"takes pictures of 32×32, not of 224×224\.") as raised:
+        ensure_weights(recipe)
+    assert "preprocessing.height=32" in raised.value.remedy
 
 
 def test_timm_transformers_and_mobilenets() -> None:

@@ -265,7 +265,7 @@ def test_two_processes_share_a_study_and_one_is_killed(procedural_folder: Path, 
     """The grid completes, every point exactly once; only the trial that the kill cut off is begun again."""
     recipe = tmp_path / "tiny.yaml"
     settings = dict(override.split("=") for override in TINY)
-    content: dict[str, Any] = {"extends": "landscape_demo", "search": {"space": SPACE}}
+    content: dict[str, Any] = {"extends": "landscape_demo", "name": "landscape", "search": {"space": SPACE}}
     for key, value in settings.items():
         section, _, name = key.partition(".")
         content.setdefault(section, {})[name] = yaml.safe_load(value)

@@ -92,7 +92,7 @@ def test_a_finished_run_is_not_trained_again(
 
 
 def test_another_recipe_is_another_run(tiny_recipe: Recipe, tiny_prepared: Prepared, tmp_path: Path) -> None:
-    other = load_recipe("landscape_demo", [*TINY, "training.learning_rate=0.002"])
+    other = load_recipe("landscape_demo", [*TINY, "name=landscape", "training.learning_rate=0.002"])
     assert run_folder(tiny_recipe, tiny_prepared, tmp_path) != run_folder(other, tiny_prepared, tmp_path)
 
 
@@ -166,4 +166,4 @@ def test_two_processes_train_one_network(procedural_folder: Path, tiny_trained: 
     epochs = json.loads(metrics.read_text())["epochs"]
     assert len(epochs) == 2
     assert epochs[0]["train_loss"] == pytest.approx(tiny_trained.epochs[0].train_loss, rel=0.5)
-    assert (tmp_path / "bundles" / "landscape" / "card.json").is_file()
+    assert (tmp_path / "bundles" / "landscape_demo" / "card.json").is_file()

@@ -1,0 +1,81 @@
+"""Settings that are right each by itself and can't work together: refused when the recipe is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..runtime.card import Head
+from ..runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from .schema import Recipe
+
+#: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
+CLIP = "clip:"
+#: `network.pretrained=package`: the weights of an installed package, which are those of one backbone.
+PACKAGE, PACKAGE_BACKBONE = "package", "tf_efficientnet_lite0"
+
+
+def check_combinations(recipe: Recipe) -> None:
+    """Raise `RecipeError` for the first pair of settings that exclude each other."""
+    network, training = recipe.network, recipe.training
+    head, adapter = network.head, network.adapter
+    is_clip = network.backbone.startswith(CLIP)
+    from_lda = training.head_init == "lda"
+    own_loss = training.loss != "cross_entropy"
+    refused = [
+        (
+            is_clip and from_lda,
+            "training.head_init=lda starts a head, and CLIP has none.",
+            "Set training.head_init=random.",
+        ),
+        (
+            is_clip and head != Head(),
+            "network.head: CLIP answers by its prompts and has no head.",
+            "Leave network.head out (an inherited one: network.head={stages: null, hidden: null, standardise: false}).",
+        ),
+        (
+            is_clip and isinstance(network.pretrained, str),
+            f"network.pretrained={network.pretrained}: CLIP's weights come with its name or its folder.",
+            "Give network.backbone=clip:folder, and set network.pretrained to true or false.",
+        ),
+        (
+            is_clip and adapter is None and network.unfreeze not in (0, "all"),
+            f"network.unfreeze={network.unfreeze}: CLIP is trained whole or by adapters.",
+            "Set network.unfreeze to all or 0, or network.adapter.",
+        ),
+        (
+            not is_clip and adapter is not None and "text" in adapter.encoders,
+            f"network.adapter.encoders: {network.backbone} has no text encoder.",
+            "Set network.adapter.encoders=[vision].",
+        ),
+        (
+            adapter is not None and network.unfreeze != "all",
+            f"network.unfreeze={network.unfreeze} does nothing beside network.adapter, which freezes the backbone.",
+            "Set network.unfreeze=all, or network.adapter=null.",
+        ),
+        (
+            from_lda and (head.hidden is not None or head.standardise),
+            "training.head_init=lda needs a head of one linear layer.",
+            "Leave network.head.hidden and network.head.standardise unset, or set training.head_init=random.",
+        ),
+        (
+            network.pretrained == PACKAGE and network.backbone.partition(".")[0] != PACKAGE_BACKBONE,
+            f"network.pretrained=package has the weights of {PACKAGE_BACKBONE}, not of {network.backbone}.",
+            f"Set network.backbone={PACKAGE_BACKBONE}, or network.pretrained to true or a file.",
+        ),
+        (
+            own_loss and training.class_balancing in ("class_weights", "focal_loss", "logit_adjustment"),
+            f"training.loss={training.loss} leaves no place for the loss of "
+            f"training.class_balancing={training.class_balancing}.",
+            "Set training.loss=cross_entropy, or training.class_balancing to none or one of the samplings.",
+        ),
+        (
+            training.loss.startswith("quantile_margin") and training.label_smoothing > 0,
+            f"training.label_smoothing: {training.loss} goes without it.",
+            "Set training.label_smoothing=0.",
+        ),
+    ]
+    for holds, message, remedy in refused:
+        if holds:
+            raise RecipeError(f"{recipe.name}: {message}", remedy)
