@@ -19,7 +19,8 @@ from ..recipe import load_recipe
 from ..runtime.errors import RecipeError
 from ..runtime.execution import TorchExecution
 from ..runtime.files import write_text
-from ..training.loop import start_fabric, train
+from ..training.classification import train
+from ..training.loop import start_fabric
 
 #: Name in the table → overrides of the recipe.
 ADAPTATIONS = {

@@ -22,7 +22,7 @@ from ..runtime.classifier import softmax
 from ..runtime.errors import DatasetError
 from ..runtime.execution import TorchExecution
 from ..runtime.files import replacing
-from ..training.loop import train
+from ..training.classification import train
 
 
 @dataclass(frozen=True)

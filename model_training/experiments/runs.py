@@ -15,7 +15,7 @@ from ..datasets.prepare import Prepared, prepare
 from ..recipe import Recipe, override
 from ..runtime.files import write_text
 from ..runtime.network import ClassificationNetwork
-from ..training.loop import run_folder, train
+from ..training.classification import run_folder, train
 
 _BATCH = 64
 

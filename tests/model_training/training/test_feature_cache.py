@@ -17,8 +17,9 @@ from model_training.recipe import Recipe
 from model_training.runtime.errors import DatasetError
 from model_training.search.space import apply
 from model_training.search.trial import Trials
+from model_training.training.classification import build_network
 from model_training.training.feature_cache import Features, open_features
-from model_training.training.loop import build_network, start_fabric
+from model_training.training.loop import start_fabric
 
 CPU = torch.device("cpu")
 

@@ -13,24 +13,27 @@ import torch
 from PIL import Image
 
 from model_training.datasets.prepare import Prepared
-from model_training.recipe import Recipe, Training, load_recipe
+from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.errors import CheckpointError, RecipeError
-from model_training.training import loop as train_module
-from model_training.training.inputs import flip_some
-from model_training.training.loop import (
-    Epoch,
-    Trained,
-    choose_best,
-    run_folder,
-    set_learning_rate,
-    shuffle,
-    start_fabric,
-    train,
-)
+from model_training.training.classification import ClassificationTask, Epoch, build_network, run_folder, train
+from model_training.training.inputs import PixelInputs, flip_some
+from model_training.training.loop import Trained, choose_best, start_fabric
 from tests.conftest import ROOT, TINY
 
 
 class InterruptedRunError(Exception): ...
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, task: type, epoch: int, step: int) -> None:
+    """Have the training of a task's network end in the middle of an epoch."""
+    plain = task.learning_rate  # type: ignore[attr-defined]
+
+    def fail(self: object, *at: int) -> float:
+        if at[:2] == (epoch, step):
+            raise InterruptedRunError
+        return plain(self, *at)
+
+    monkeypatch.setattr(task, "learning_rate", fail)
 
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:
@@ -41,14 +44,7 @@ def test_an_interrupted_run_ends_in_the_same_weights(
     tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cut off in the middle of the second epoch, resumed, bit for bit the run that was never cut off."""
-    calls = iter(range(1000))
-
-    def fail_in_second_epoch(*arguments: object) -> None:
-        if next(calls) == 3:  # 18 training images in batches of up to 8: three steps an epoch
-            raise InterruptedRunError
-        set_learning_rate(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(train_module, "set_learning_rate", fail_in_second_epoch)
+    interrupt(monkeypatch, ClassificationTask, epoch=1, step=1)
     with pytest.raises(InterruptedRunError):
         train(tiny_recipe, tiny_prepared, tmp_path, start_fabric("cpu"))
     monkeypatch.undo()
@@ -73,6 +69,11 @@ def test_a_checkpoint_holds_epoch_states_and_accuracy(tiny_trained: Trained) -> 
         assert torch.equal(value, weights(tiny_trained)[name]), name
 
 
+def make_task(recipe: Recipe, prepared: Prepared) -> ClassificationTask:
+    network = build_network(recipe, prepared)
+    return ClassificationTask(recipe, prepared, network, network, PixelInputs(prepared, recipe.augmentation))
+
+
 def test_metrics_and_curves_are_left(tiny_trained: Trained) -> None:
     metrics = json.loads((tiny_trained.folder / "metrics.json").read_text())
     assert metrics["epochs"] == [dataclasses.asdict(each) for each in tiny_trained.epochs]
@@ -85,7 +86,7 @@ def test_metrics_and_curves_are_left(tiny_trained: Trained) -> None:
 def test_a_finished_run_is_not_trained_again(
     tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_module, "shuffle", None)
+    monkeypatch.setattr(ClassificationTask, "measure_loss", None)
     again = train(tiny_recipe, tiny_prepared, tiny_trained.folder.parents[1], start_fabric("cpu"))
     assert again.folder == tiny_trained.folder
     assert again.best == tiny_trained.best
@@ -107,15 +108,16 @@ def test_a_damaged_checkpoint_is_named(tiny_recipe: Recipe, tiny_prepared: Prepa
 def test_best_is_the_highest_accuracy_and_of_equals_the_lowest_loss() -> None:
     figures = [(0.8, 0.5), (0.9, 0.6), (0.9, 0.4), (0.9, 0.4), (0.7, 0.1)]
     history = [Epoch(n, 0.0, 0.0, loss, accuracy, 0.0) for n, (accuracy, loss) in enumerate(figures, 1)]
-    assert choose_best(history).epoch == 3
+    assert choose_best(history, "validation_accuracy").epoch == 3
 
 
-def test_batches_hold_every_image_once_and_none_is_tiny() -> None:
-    rows = np.arange(1000, 1033)
-    batches = shuffle(rows, Training(batch_size=16), epoch=0)
+def test_batches_hold_every_image_once_and_none_is_tiny(tiny_recipe: Recipe, tiny_prepared: Prepared) -> None:
+    rows = np.arange(17)
+    task = make_task(tiny_recipe, dataclasses.replace(tiny_prepared, rows={**tiny_prepared.rows, "train": rows}))
+    batches = task.draw_batches(0)
     assert sorted(np.concatenate(batches)) == rows.tolist()
-    assert sorted(len(batch) for batch in batches) == [11, 11, 11]
-    assert not np.array_equal(np.concatenate(batches), np.concatenate(shuffle(rows, Training(batch_size=16), epoch=1)))
+    assert sorted(len(batch) for batch in batches) == [5, 6, 6]  # of at most 8; not 8, 8 and 1
+    assert not np.array_equal(np.concatenate(batches), np.concatenate(task.draw_batches(1)))
 
 
 def test_flips_hang_on_image_and_seed_alone() -> None:
@@ -132,14 +134,12 @@ def test_flips_hang_on_image_and_seed_alone() -> None:
     assert torch.equal(flip_some(pixels, rows, 1.0, seed=1), pixels.flip(2))
 
 
-def test_cosine_falls_from_the_rate_to_zero() -> None:
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    settings = Training(learning_rate=0.2, schedule="cosine")
-    rates = []
-    for progress in (0.0, 0.5, 1.0):
-        set_learning_rate(optimizer, settings, progress)
-        rates.append(optimizer.param_groups[0]["lr"])
-    assert rates == pytest.approx([0.2, 0.1, 0.0])
+def test_cosine_falls_from_the_rate_to_zero(tiny_prepared: Prepared) -> None:
+    settings = ["training.learning_rate=0.2", "training.schedule=cosine", "training.epochs=2"]
+    task = make_task(load_recipe("landscape_demo", [*TINY, *settings]), tiny_prepared)
+    assert [task.learning_rate(*at, steps=3) for at in ((0, 0), (1, 0), (1, 3))] == pytest.approx([0.2, 0.1, 0.0])
+    used = [group["lr"] for group in task.make_optimizer().param_groups]
+    assert used == [0.2]
 
 
 @pytest.mark.parametrize("device", ["tpu", "cpu:0", "cpu:x", "cuda:-1"])
