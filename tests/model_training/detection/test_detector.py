@@ -126,7 +126,7 @@ def test_the_recipes_loss_is_the_one_that_the_network_uses() -> None:
     losses = {}
     for name in ("bce", "focal", "cross_entropy"):
         network = make_detector(load_detection_recipe("sketch_detector", [*TINY, f"training.loss={name}"]), 2).train()
-        losses[name] = {key: float(value) for key, value in network(pixels, targets).items()}
+        losses[name] = {key: float(value.detach()) for key, value in network(pixels, targets).items()}
     assert losses["bce"]["box_loss"] == pytest.approx(losses["focal"]["box_loss"])
     assert losses["focal"]["cls_loss"] < losses["bce"]["cls_loss"]
     assert losses["cross_entropy"]["cls_loss"] != pytest.approx(losses["bce"]["cls_loss"], rel=1e-6)
