@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _SECONDS_BETWEEN_LINES = 15.0
+#: The speed of a step is measured over its last minute, or over its last few reports where they are longer apart.
+_RECENT_SECONDS, _RECENT_REPORTS = 60.0, 5
 
 
 def print_whole(table: Table) -> None:
@@ -20,6 +23,24 @@ def print_whole(table: Table) -> None:
     widest = console.measure(table, options=console.options.update(max_width=1000)).maximum
     table.width = max(console.width, widest)
     console.print(table, soft_wrap=True)
+
+
+class Pace:
+    """How long the rest takes at the speed of late: the first batches are slow, and phases differ."""
+
+    def __init__(self) -> None:
+        self.reports: deque[tuple[float, int]] = deque()
+
+    def estimate(self, now: float, done: int, total: int) -> float | None:
+        """Seconds left, None before there is a speed; `now` in seconds of any clock."""
+        if not self.reports or now - self.reports[-1][0] >= 1:  # more often tells nothing more
+            self.reports.append((now, done))
+        while len(self.reports) > _RECENT_REPORTS and now - self.reports[1][0] >= _RECENT_SECONDS:
+            self.reports.popleft()
+        since, before = self.reports[0]
+        if done <= before:
+            return None
+        return (total - done) * (now - since) / (done - before)
 
 
 def phrase_seconds(seconds: float) -> str:
@@ -37,17 +58,21 @@ class Step:
         self.title = title
         self.bar = bar
         self.quiet = quiet
-        self.task = bar.add_task(title, total=None) if bar else None
-        self.started = self.printed = time.monotonic()
+        self.task = bar.add_task(title, total=None, left="") if bar else None
+        self.pace = Pace()
+        self.printed = time.monotonic()
         self.first: int | None = None
 
     def update(self, done: int, total: int, note: str = "") -> None:
         if self.quiet:
             return
-        if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, completed=done, total=total, description=f"{self.title} {note}".rstrip())
-            return
         now = time.monotonic()
+        seconds = self.pace.estimate(now, done, total)
+        left = f"{phrase_seconds(seconds)} left" if seconds is not None and done < total else ""
+        if self.bar is not None and self.task is not None:
+            told = f"{self.title} {note}".rstrip()
+            self.bar.update(self.task, completed=done, total=total, description=told, left=left)
+            return
         if self.first is None:
             self.first = done
         if now - self.printed < _SECONDS_BETWEEN_LINES and done < total:
@@ -55,9 +80,7 @@ class Step:
         if done == total == self.first:  # nothing was left to do
             return
         self.printed = now
-        rate = (done - self.first) / max(now - self.started, 1e-9)
-        left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
-        console.print(f"{self.title}: {done}/{total}{left} {note}".rstrip())
+        console.print(f"{self.title}: {done}/{total}{left and ', '}{left} {note}".rstrip())
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
@@ -76,7 +99,7 @@ def follow(title: str, *, quiet: bool = False) -> Iterator[Step]:
         BarColumn(),
         MofNCompleteColumn(),
         TaskProgressColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     with Progress(*columns, console=console) as bar:
         yield Step(title, bar)

@@ -15,7 +15,8 @@ from model_training.datasets.prepare import Prepared, prepare
 from model_training.datasets.procedural import write_dataset
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Recipe, load_recipe
-from model_training.training.loop import Trained, start_fabric, train
+from model_training.training.classification import train
+from model_training.training.loop import Trained, start_fabric
 from tests.tiny_sketch import make_tiny_sketch_bundle
 from torchserve.archive import build_archive
 

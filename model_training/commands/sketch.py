@@ -1,8 +1,7 @@
-"""The sketch product's commands: `sketch`, `gallery`, and what `train` does for a detector."""
+"""The sketch product's commands: `sketch` and `gallery`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +9,6 @@ import typer
 
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
-
-#: Scores and overlaps of the served detector: a box less sure than this is more often wrong than right on drawings.
-_SCORE, _IOU = 0.3, 0.5
-#: Share of the training pages that are at least as flat as what is taken for a drawing.
-_DRAWINGS_KEPT = 0.98
 
 
 def sketch(
@@ -48,54 +42,3 @@ def gallery(
     with follow("Indexing pictures") as step:
         done = index_gallery(model, data, out, step.update)
     console.print(f"{done.images} pictures, {done.embedded} of them new or changed, {done.skipped} unreadable: {out}")
-
-
-def train_detection(recipe: str, overrides: Sequence[str], data: Path | None, build: Path) -> None:
-    """Train a detector on labelled scenes, measure it on the test drawings, leave its bundle."""
-    import numpy as np
-
-    from ..detection.annotations import divide, merge_classes, read_scenes
-    from ..detection.composer import crop_scene
-    from ..detection.detector import detect
-    from ..detection.drawings import read_drawings
-    from ..detection.metrics import measure_detection
-    from ..detection.recipe import load_detection_recipe
-    from ..detection.train import load_page, train_detector
-    from ..runtime.card import DetectorPart
-    from ..runtime.drawing import measure_flatness
-    from ..runtime.image import decode
-    from ..sketch.bundle import make_detector_bundle
-
-    chosen = load_detection_recipe(recipe, overrides)
-    if data is None:
-        raise DatasetError("There are no labelled scenes to train on.", "Give DATA=folder, as docs/data.md describes.")
-    scenes = read_scenes(data)
-    if chosen.data.single_class:
-        scenes = merge_classes(scenes)
-    sides = divide(scenes, chosen.data.split.validation, chosen.data.split.test, chosen.data.split.seed)
-    train = sides["train"] + sides["validation"]  # nothing is chosen by validation
-    drawings = [drawing for scene in train for drawing in crop_scene(scene)]
-    drawings += read_drawings(chosen.data, scenes.classes)
-    console.print(
-        f"Classes: {', '.join(scenes.classes)}. {len(train)} scenes to train, {len(sides['test'])} to test; "
-        f"{len(drawings)} single drawings to compose from."
-    )
-    trained = train_detector(chosen, len(scenes.classes), train, drawings, build / "runs")
-    pages = [load_page(scene, chosen.network.input) for scene in sides["test"]]
-    found = detect(trained.network, np.stack([pixels for pixels, _, _ in pages]), 0.001, 0.6)
-    figures = measure_detection(found, [(boxes, kinds) for _, boxes, kinds in pages], scenes.classes)
-    flat = [measure_flatness(decode(scene.path.read_bytes())) for scene in train]
-    part = DetectorPart(
-        file="detector.xml",
-        side=chosen.network.input,
-        score=_SCORE,
-        iou=_IOU,
-        min_flatness=round(float(np.quantile(flat, 1 - _DRAWINGS_KEPT)), 3),
-        metrics={"map50": round(figures.map50, 4), "map50_95": round(figures.map50_95, 4), "scenes": len(pages)},
-    )
-    bundle = make_detector_bundle(chosen, trained.network, scenes.classes, part, figures, build / "bundles")
-    console.print(f"mAP50 {figures.map50:.3f}, mAP50-95 {figures.map50_95:.3f} on {len(pages)} test scenes.")
-    for row in sorted(figures.classes, key=lambda each: each.map50):
-        console.print(f"  {row.key}: precision {row.precision:.2f}, recall {row.recall:.2f}, mAP50 {row.map50:.3f}")
-    console.print(f"Run: {trained.folder}")
-    console.print(f"Bundle: {bundle}")

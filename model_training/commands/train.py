@@ -10,7 +10,7 @@ import typer
 
 from ..progress import console
 from .data import draw
-from .sketch import train_detection
+from .detection import train_detection
 
 
 def train(
@@ -29,11 +29,14 @@ def train(
     from ..models.factory import ensure_weights
     from ..packaging.bundle import make_bundle
     from ..recipe import find_task, load_recipe
+    from ..runtime.card import read_card
+    from ..training.classification import train as run_training
     from ..training.loop import start_fabric
-    from ..training.loop import train as run_training
 
     if find_task(recipe) == "detection":
-        train_detection(recipe, overrides or [], data, build)
+        left = train_detection(recipe, overrides or [], data, device, build)
+        if left is not None:
+            _point_on(*left)
         return
     chosen = load_recipe(recipe, overrides or [])
     fabric = start_fabric(device)
@@ -57,9 +60,22 @@ def train(
     trained = run_training(chosen, prepared, build / "runs", fabric)
     if first:
         bundle = make_bundle(chosen, prepared, trained, build / "bundles")
-        console.print(f"Best epoch {trained.best.epoch}: validation accuracy {trained.best.validation_accuracy:.4f}.")
-        console.print(f"Run: {trained.folder}")
-        console.print(f"Bundle: {bundle}")
+        best, epochs = trained.best, len(trained.epochs)
+        console.print(f"Best epoch {best.epoch} of {epochs}: validation accuracy {best.validation_accuracy:.1%}.")
+        (accuracy,) = (each for each in read_card(bundle / "card.json").metrics if each.is_headline)
+        console.print(
+            f"Test accuracy {accuracy.value:.1%} (95% interval {accuracy.low:.1%}–{accuracy.high:.1%}), on "
+            f"{accuracy.images} pictures that took no part in the training. Of 100 new pictures like these, expect "
+            f"about {accuracy.value * 100:.0f} right answers; with this few tested, {accuracy.low * 100:.0f} to "
+            f"{accuracy.high * 100:.0f} are plausible."
+        )
+        _point_on(trained.folder, bundle)
+
+
+def _point_on(run: Path, bundle: Path) -> None:
+    console.print(f"Run: {run}", markup=False)
+    console.print(f"Bundle: {bundle}", markup=False)
+    console.print(f"Next: hwapung archive {bundle}, then hwapung serve", markup=False)
 
 
 def distil(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..evaluation.predict import batches
 from ..runtime.detector import suppress
 from ..runtime.errors import WeightsError
 from .recipe import DetectionRecipe
@@ -33,31 +35,40 @@ class DetectorNetwork(nn.Module):
         for tower in self.yolo.head.cv3:
             nn.init.constant_(tower[-1].bias, math.log(_PRIOR / (1 - _PRIOR)))
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor, targets: Tensor | None = None) -> Any:
         """`pixels`: uint8 (N, side, side, 3). Returns float (N, 4 + classes, anchors): corners in pixels, then scores
-        0…1. In evaluation mode only."""
-        return self.yolo(_scale(pixels))
+        0…1; in evaluation mode only.
 
-    def losses(self, pixels: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """`targets`: float (N, most boxes, 5): class index and corners as parts of the side; rows of class −1 are no
-        box. Returns `total_loss` and its parts, scalars. In training mode only."""
-        return self.yolo(_scale(pixels), targets=targets)
+        With `targets`, float (N, most boxes, 5), class index and corners as parts of the side, where rows of class −1
+        are no box: `total_loss` and its parts, scalars. In training and, with batch norm at rest, in evaluation.
+        """
+        scaled = pixels.permute(0, 3, 1, 2).float() / 255
+        if targets is None:
+            return self.yolo(scaled)
+        # libreyolo measures losses only where these two are in training, whatever the layers in them are. Training
+        # divides by the objects of all processes' pages; a validation is one process's.
+        self.yolo.training = self.yolo.head.training = True
+        self.yolo.head._loss_fn.distributed_normalize = self.training
+        try:
+            return self.yolo(scaled, targets=targets)
+        finally:
+            self.yolo.training = self.yolo.head.training = self.training
 
 
-def make_detector(recipe: DetectionRecipe, classes: int) -> DetectorNetwork:
-    """The recipe's network with its loss, drawn from the seed or loaded. Raises `WeightsError`."""
+def make_detector(recipe: DetectionRecipe, classes: int, device: str | torch.device = "cpu") -> DetectorNetwork:
+    """The recipe's network with its loss on `device`, drawn from the seed or loaded. Raises `WeightsError`."""
     from .losses import make_detection_loss
 
     settings = recipe.training
     torch.manual_seed(settings.seed)
     network = DetectorNetwork(recipe.network.size, classes)
-    loss = network.yolo.head._get_loss_fn(torch.device("cpu"))
+    loss = network.yolo.head._get_loss_fn(torch.device(device))
     loss.cls_loss = make_detection_loss(settings.loss, settings.focal_alpha, settings.focal_gamma)
     loss.cls_weight = settings.class_gain
     network.yolo.head.export = True  # in evaluation the decoded tensor alone
     if recipe.network.pretrained:
         _load(network, Path(recipe.network.pretrained))
-    return network
+    return network.to(memory_format=torch.channels_last).to(device)
 
 
 @torch.no_grad()
@@ -71,14 +82,11 @@ def detect(
     """
     network.eval()
     found = []
-    for start in range(0, len(pixels), batch):
-        output = network(torch.from_numpy(pixels[start : start + batch])).numpy()
+    device = next(network.parameters()).device
+    for part in batches(pixels, batch):
+        output = network(torch.from_numpy(part).to(device)).float().cpu().numpy()
         found += [suppress(each, score, iou) for each in output]
     return found
-
-
-def _scale(pixels: Tensor) -> Tensor:
-    return pixels.permute(0, 3, 1, 2).float() / 255
 
 
 def _load(network: DetectorNetwork, path: Path) -> None:

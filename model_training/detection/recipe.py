@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..recipe import Section, Split, read_recipe
 from ..runtime.card import Text
@@ -53,6 +53,14 @@ class DetectionRecipe(Section):
     network: DetectionNetwork = DetectionNetwork()
     composer: Composer = Composer()
     training: DetectionTraining = DetectionTraining()
+
+    @model_validator(mode="after")
+    def _trains_something(self) -> DetectionRecipe:
+        if not self.training.composed_epochs + self.training.epochs:
+            raise ValueError("training.composed_epochs and training.epochs are both 0, so that nothing is trained")
+        if self.training.composed_epochs and not self.composer.scenes:
+            raise ValueError("composer.scenes is 0, so that the composed epochs show nothing")
+        return self
 
 
 def load_detection_recipe(name: str, overrides: Sequence[str] = ()) -> DetectionRecipe:

@@ -22,7 +22,7 @@ from ..progress import console, phrase_seconds
 from ..recipe import Recipe, override
 from ..runtime.execution import TorchExecution
 from ..runtime.files import replacing
-from ..training.loop import run_folder, train
+from ..training.classification import run_folder, train
 
 Asked = SplitName | Literal["held_out"]
 

@@ -15,12 +15,11 @@ from torch import nn
 
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import fit_temperature
+from ..evaluation.predict import batches
 from ..runtime.network import ClassificationNetwork
 
 #: Of the covariance within classes towards that of independent features (Ledoit & Wolf's form; of standardised ones).
 SHRINKAGE = 0.5
-
-_BATCH = 64
 
 
 def start_head(network: ClassificationNetwork, head: nn.Linear, prepared: Prepared, mirrored: bool) -> None:
@@ -65,7 +64,7 @@ def extract_features(
 ) -> np.ndarray:
     """What the network's last layer is given, float64 (N, F), of images or their mirror images."""
     found = []
-    for start in range(0, len(rows), _BATCH):
-        pixels = torch.from_numpy(prepared.pixels[rows[start : start + _BATCH]])
+    for batch in batches(rows):
+        pixels = torch.from_numpy(prepared.pixels[batch])
         found.append(network.forward_with_features(pixels.flip(2) if mirrored else pixels)[1])
     return torch.cat(found).double().numpy()

@@ -18,7 +18,7 @@ from ..locks import exclusive
 from ..packaging.bundle import make_bundle
 from ..recipe import Recipe, override
 from ..runtime.errors import RecipeError, StudyError, WeightsError
-from ..training.loop import train
+from ..training.classification import train
 from .board import Line, rank, shorten, write_csv, write_page
 from .display import Display, show
 from .plots import draw_plots

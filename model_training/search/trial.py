@@ -16,9 +16,10 @@ from ..evaluation.metrics import measure_confusion
 from ..recipe import Recipe
 from ..runtime.errors import RecipeError
 from ..runtime.network import ClassificationNetwork
+from ..training.classification import ClassificationTask, build_network
 from ..training.feature_cache import FeatureInputs, choose_inputs
 from ..training.inputs import Inputs
-from ..training.loop import Epoch, Evaluation, build_network, choose_best, make_optimizer, run_epochs
+from ..training.loop import begin, choose_best, run_epochs
 
 
 @dataclass(frozen=True)
@@ -57,20 +58,17 @@ class Trials:
             raise RecipeError("A search goes without teachers.", "Search first, then distil into what was found.")
         started = time.perf_counter()
         start = self._start(recipe)
-        answer, optimizer = self.fabric.setup(start.trained, make_optimizer(start.network, recipe.training))
-        history: list[Epoch] = []
-        validations: list[Evaluation] = []
-        given = (recipe, self.prepared, self.fabric, start.network, answer, start.inputs, optimizer)
-        for epoch, validation in run_epochs(*given, 0, lambda *_: None):
-            history.append(epoch)
-            validations.append(validation)
-            report(epoch.epoch, getattr(epoch, f"validation_{recipe.training.monitor}"))
-        best = choose_best(history, recipe.training.monitor)
-        confusion = validations[best.epoch - 1].confusion
-        figures = {figure.name: figure for figure in measure_confusion(confusion, "validation")}
+        task = ClassificationTask(recipe, self.prepared, start.network, start.trained, start.inputs)
+        state = begin(task, self.fabric)
+        confusions = []
+        for validation in run_epochs(state, lambda *_: None):
+            confusions.append(validation.confusion)
+            report(len(state.history), getattr(state.history[-1], task.monitor))
+        best = choose_best(state.history, task.monitor)
+        figures = {figure.name: figure for figure in measure_confusion(confusions[best.epoch - 1], "validation")}
         accuracy, macro_f1 = ((each.value, each.low, each.high) for each in (figures["accuracy"], figures["macro_f1"]))
         return Outcome(
-            value=getattr(best, f"validation_{recipe.training.monitor}"),
+            value=getattr(best, task.monitor),
             accuracy=accuracy,
             macro_f1=macro_f1,
             loss=best.validation_loss,

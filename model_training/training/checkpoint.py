@@ -1,4 +1,4 @@
-"""Checkpoints: epoch, model and optimizer state, validation accuracy and the history so far."""
+"""Checkpoints: epoch, model and optimizer state, the epoch's validation metrics and the history so far."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_checkpoint(
         "epoch": len(epochs),
         "model": network.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "validation_accuracy": epochs[-1]["validation_accuracy"],
+        **{name: value for name, value in epochs[-1].items() if name.startswith("validation_")},
         "epochs": epochs,
     }
     with replacing(path) as temporary:

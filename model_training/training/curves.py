@@ -1,10 +1,9 @@
-"""`loss_accuracy.png`: train loss, validation loss and validation accuracy over the epochs."""
+"""`loss_accuracy.png`: losses, and what validation measured, over the epochs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,44 +12,36 @@ from matplotlib.ticker import MaxNLocator
 from ..fonts import FAMILIES
 from ..runtime.files import replacing
 
-
-class EpochFigures(Protocol):
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def train_loss(self) -> float: ...
-    @property
-    def validation_loss(self) -> float: ...
-    @property
-    def validation_accuracy(self) -> float: ...
+_COLOURS = ("#b8372b", "#2f3a40")
 
 
-def write_curves(history: Sequence[EpochFigures], path: Path, title: str) -> None:
-    """Draw without a display, by way of a temporary name."""
-    epochs = [each.epoch for each in history]
+def write_curves(epochs: Sequence[Mapping[str, float]], monitor: str, path: Path, title: str) -> None:
+    """Draw without a display, by way of a temporary name.
+
+    `epochs`: each with `epoch`, `train_loss`, `validation_loss` and metrics of 0…1 under names with `validation_`, of
+    which `monitor` is the one whose best value is written beside its point.
+    """
+    numbers = [each["epoch"] for each in epochs]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=11, fontfamily=FAMILIES)
-    losses, accuracy = figure.subplots(1, 2)
-    losses.plot(epochs, [each.train_loss for each in history], marker="o", markersize=3, color="#2f3a40", label="train")
-    losses.plot(
-        epochs,
-        [each.validation_loss for each in history],
-        marker="o",
-        markersize=3,
-        color="#b8372b",
-        label="validation",
-    )
-    losses.set(xlabel="epoch", ylabel="cross-entropy (nats)", ylim=(0, None))
-    losses.legend(frameon=False)
-    values = [each.validation_accuracy for each in history]
+    left, right = figure.subplots(1, 2)
+    others = [name for name in epochs[0] if name.startswith("validation_") and name not in (monitor, "validation_loss")]
+    for axes, names in ((left, ("validation_loss", "train_loss")), (right, (monitor, *others))):
+        for name, colour in zip(names, _COLOURS, strict=False):
+            values = [each[name] for each in epochs]
+            label = name.replace("_", " ")
+            axes.plot(numbers, values, marker="o", markersize=3, color=colour, label=label)
+        axes.legend(frameon=False)
+    least = min(each[name] for each in epochs for name in (monitor, *others))
+    values = [each[monitor] for each in epochs]
     best = max(range(len(values)), key=lambda index: values[index])
-    accuracy.plot(epochs, values, marker="o", markersize=3, color="#b8372b")
-    accuracy.annotate(
-        f"{values[best]:.3f}", (epochs[best], values[best]), textcoords="offset points", xytext=(0, -14), ha="center"
+    right.annotate(
+        f"{values[best]:.3f}", (numbers[best], values[best]), textcoords="offset points", xytext=(0, -14), ha="center"
     )
-    accuracy.set(xlabel="epoch", ylabel="validation accuracy", ylim=(min(0.5, *values, 1), 1.02))
-    for axes in (losses, accuracy):
+    left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+    right.set(xlabel="epoch", ylabel="on the validation pictures", ylim=(min(0.5, least), 1.02))
+    for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..datasets.prepare import Prepared
+from ..evaluation.predict import batches
 from ..progress import follow
 from ..recipe import Distillation, Recipe
 from ..runtime.card import ModelCard, read_card
@@ -20,7 +21,6 @@ from ..runtime.files import replacing
 from ..runtime.network import load_network
 from .inputs import draw_flips
 
-_BATCH = 64
 #: What decides the pixels; the mean and the standard deviation are a layer of each network's own.
 _OF_PIXELS = ("fit", "height", "width", "jpeg_quality")
 
@@ -118,8 +118,7 @@ def _ask(
         for bundle, card in zip(settings.teachers, cards, strict=True):
             network = load_network(card, Path(bundle)).to(device)
             for mirrored in range(1 + mirror):
-                for start in range(0, len(rows), _BATCH):
-                    part = rows[start : start + _BATCH]
+                for part in batches(rows):
                     pixels = torch.from_numpy(prepared.pixels[part]).to(device)
                     logits = network(pixels.flip(2) if mirrored else pixels).float()
                     taught[mirrored, part] += (logits / settings.temperature).softmax(1).cpu().numpy() / len(cards)

@@ -22,6 +22,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ..datasets.prepare import Prepared
+from ..evaluation.predict import batches
 from ..locks import exclusive, is_full
 from ..models.frozen_prefix import Halves, cut_at_freeze
 from ..progress import follow
@@ -35,7 +36,6 @@ from .inputs import Inputs, PixelInputs, draw_flips
 #: A change of the files' form must raise this number.
 FEATURES_VERSION = 1
 
-_BATCH = 64
 _ENTRY = 33  # bytes of an entry of the index: a SHA-256 and whether the image was mirrored
 
 
@@ -182,8 +182,8 @@ def _compute(
         follow("Frozen layers", quiet=quiet) as step,
         torch.no_grad(),
     ):
-        for start in range(0, len(missing), _BATCH):
-            batch = missing[start : start + _BATCH]
+        computed = 0
+        for batch in batches(missing):
             pixels = torch.from_numpy(prepared.pixels[[row for row, _ in batch]])
             mirrored = torch.tensor([flag for _, flag in batch]).view(-1, 1, 1, 1)
             parts = halves.frozen(torch.where(mirrored, pixels.flip(2), pixels).to(device))
@@ -193,7 +193,8 @@ def _compute(
             os.fsync(records.fileno())
             index.write(b"".join(_name(prepared, *each) for each in batch))
             index.flush()
-            step.update(start + len(batch), len(missing))
+            computed += len(batch)
+            step.update(computed, len(missing))
 
 
 def _open_at(path: Path, size: int) -> IO[bytes]:

@@ -35,7 +35,8 @@ from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.classifier import softmax
 from model_training.runtime.execution import TorchExecution
 from model_training.runtime.ood import NearestNeighbours, energy
-from model_training.training.loop import Trained, start_fabric, train
+from model_training.training.classification import train
+from model_training.training.loop import Trained, start_fabric
 from tests.benchmarks.landscape_accuracy import OVERRIDES
 from tests.benchmarks.results import LANDSCAPES, WHERE, Entry, Table, Targets, publish
 

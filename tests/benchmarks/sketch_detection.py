@@ -19,10 +19,12 @@ from model_training.detection.annotations import divide, merge_classes, read_sce
 from model_training.detection.composer import crop_scene
 from model_training.detection.detector import detect
 from model_training.detection.metrics import Detection, measure_detection
+from model_training.detection.pages import load_page
 from model_training.detection.recipe import DetectionRecipe, load_detection_recipe
-from model_training.detection.train import load_page, train_detector
 from model_training.evaluation.metrics import mean_interval
 from tests.benchmarks.results import SCENES, WHERE, Entry, Table, publish
+from model_training.detection.task import DetectionTask
+from model_training.training.loop import fit, start_fabric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,9 +100,8 @@ def run(arguments: argparse.Namespace, seed: int, arm: Arm) -> Detection:
     if recipe.data.single_class:
         scenes = merge_classes(scenes)
     sides = divide(scenes, recipe.data.split.validation, recipe.data.split.test, seed)
-    train = sides["train"] + sides["validation"]  # nothing is chosen by validation
     rounds = 4
-    more = round(arguments.composed / len(train))
+    more = round(arguments.composed / len(sides["train"]))
     recipe = load_detection_recipe(
         "sketch_detector",
         [
@@ -117,9 +118,12 @@ def run(arguments: argparse.Namespace, seed: int, arm: Arm) -> Detection:
             *arguments.overrides,
         ],
     )
-    drawings = [drawing for scene in train for drawing in crop_scene(scene)] if arm.composed else []
-    trained = train_detector(recipe, len(scenes.classes), train, drawings, Path("build") / "runs")
-    print(f"  {trained.seconds:.0f} s, losses {trained.losses[0]:.2f} … {trained.losses[-1]:.2f}", flush=True)
+    drawings = [drawing for scene in sides["train"] for drawing in crop_scene(scene)] if arm.composed else []
+    fabric = start_fabric("cpu")
+    task = DetectionTask(recipe, scenes.classes, sides, drawings, fabric.device)
+    trained = fit(task, fabric, Path("build") / "runs" / recipe.name / task.identify(), recipe.title.en, {})
+    seconds, losses = sum(each.seconds for each in trained.epochs), [each.train_loss for each in trained.epochs]
+    print(f"  {seconds:.0f} s, losses {losses[0]:.2f} … {losses[-1]:.2f}", flush=True)
     return evaluate(recipe, trained.network, sides["test"], scenes.classes)
 
 

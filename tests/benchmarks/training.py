@@ -32,9 +32,10 @@ from torchvision.transforms import v2 as transforms
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.network import ClassificationNetwork
+from model_training.training.classification import ClassificationTask, build_network
 from model_training.training.inputs import PixelInputs
-from model_training.training.loop import build_network, make_optimizer, run_epochs, start_fabric
 from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
+from model_training.training.loop import begin, run_epochs, start_fabric
 
 FOLDER = Path("build/bench/training")
 TARGETS = {"faster_than_torchvision": (">=", 1.5), "memory_growth": ("<=", 1.25)}
@@ -130,10 +131,10 @@ def our_epochs(recipe: Recipe, prepared: Prepared) -> Iterator[float]:
     """Seconds of each epoch of the loop that `make train` runs."""
     fabric = start_fabric("cpu")
     plain = build_network(recipe, prepared).to(memory_format=torch.channels_last)
-    network, optimizer = fabric.setup(plain, make_optimizer(plain, recipe.training))
     inputs = PixelInputs(prepared, recipe.augmentation)
-    for epoch, _ in run_epochs(recipe, prepared, fabric, network, network, inputs, optimizer, 0, lambda *_: None):
-        yield epoch.seconds
+    state = begin(ClassificationTask(recipe, prepared, plain, plain, inputs), fabric)
+    for _ in run_epochs(state, lambda *_: None):
+        yield state.history[-1].seconds
 
 
 def their_epochs(recipe: Recipe, folder: Path, classes: int) -> Iterator[float]:

@@ -23,7 +23,8 @@ from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
 from model_training.runtime.network import MEAN_IMAGE, load_network
-from model_training.training.loop import Trained, start_fabric, train
+from model_training.training.classification import train
+from model_training.training.loop import Trained, start_fabric
 from tests.conftest import TINY
 from tests.contract.test_parity import SERVE
 from torchserve.archive import build_archive

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,11 @@ def test_a_third_folder_makes_a_third_class(tmp_path: Path) -> None:
     done = run("train", "landscape_demo", *TINY, "--data", str(tmp_path / "data"), "--build", str(tmp_path))
     assert done.returncode == 0, done.stderr
     card = json.loads((tmp_path / "bundles" / "landscape_demo" / "card.json").read_text())
+    (accuracy,) = (each for each in card["metrics"] if (each["name"], each["split"]) == ("accuracy", "test"))
+    reached = f"Test accuracy {accuracy['value']:.1%} (95% interval {accuracy['low']:.1%}–{accuracy['high']:.1%}), on "
+    assert f"{reached}{accuracy['images']} pictures that took no part in the training." in done.stderr
+    assert re.search(r"Best epoch [12] of 2: validation accuracy \d+\.\d%\.", done.stderr)
+    assert done.stderr.endswith(f"Next: hwapung archive {tmp_path}/bundles/landscape_demo, then hwapung serve\n")
     assert [label["title"]["ko"] for label in card["labels"]] == ["중국", "일본", "한국"]
     example = json.loads((tmp_path / "bundles" / "landscape_demo" / "examples" / "example-01.json").read_text())
     assert list(example["probabilities"]) == ["china", "japan", "korea"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from model_training.__main__ import app
-from model_training.runtime.errors import DatasetError
+from model_training.runtime.errors import DatasetError, RecipeError
 from model_training.sketch.bundle import DETECTOR_CARD, DetectorCard
 from tests.tiny_sketch import draw_page
 
@@ -58,8 +61,42 @@ def read_classes(build: Path) -> tuple[str, ...]:
 def test_one_class_takes_in_all_objects_and_drawings(scenes: Path, drawings: Path, tmp_path: Path) -> None:
     chosen = ("data.single_class=true", f"data.drawings={drawings}", "data.drawings_label=object")
     output = train(scenes, tmp_path, *chosen)
-    assert "Classes: object. 2 scenes to train, 1 to test; 5 single drawings to compose from." in output
+    scenes_told = "1 to train, 1 to choose the epoch by, 1 to test; 3 single drawings to compose from."
+    assert f"Classes: object. Scenes: {scenes_told}" in output
+    assert re.search(r"Best epoch [12] of 2: validation mAP50 [01]\.\d{3}\.", output)
+    assert re.search(r"Test mAP50 ([01]\.\d{3}) \(95% interval [01]\.\d{3}–[01]\.\d{3}\), .* on 1 scenes", output)
+    assert output.endswith(f"Next: hwapung archive {tmp_path}/bundles/sketch_detector, then hwapung serve\n")
+    (metrics,) = tmp_path.glob("runs/sketch_detector/*/metrics.json")
+    kept = json.loads(metrics.read_text("utf-8"))
+    assert kept["scenes"] == {"train": 1, "validation": 1, "test": 1}
+    assert [each["epoch"] for each in kept["epochs"]] == [1, 2]
+    assert metrics.with_name("loss_accuracy.png").is_file()
     assert read_classes(tmp_path) == ("object",)
+
+
+def test_the_device_is_obeyed_or_refused(scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no device 'tpu'"):
+        train(scenes, tmp_path, "--device", "tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(RecipeError, match="no CUDA device"):
+            train(scenes, tmp_path, "--device", "cuda")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [["training.composed_epochs=0", "training.epochs=0"], ["composer.scenes=0"]],
+)
+def test_a_recipe_that_trains_nothing_is_refused(scenes: Path, tmp_path: Path, settings: list[str]) -> None:
+    with pytest.raises(RecipeError, match="nothing"):
+        train(scenes, tmp_path, *settings)
+
+
+def test_where_there_is_nothing_to_compose_from(scenes: Path, tmp_path: Path) -> None:
+    for path in (scenes / "labels").glob("*.txt"):
+        path.write_text("1 0.9 0.9 0.05 0.05\n")  # bare paper
+    with pytest.raises(DatasetError, match="no single drawing"):
+        train(scenes, tmp_path)
 
 
 def test_the_drawings_column_is_asked_for_by_its_own_key(scenes: Path, drawings: Path, tmp_path: Path) -> None:

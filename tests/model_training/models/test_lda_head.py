@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from model_training.models.lda_head import SHRINKAGE, extract_features, fit_discriminant
 from model_training.recipe import override
-from model_training.training.loop import build_network
+from model_training.training.classification import build_network
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])

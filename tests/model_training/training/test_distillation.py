@@ -16,9 +16,9 @@ from model_training.runtime.card import read_card
 from model_training.runtime.errors import RecipeError
 from model_training.runtime.network import load_network
 from model_training.search.trial import Trials
+from model_training.training.classification import run_folder
 from model_training.training.distillation import Teacher, ask_teachers, distil, identify_teachers
 from model_training.training.inputs import draw_flips
-from model_training.training.loop import run_folder
 
 
 def settings(temperature: float = 2.0, weight: float = 0.75) -> Distillation:
