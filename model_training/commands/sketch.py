@@ -11,25 +11,17 @@ import typer
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
 
-#: Scores and overlaps of the served detector: a box less sure than this is more often wrong than right on drawings.
-_SCORE, _IOU = 0.3, 0.5
-#: Share of the training pages that are at least as flat as what is taken for a drawing.
-_DRAWINGS_KEPT = 0.98
-
 
 def sketch(
-    detector: Annotated[Path, typer.Option(help="what training sketch_detector left")] = Path(
-        "build/bundles/sketch_detector"
-    ),
-    classifier: Annotated[Path, typer.Option(help="what training sketch_classifier left")] = Path(
-        "build/bundles/sketch_classifier"
-    ),
-    out: Annotated[Path, typer.Option(help="where the bundle `sketch` goes")] = Path("build/bundles"),
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example classifier=sketch_clip")] = None,
+    build: Annotated[Path, typer.Option(help="where the two bundles are, and theirs goes")] = Path("build"),
 ) -> None:
-    """Put a detector and a classifier into one bundle, from which `make archive RECIPE=sketch` makes sketch.mar."""
-    from ..sketch.bundle import make_sketch_bundle
+    """Put a trained detector and classifier into one bundle; then `make archive RECIPE=sketch` makes sketch.mar."""
+    from ..sketch.bundle import compose_sketch
+    from ..sketch.recipe import load_sketch_recipe
 
-    console.print(f"Bundle: {make_sketch_bundle(detector, classifier, out)}")
+    bundle = compose_sketch(load_sketch_recipe("sketch", overrides or []), build / "bundles")
+    console.print(f"Bundle: {bundle}", markup=False)
 
 
 def gallery(
@@ -67,19 +59,13 @@ def ablate(
 
 def train_detection(recipe: str, overrides: Sequence[str], data: Path | None, build: Path) -> None:
     """Train a detector on labelled scenes, measure it on the test drawings, leave its bundle."""
-    import numpy as np
-
     from ..detection.annotations import divide, merge_classes, read_scenes
     from ..detection.composer import crop_scene
-    from ..detection.detector import detect
     from ..detection.drawings import read_drawings
-    from ..detection.metrics import measure_detection
     from ..detection.recipe import load_detection_recipe
-    from ..detection.train import load_page, train_detector
-    from ..runtime.card import DetectorPart
-    from ..runtime.drawing import measure_flatness
-    from ..runtime.image import decode
-    from ..sketch.bundle import make_detector_bundle
+    from ..detection.train import train_detector
+    from ..packaging.detector import make_detector_bundle
+    from ..runtime.card import DetectorCard, read_card
 
     chosen = load_detection_recipe(recipe, overrides)
     if data is None:
@@ -96,21 +82,13 @@ def train_detection(recipe: str, overrides: Sequence[str], data: Path | None, bu
         f"{len(drawings)} single drawings to compose from."
     )
     trained = train_detector(chosen, len(scenes.classes), train, drawings, build / "runs")
-    pages = [load_page(scene, chosen.network.input) for scene in sides["test"]]
-    found = detect(trained.network, np.stack([pixels for pixels, _, _ in pages]), 0.001, 0.6)
-    figures = measure_detection(found, [(boxes, kinds) for _, boxes, kinds in pages], scenes.classes)
-    flat = [measure_flatness(decode(scene.path.read_bytes())) for scene in train]
-    part = DetectorPart(
-        file="detector.xml",
-        side=chosen.network.input,
-        score=_SCORE,
-        iou=_IOU,
-        min_flatness=round(float(np.quantile(flat, 1 - _DRAWINGS_KEPT)), 3),
-        metrics={"map50": round(figures.map50, 4), "map50_95": round(figures.map50_95, 4), "scenes": len(pages)},
-    )
-    bundle = make_detector_bundle(chosen, trained.network, scenes.classes, part, figures, build / "bundles")
-    console.print(f"mAP50 {figures.map50:.3f}, mAP50-95 {figures.map50_95:.3f} on {len(pages)} test scenes.")
-    for row in sorted(figures.classes, key=lambda each: each.map50):
+    divided = {"train": train, "test": sides["test"]}
+    bundle = make_detector_bundle(chosen, trained, scenes.classes, divided, build / "bundles")
+    card = read_card(bundle / "card.json", DetectorCard)
+    for each in card.metrics:
+        told = f"{each.name} {each.value:.3f} ({each.low:.3f}–{each.high:.3f}) on {each.images} test scenes."
+        console.print(told, markup=False)
+    for row in sorted(card.class_metrics, key=lambda each: each.map50):
         console.print(f"  {row.key}: precision {row.precision:.2f}, recall {row.recall:.2f}, mAP50 {row.map50:.3f}")
     console.print(f"Run: {trained.folder}")
     console.print(f"Bundle: {bundle}")

@@ -19,8 +19,9 @@ from scipy.stats import binomtest
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from ..runtime.card import FileAudit, GivenAway, Text
+from ..runtime.card import FileAudit, Text
 from ..runtime.image import FORMATS
+from ..runtime.measures import GivenAway
 from .folders import Dataset
 
 #: Fact → what it is called. Each is read from the file's head without decoding its pixels.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..runtime.card import Metric, ModelCard, Text
+from ..runtime.card import Card, DetectorCard, Metric, ModelCard, Text
 from ..runtime.files import write_text
 
 NAME = "MODEL_CARD.md"
@@ -15,7 +15,12 @@ def both(en: str, ko: str) -> Text:
     return Text(en=en, ko=ko)
 
 
-_FIGURES = {"accuracy": both("accuracy", "정확도"), "macro_f1": both("macro-F1", "매크로 F1")}
+_FIGURES = {
+    "accuracy": both("accuracy", "정확도"),
+    "macro_f1": both("macro-F1", "매크로 F1"),
+    "map50": both("mAP50 of the boxes", "상자의 mAP50"),
+    "map50_95": both("mAP50-95 of the boxes", "상자의 mAP50-95"),
+}
 _SPLITS = {"train": both("train", "학습"), "validation": both("validation", "검증"), "test": both("test", "평가")}
 _METHODS = {
     "wilson": both("Wilson", "윌슨"),
@@ -24,21 +29,21 @@ _METHODS = {
 }
 
 
-def write_model_card(card: ModelCard, folder: Path) -> Path:
+def write_model_card(card: Card, folder: Path) -> Path:
     """Write `folder/MODEL_CARD.md` by way of a temporary name."""
     path = folder / NAME
     write_text(path, describe_model(card))
     return path
 
 
-def describe_model(card: ModelCard) -> str:
+def describe_model(card: Card) -> str:
     """Markdown; nothing in it that the card does not say."""
     english = _describe(card, lambda text: text.en)
     korean = _describe(card, lambda text: text.ko)
     return f"{english}\n---\n\n{korean}\n{_cite(card)}"
 
 
-def _describe(card: ModelCard, say: Callable[[Text], str]) -> str:
+def _describe(card: Card, say: Callable[[Text], str]) -> str:
     titles = {label.key: say(label.title) for label in card.labels}
     classes = ", ".join(title if title == key else f"{title} (`{key}`)" for key, title in titles.items())
     sections: list[tuple[Text, Sequence[str]]] = [
@@ -46,7 +51,8 @@ def _describe(card: ModelCard, say: Callable[[Text], str]) -> str:
         (both("What it can't do", "한계"), [say(card.limits)]),
         (both("Data", "데이터"), _describe_data(card, titles, say)),
         (both("How good it is", "성능"), _describe_figures(card, titles, say)),
-        (both("Confidence", "확신도"), _describe_confidence(card, say)),
+        *([(both("Confidence", "확신도"), _describe_confidence(card, say))] if isinstance(card, ModelCard) else []),
+        *([(both("Boxes", "상자"), [say(_describe_boxes(card))])] if isinstance(card, DetectorCard) else []),
         (both("How it was made", "만든 방법"), [" ".join(say(each) for each in _describe_making(card))]),
     ]
     parts = [f"# {say(card.title)}", "", f"{card.name} {card.version}", ""]
@@ -55,7 +61,7 @@ def _describe(card: ModelCard, say: Callable[[Text], str]) -> str:
     return "\n".join(parts)
 
 
-def _describe_data(card: ModelCard, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
+def _describe_data(card: Card, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
     data = card.data
     counted = [name for name in _SPLITS if name in data.counts]
     rows = [[title, *(str(data.counts[name].get(key, 0)) for name in counted)] for key, title in titles.items()]
@@ -74,11 +80,11 @@ def _describe_data(card: ModelCard, titles: dict[str, str], say: Callable[[Text]
         f"같은 그림 {data.exact_duplicates}장과 거의 같은 그림 {data.near_duplicates}장은 한 분할에만 두었습니다. "
         "평가 그림은 학습에도, 무엇을 고르는 데에도 쓰지 않았습니다.",
     )
-    header = [say(both("class", "클래스")), *(say(_SPLITS[name]) for name in counted)]
+    header = [say(_name_classes(card)), *(say(_SPLITS[name]) for name in counted)]
     return [f"{say(data.name)}. {say(origin)}", "", *_table(header, rows), "", say(copies)]
 
 
-def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
+def _describe_figures(card: Card, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
     if not card.metrics:
         return [say(both("The card has no figures.", "기록된 수치가 없습니다."))]
     intervals = [_describe_figure(each, say) for each in card.metrics]
@@ -102,7 +108,7 @@ def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Te
                 both("precision", "정밀도"),
                 both("recall", "재현율"),
                 both("F1", "F1"),
-                both("pictures", "그림 수"),
+                both("objects", "사물 수") if isinstance(card, DetectorCard) else both("pictures", "그림 수"),
             )
         ]
         rows = [
@@ -111,6 +117,20 @@ def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Te
         ]
         lines += ["", *_table(header, rows)]
     return lines
+
+
+def _name_classes(card: Card) -> Text:
+    return both("class (objects)", "클래스(사물 수)") if isinstance(card, DetectorCard) else both("class", "클래스")
+
+
+def _describe_boxes(card: DetectorCard) -> Text:
+    part = card.detector
+    return both(
+        f"Boxes with a score below {part.score:g} are dropped, and of two that overlap by an IoU of more than "
+        f"{part.iou:g} the worse.",
+        f"점수가 {part.score:g}보다 낮은 상자는 버리고, 두 상자가 IoU {part.iou:g}보다 많이 겹치면 점수가 낮은 쪽을 "
+        "버립니다.",
+    )
 
 
 def _describe_figure(figure: Metric, say: Callable[[Text], str]) -> list[str]:
@@ -179,7 +199,7 @@ def _describe_thresholds(card: ModelCard) -> Text:
     )
 
 
-def _describe_making(card: ModelCard) -> list[Text]:
+def _describe_making(card: Card) -> list[Text]:
     network, made = card.network, card.provenance
     minutes = made.seconds / 60
     size = f"{network.parameters / 1e6:.1f}"
@@ -218,7 +238,7 @@ def _list_teachers(recipe: dict[str, object]) -> str:
     return ", ".join(Path(each).name for each in distillation["teachers"]) if distillation else ""
 
 
-def _cite(card: ModelCard) -> str:
+def _cite(card: Card) -> str:
     year = card.provenance.created[:4]
     return (
         "## How to cite · 인용\n\n```bibtex\n"

@@ -9,6 +9,7 @@ import yaml
 from model_training.detection.recipe import load_detection_recipe
 from model_training.recipe import RECIPES, find_task, load_recipe
 from model_training.runtime.errors import RecipeError
+from model_training.sketch.recipe import load_sketch_recipe
 
 
 def test_landscape_is_what_its_authors_trained() -> None:
@@ -26,10 +27,13 @@ def test_landscape_is_what_its_authors_trained() -> None:
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_is_valid(path: Path) -> None:
-    if find_task(path.stem) == "detection":
-        assert load_detection_recipe(path.stem).title.ko
-    else:
-        assert load_recipe(path.stem).labels
+    match find_task(path.stem):
+        case "detection":
+            assert load_detection_recipe(path.stem).title.ko
+        case "sketch":
+            assert load_sketch_recipe(path.stem).detector
+        case _:
+            assert load_recipe(path.stem).labels
 
 
 def test_a_recipe_that_extends_another_keeps_the_rest() -> None:

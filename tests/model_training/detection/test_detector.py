@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.model_training.detection.test_composer import DRAWINGS
 
 from model_training.detection.annotations import Scene
 from model_training.detection.recipe import load_detection_recipe
-from model_training.runtime.card import DetectorPart
+from model_training.packaging.detector import make_detector_bundle
+from model_training.runtime.card import DetectorCard, read_card
 from model_training.runtime.detector import Detector, letterbox, suppress
-from model_training.sketch.bundle import make_detector_bundle
+from tests.model_training.detection.test_composer import DRAWINGS
 from tests.tiny_sketch import draw_page
 
 pytest.importorskip("libreyolo", reason="needs requirements/detector.txt (make .venv/detector)")
@@ -45,9 +45,11 @@ def test_a_run_resumes_and_ends_in_a_bundle_that_finds_as_torch_does(scenes: lis
     resumed = again.network.state_dict()
     for name, value in trained.network.state_dict().items():
         assert torch.equal(value, resumed[name]), name
-    part = DetectorPart(file="detector.xml", side=64, score=0.0, iou=0.5, min_flatness=0.3)
-    bundle = make_detector_bundle(recipe, trained.network, ("a", "b"), part, None, tmp_path / "bundles")
-    compiled = Detector(part, bundle).compiled
+    sides = {"train": scenes, "test": scenes}
+    bundle = make_detector_bundle(recipe, trained, ("a", "b"), sides, tmp_path / "bundles")
+    card = read_card(bundle / "card.json", DetectorCard)
+    assert [(each.name, each.images) for each in card.metrics] == [("map50", 2), ("map50_95", 2)]
+    compiled = Detector(card.detector, bundle).compiled
     pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
     with torch.no_grad():
         expected = trained.network(torch.from_numpy(pixels)).numpy()

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from model_training.__main__ import app
+from model_training.runtime.card import DetectorCard, read_card
 from model_training.runtime.errors import DatasetError
-from model_training.sketch.bundle import DETECTOR_CARD, DetectorCard
 from tests.tiny_sketch import draw_page
 
 TINY = (
@@ -50,16 +50,13 @@ def train(scenes: Path, build: Path, *overrides: str) -> str:
     return outcome.output
 
 
-def read_classes(build: Path) -> tuple[str, ...]:
-    card = build / "bundles/sketch_detector" / DETECTOR_CARD
-    return DetectorCard.model_validate_json(card.read_text("utf-8")).classes
-
-
 def test_one_class_takes_in_all_objects_and_drawings(scenes: Path, drawings: Path, tmp_path: Path) -> None:
     chosen = ("data.single_class=true", f"data.drawings={drawings}", "data.drawings_label=object")
     output = train(scenes, tmp_path, *chosen)
     assert "Classes: object. 2 scenes to train, 1 to test; 5 single drawings to compose from." in output
-    assert read_classes(tmp_path) == ("object",)
+    card = read_card(tmp_path / "bundles/sketch_detector/card.json", DetectorCard)
+    assert [label.key for label in card.labels] == ["object"]
+    assert card.data.counts == {"train": {"object": 4}, "test": {"object": 2}}
 
 
 def test_the_drawings_column_is_asked_for_by_its_own_key(scenes: Path, drawings: Path, tmp_path: Path) -> None:
