@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from ..detection.annotations import Scene
@@ -19,9 +18,10 @@ from ..detection.train import TrainedDetector, load_page
 from ..runtime.card import DataProvenance, DetectionMetrics, DetectorCard, DetectorPart, Label, Metric, Network, Text
 from ..runtime.detector import Detector, suppress
 from ..runtime.drawing import measure_flatness
+from ..runtime.errors import DatasetError
 from ..runtime.execution import save_openvino
 from ..runtime.image import decode
-from ..runtime.network import count_parameters
+from ..runtime.network import count_parameters, save_state
 from .bundle import copy_records, finish, record_making, staged
 from .examples import write_example
 
@@ -44,20 +44,23 @@ def make_detector_bundle(
     device: str = "cpu",
 ) -> Path:
     """Write `bundles/<name>/` and return it. `sides`: split → scenes, as `divide` returns them; the figures are the
-    served form's on the test scenes, `device` is where it was trained."""
+    served form's on the test scenes; `device` is where it was trained. Raises `DatasetError` where nothing on the test
+    scenes is labelled."""
     side = recipe.network.input
-    test = sides["test"]
-    with staged(bundles / recipe.name) as stage:
-        save_file(
-            {name: value.contiguous() for name, value in trained.network.state_dict().items()},
-            stage / "weights.safetensors",
+    test = [scene for scene in sides["test"] if len(scene.boxes)]
+    if not test:
+        raise DatasetError(
+            f"None of the {len(sides['test'])} test scenes has a labelled object.",
+            "Label more, or choose another data.split.seed.",
         )
+    with staged(bundles / recipe.name) as stage:
+        save_state(trained.network, stage / "weights.safetensors")
         export_detector(trained.network, side, stage / FORM)
         copy_records(trained.folder, stage)
         part = DetectorPart(
             file=FORM, side=side, score=_SCORE, iou=_IOU, min_flatness=_choose_flatness(sides["train"])
         )  # fmt: skip
-        metrics, class_metrics = _measure(Detector(part, stage), test, classes)
+        metrics, class_metrics = _measure(Detector(part, stage), sides["test"], classes)
         (stage / "examples").mkdir()
         card = DetectorCard(
             name=recipe.name,
@@ -74,7 +77,7 @@ def make_detector_bundle(
             provenance=record_making(recipe, round(trained.seconds, 1), device),
             examples=tuple(
                 write_example(stage / "examples", number, scene.path, _largest(scene, classes))
-                for number, scene in enumerate([scene for scene in test if len(scene.boxes)][:_EXAMPLES], 1)
+                for number, scene in enumerate(test[:_EXAMPLES], 1)
             ),
             files={},
         )

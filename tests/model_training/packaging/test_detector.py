@@ -13,6 +13,7 @@ from model_training.detection.annotations import Scene
 from model_training.detection.recipe import load_detection_recipe
 from model_training.packaging.detector import make_detector_bundle
 from model_training.runtime.card import DetectorCard, read_card
+from model_training.runtime.errors import DatasetError
 from model_training.runtime.load import load_bundle
 from tests.tiny_sketch import SIDE, GridDetector, draw_page
 
@@ -84,3 +85,13 @@ def test_its_model_card_speaks_of_boxes(bundle: Path) -> None:
     assert "Boxes with a score below 0.3 are dropped" in text
     assert "점수가 0.3보다 낮은 상자는 버리고" in text
     assert "Logits are divided" not in text
+
+
+def test_test_scenes_without_an_object_are_refused_and_leave_nothing(tmp_path: Path) -> None:
+    (tmp_path / "page.png").write_bytes(draw_page(0))
+    page = Scene(tmp_path / "page.png", 640, 640, np.empty((0, 4), np.float32), np.empty(0, np.int64), "page")
+    trained: Any = SimpleNamespace(network=GridDetector(), folder=tmp_path, seconds=1.0)
+    recipe = load_detection_recipe("sketch_detector")
+    with pytest.raises(DatasetError, match="None of the 1 test scenes has a labelled object"):
+        make_detector_bundle(recipe, trained, ("object",), {"train": [page], "test": [page]}, tmp_path / "bundles")
+    assert not (tmp_path / "bundles").exists()
