@@ -82,10 +82,22 @@ def test_a_detector_where_a_classifier_is_wanted_is_refused_in_one_line(bundle: 
     assert caught.value.remedy == "Give a bundle for classification or sketch."
 
 
-def test_boxes_of_different_classes_suppress_each_other_only_where_all_compete() -> None:
-    box = [[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]]
-    output = np.array([*np.array(box).T, [0.9, 0.1, 0.0], [0.2, 0.8, 0.7]], np.float32)
-    boxes, scores, classes = suppress(output, 0.3, 0.5, by_class=False)
-    assert (scores.tolist(), classes.tolist()) == ([pytest.approx(0.9), pytest.approx(0.7)], [0, 1])
-    assert boxes.tolist() == [box[0], box[2]]
-    assert suppress(output, 0.3, 0.5)[2].tolist() == [0, 1, 1]
+#: Two boxes of different classes over each other, one beside them: corners, then the scores of two classes.
+OVERLAPPING = np.array(
+    [[0, 1, 50], [0, 0, 50], [10, 11, 60], [10, 10, 60], [0.9, 0.1, 0.0], [0.2, 0.8, 0.7]], np.float32
+)
+
+
+def test_boxes_are_suppressed_class_by_class() -> None:
+    boxes, scores, classes = suppress(OVERLAPPING, 0.3, 0.5)
+    assert boxes.tolist() == [[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]]
+    np.testing.assert_allclose(scores, [0.9, 0.8, 0.7])
+    assert classes.tolist() == [0, 1, 1]
+
+
+def test_a_page_has_one_box_where_two_classes_overlap(detector: DetectorModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector.detector, "forward", lambda pixels: OVERLAPPING)
+    boxes, scores, classes = detector.detector(Image.new("RGB", (256, 256), "white"))  # twice the network's side
+    assert boxes.tolist() == [[0, 0, 20, 20], [100, 100, 120, 120]]
+    np.testing.assert_allclose(scores, [0.9, 0.7])
+    assert classes.tolist() == [0, 1]
