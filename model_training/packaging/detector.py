@@ -30,7 +30,7 @@ FORM = "detector.xml"
 _SCORE, _IOU = 0.3, 0.5
 #: The same where it is measured: nearly all boxes, as COCO wants it.
 _MEASURED_SCORE, _MEASURED_IOU = 0.001, 0.6
-#: Share of the training pages that are at least as flat as what is taken for a drawing.
+#: Share of the labelled pages but the test's that are at least as flat as what is taken for a drawing.
 _DRAWINGS_KEPT = 0.98
 _EXAMPLES = 3
 
@@ -57,9 +57,8 @@ def make_detector_bundle(
         save_state(trained.network, stage / "weights.safetensors")
         export_detector(trained.network, side, stage / FORM)
         copy_records(trained.folder, stage)
-        part = DetectorPart(
-            file=FORM, side=side, score=_SCORE, iou=_IOU, min_flatness=_choose_flatness(sides["train"])
-        )  # fmt: skip
+        flatness = _choose_flatness([scene for split in sides if split != "test" for scene in sides[split]])
+        part = DetectorPart(file=FORM, side=side, score=_SCORE, iou=_IOU, min_flatness=flatness)
         metrics, class_metrics = _measure(Detector(part, stage), sides["test"], classes)
         (stage / "examples").mkdir()
         card = DetectorCard(
