@@ -10,13 +10,16 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model_training.runtime.card import DetectorPart
-from model_training.runtime.execution import save_openvino
-from model_training.sketch.bundle import DETECTOR_CARD, DetectorCard, make_sketch_bundle
+from model_training.packaging.bundle import finish
+from model_training.packaging.detector import export_detector
+from model_training.sketch.bundle import compose_sketch
+from model_training.sketch.recipe import load_sketch_recipe
+from tests.cards import make_card
 from tests.torchserve.tiny import make_tiny_bundle
 
 LABELS = {"cat": "고양이", "house": "집", "sun": "해", "tree": "나무"}
 SIDE, CELLS = 128, 4
+MAP50 = {"name": "map50", "value": 0.6, "low": 0.5, "high": 0.7, "images": 9, "split": "test", "interval": "bootstrap"}
 
 
 class GridDetector(nn.Module):
@@ -33,16 +36,27 @@ class GridDetector(nn.Module):
 
 
 def make_tiny_sketch_bundle(folder: Path, sharpness: float = 1.0) -> Path:
-    """`folder/sketch`: what `make_sketch_bundle` makes, small enough for a test."""
-    classifier = make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier", labels=LABELS, sharpness=sharpness)
-    detector = folder / "sketch_detector"
-    detector.mkdir()
-    pixels = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
-    save_openvino(GridDetector(), pixels, pixels.shape, detector / "detector.xml")
-    part = DetectorPart(file="detector.xml", side=SIDE, score=0.3, iou=0.5, min_flatness=0.3)
-    card = DetectorCard(part=part, classes=("object",), recipe={}, figures={})
-    (detector / DETECTOR_CARD).write_text(card.model_dump_json(), "utf-8")
-    return make_sketch_bundle(detector, classifier, folder)
+    """`folder/sketch`: what `compose_sketch` makes, small enough for a test; its two bundles are left beside it."""
+    make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier", labels=LABELS, sharpness=sharpness)
+    make_tiny_detector_bundle(folder)
+    return compose_sketch(load_sketch_recipe(), folder)
+
+
+def make_tiny_detector_bundle(folder: Path) -> Path:
+    """`folder/sketch_detector`: one class, one example."""
+    bundle = folder / "sketch_detector"
+    (bundle / "examples").mkdir(parents=True)
+    export_detector(GridDetector(), SIDE, bundle / "detector.xml")
+    (bundle / "examples" / "page.png").write_bytes(draw_page(0, 5))
+    card = make_card(
+        name="sketch_detector",
+        task="detection",
+        labels=[{"key": "object", "title": {"en": "object", "ko": "사물"}}],
+        metrics=[MAP50],
+        examples=[{"name": "page", "image": "page.png", "label": "object"}],
+    )
+    finish(card, bundle)
+    return bundle
 
 
 def draw_page(*cells: int, size: tuple[int, int] = (640, 640), format: str = "PNG") -> bytes:

@@ -14,7 +14,7 @@ from model_archiver.model_archiver_config import ModelArchiverConfig
 from model_archiver.model_packaging_utils import ModelExportUtils
 
 import model_training
-from model_training.runtime.card import ModelCard, read_card
+from model_training.runtime.card import Card, read_card
 from model_training.runtime.errors import BundleError, ServingError
 
 CARD = "card.json"
@@ -31,7 +31,7 @@ def build_archive(bundle: Path, model_store: Path) -> Path:
 
     Raises `CardError`, `BundleError` (a file that is missing, altered or outside the bundle), `ServingError`.
     """
-    card = read_card(bundle / CARD)
+    card = read_card(bundle / CARD, Card)
     _verify_files(card, bundle)
     try:
         model_store.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def build_archive(bundle: Path, model_store: Path) -> Path:
         ) from error
 
 
-def _contents(card: ModelCard, bundle: Path) -> Iterator[tuple[str, Path]]:
+def _contents(card: Card, bundle: Path) -> Iterator[tuple[str, Path]]:
     """Name in the archive → file. Of the repository only the runtime goes in, so no training code can be leant on."""
     yield HANDLER.name, HANDLER
     yield MODEL_CONFIG.name, MODEL_CONFIG
@@ -64,7 +64,7 @@ def _contents(card: ModelCard, bundle: Path) -> Iterator[tuple[str, Path]]:
         yield name, bundle / name
 
 
-def _manifest(card: ModelCard) -> str:
+def _manifest(card: Card) -> str:
     return ModelExportUtils.generate_manifest_json(
         ModelArchiverConfig(
             model_name=card.name, version=card.version, handler=HANDLER.name, config_file=str(MODEL_CONFIG)
@@ -72,7 +72,7 @@ def _manifest(card: ModelCard) -> str:
     )
 
 
-def _verify_files(card: ModelCard, bundle: Path) -> None:
+def _verify_files(card: Card, bundle: Path) -> None:
     remedy = "Make the bundle again: make train."
     for name, expected in card.files.items():
         path = PurePosixPath(name)

@@ -12,18 +12,15 @@ from ..runtime.errors import DatasetError
 
 
 def sketch(
-    detector: Annotated[Path, typer.Option(help="what training sketch_detector left")] = Path(
-        "build/bundles/sketch_detector"
-    ),
-    classifier: Annotated[Path, typer.Option(help="what training sketch_classifier left")] = Path(
-        "build/bundles/sketch_classifier"
-    ),
-    out: Annotated[Path, typer.Option(help="where the bundle `sketch` goes")] = Path("build/bundles"),
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example classifier=sketch_clip")] = None,
+    build: Annotated[Path, typer.Option(help="where the two bundles are, and theirs goes")] = Path("build"),
 ) -> None:
-    """Put a detector and a classifier into one bundle, from which `make archive RECIPE=sketch` makes sketch.mar."""
-    from ..sketch.bundle import make_sketch_bundle
+    """Put a trained detector and classifier into one bundle; then `make archive RECIPE=sketch` makes sketch.mar."""
+    from ..sketch.bundle import compose_sketch
+    from ..sketch.recipe import load_sketch_recipe
 
-    console.print(f"Bundle: {make_sketch_bundle(detector, classifier, out)}")
+    bundle = compose_sketch(load_sketch_recipe("sketch", overrides or []), build / "bundles")
+    console.print(f"Bundle: {bundle}", markup=False)
 
 
 def gallery(

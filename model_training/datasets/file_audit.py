@@ -19,8 +19,9 @@ from scipy.stats import binomtest
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from ..runtime.card import FileAudit, GivenAway, Text
+from ..runtime.card import FileAudit, Text
 from ..runtime.image import FORMATS
+from ..runtime.measures import GivenAway
 from ..translation import _, join, plain
 from .folders import Dataset
 

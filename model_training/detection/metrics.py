@@ -68,22 +68,6 @@ def measure_detection(
     return Detection(mean("map50"), mean("map50_95"), mean("precision"), mean("recall"), rows)
 
 
-def map50_interval(
-    found: Sequence[Found], truth: Sequence[tuple[np.ndarray, np.ndarray]], classes: Sequence[str], draws: int = 200
-) -> tuple[float, float]:
-    """A 95% interval of mAP50: percentiles of a bootstrap of the images (Efron 1979), whose boxes stay together.
-
-    Of few images it is too narrow. NaN where there is no object.
-    """
-    generator = np.random.default_rng(0)
-    values = []
-    for _ in range(draws):
-        rows = generator.integers(len(found), size=len(found))
-        values.append(measure_detection([found[row] for row in rows], [truth[row] for row in rows], classes).map50)
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def _class_row(key: str, objects: int, precision: np.ndarray | None) -> ClassDetection:
     if not objects:
         return ClassDetection(key, 0, *[float("nan")] * 4)

@@ -23,6 +23,7 @@ def batches(rows: RowsT, size: int = 64) -> Iterator[RowsT]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
+
 #: pixels, uint8 (N, height, width, 3) → logits, float32 (N, classes), and penultimate features, float32 (N, F)
 Forward = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 

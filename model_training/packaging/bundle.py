@@ -7,11 +7,14 @@ import importlib.metadata
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_thresholds, fit_temperature
@@ -24,6 +27,7 @@ from ..recipe import Precision, Recipe, Verdicts
 from ..runtime.card import (
     Agreement,
     Calibration,
+    Card,
     Conformal,
     Label,
     ModelCard,
@@ -76,15 +80,10 @@ def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: P
 
 
 def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
-    """Write `bundles/<name>/`; the previous bundle stays until the new one is whole. Returns its folder."""
-    bundles.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{recipe.name}-", dir=bundles))
-    try:
+    """Write `bundles/<name>/`. Returns its folder."""
+    with staged(bundles / recipe.name) as stage:
         _fill(stage, recipe, prepared, product)
-        stage.chmod(0o755)
-        return put_in_place(stage, bundles / recipe.name)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+    return bundles / recipe.name
 
 
 def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> None:
@@ -117,9 +116,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         )
         keys = prepared.dataset.labels
         predicted = logits["test"].argmax(1)
-        for record in RECORDS:
-            if product.records is not None and (product.records / record).is_file():
-                shutil.copyfile(product.records / record, stage / record)
+        copy_records(product.records, stage)
         examples = write_example_images(stage / "examples", prepared)
         card = ModelCard(
             name=recipe.name,
@@ -144,13 +141,10 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             data=prepared.provenance,
             provenance=product.provenance,
             examples=examples,
-            files=hash_files(stage),
+            files={},
         )
-        write_card(card, stage / "card.json")
-        write_model_card(card, stage)
         step.update(4, total, "examples")
-        answer_examples(stage, examples)
-        write_card(card.model_copy(update={"files": hash_files(stage)}), stage / "card.json")
+        finish(card, stage)
         step.update(5, total, "done")
 
 
@@ -229,7 +223,7 @@ def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:
     )
 
 
-def record_making(recipe: Recipe, seconds: float, device: str) -> Provenance:
+def record_making(recipe: BaseModel, seconds: float, device: str) -> Provenance:
     """`seconds`: of training, on `device`; the time, the code and the libraries are those of now."""
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -261,12 +255,35 @@ def hash_files(folder: Path) -> dict[str, str]:
     }
 
 
-def put_in_place(stage: Path, target: Path) -> Path:
-    """Two renames: a folder can't be replaced in one."""
-    previous = target.with_name(f".{target.name}-previous")
-    shutil.rmtree(previous, ignore_errors=True)
-    if target.exists():
-        target.rename(previous)
-    stage.rename(target)
-    shutil.rmtree(previous, ignore_errors=True)
-    return target
+def copy_records(run: Path | None, stage: Path) -> None:
+    """What a run's folder says of how the training went; None where nothing was trained."""
+    for record in RECORDS:
+        if run is not None and (run / record).is_file():
+            shutil.copyfile(run / record, stage / record)
+
+
+def finish(card: Card, stage: Path) -> None:
+    """To the files of a bundle: MODEL_CARD.md, the examples' answers, and the card with the hashes of them all."""
+    write_card(card, stage / "card.json")
+    write_model_card(card, stage)
+    answer_examples(stage)
+    write_card(card.model_copy(update={"files": hash_files(stage)}), stage / "card.json")
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A folder beside `target` to fill, which takes its place where the block ends without an error; the previous one
+    stays until then."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield stage
+        stage.chmod(0o755)
+        previous = target.with_name(f".{target.name}-previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        if target.exists():  # two renames: a folder can't be replaced in one
+            target.rename(previous)
+        stage.rename(target)
+        shutil.rmtree(previous, ignore_errors=True)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

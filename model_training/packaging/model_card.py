@@ -5,33 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..runtime.card import Metric, ModelCard, Text
+from ..runtime.card import Card, DetectorCard, Metric, ModelCard, Text
 from ..runtime.files import write_text
 from ..translation import _, plain
 
 NAME = "MODEL_CARD.md"
 
 
-_FIGURES = {"accuracy": _("accuracy"), "macro_f1": _("macro-F1")}
+_FIGURES = {
+    "accuracy": _("accuracy"),
+    "macro_f1": _("macro-F1"),
+    "map50": _("mAP50 of the boxes"),
+    "map50_95": _("mAP50-95 of the boxes"),
+}
 _SPLITS = {"train": _("train"), "validation": _("validation"), "test": _("test")}
 _METHODS = {"wilson": _("Wilson"), "resampling": _("resampling"), "bootstrap": _("bootstrap")}
 
 
-def write_model_card(card: ModelCard, folder: Path) -> Path:
+def write_model_card(card: Card, folder: Path) -> Path:
     """Write `folder/MODEL_CARD.md` by way of a temporary name."""
     path = folder / NAME
     write_text(path, describe_model(card))
     return path
 
 
-def describe_model(card: ModelCard) -> str:
+def describe_model(card: Card) -> str:
     """Markdown; nothing in it that the card does not say."""
     english = _describe(card, lambda text: text.en)
     korean = _describe(card, lambda text: text.ko)
     return f"{english}\n---\n\n{korean}\n{_cite(card)}"
 
 
-def _describe(card: ModelCard, say: Callable[[Text], str]) -> str:
+def _describe(card: Card, say: Callable[[Text], str]) -> str:
     titles = {label.key: say(label.title) for label in card.labels}
     classes = ", ".join(title if title == key else f"{title} (`{key}`)" for key, title in titles.items())
     sections: list[tuple[Text, Sequence[str]]] = [
@@ -39,7 +44,8 @@ def _describe(card: ModelCard, say: Callable[[Text], str]) -> str:
         (_("What it can't do"), [say(card.limits)]),
         (_("Data"), _describe_data(card, titles, say)),
         (_("How good it is"), _describe_figures(card, titles, say)),
-        (_("Confidence"), _describe_confidence(card, say)),
+        *([(_("Confidence"), _describe_confidence(card, say))] if isinstance(card, ModelCard) else []),
+        *([(_("Boxes"), [say(_describe_boxes(card))])] if isinstance(card, DetectorCard) else []),
         (_("How it was made"), [" ".join(say(each) for each in _describe_making(card))]),
     ]
     parts = [f"# {say(card.title)}", "", f"{card.name} {card.version}", ""]
@@ -48,7 +54,7 @@ def _describe(card: ModelCard, say: Callable[[Text], str]) -> str:
     return "\n".join(parts)
 
 
-def _describe_data(card: ModelCard, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
+def _describe_data(card: Card, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
     data = card.data
     counted = [name for name in _SPLITS if name in data.counts]
     rows = [[title, *(str(data.counts[name].get(key, 0)) for name in counted)] for key, title in titles.items()]
@@ -61,11 +67,11 @@ def _describe_data(card: ModelCard, titles: dict[str, str], say: Callable[[Text]
         exact=data.exact_duplicates,
         near=data.near_duplicates,
     )
-    header = [say(_("class")), *(say(_SPLITS[name]) for name in counted)]
+    header = [say(_name_classes(card)), *(say(_SPLITS[name]) for name in counted)]
     return [f"{say(data.name)}. {say(origin)}", "", *_table(header, rows), "", say(copies)]
 
 
-def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
+def _describe_figures(card: Card, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:
     if not card.metrics:
         return [say(_("The card has no figures."))]
     intervals = [_describe_figure(each, say) for each in card.metrics]
@@ -74,13 +80,27 @@ def _describe_figures(card: ModelCard, titles: dict[str, str], say: Callable[[Te
     ]
     lines = _table(header, intervals)
     if card.class_metrics:
-        header = [say(each) for each in (_("class, test"), _("precision"), _("recall"), plain("F1"), _("pictures"))]
+        counted = _("objects") if isinstance(card, DetectorCard) else _("pictures")
+        header = [say(each) for each in (_("class, test"), _("precision"), _("recall"), plain("F1"), counted)]
         rows = [
             [titles[each.key], f"{each.precision:.3f}", f"{each.recall:.3f}", f"{each.f1:.3f}", str(each.support)]
             for each in card.class_metrics
         ]
         lines += ["", *_table(header, rows)]
     return lines
+
+
+def _name_classes(card: Card) -> Text:
+    return _("class (objects)") if isinstance(card, DetectorCard) else _("class")
+
+
+def _describe_boxes(card: DetectorCard) -> Text:
+    return _(
+        "Boxes with a score below {score:g} are dropped. Of two boxes that overlap by an IoU of more than {iou:g}, the "
+        "one with the lower score is dropped.",
+        score=card.detector.score,
+        iou=card.detector.iou,
+    )
 
 
 def _describe_figure(figure: Metric, say: Callable[[Text], str]) -> list[str]:
@@ -145,7 +165,7 @@ def _describe_thresholds(card: ModelCard) -> Text:
     )
 
 
-def _describe_making(card: ModelCard) -> list[Text]:
+def _describe_making(card: Card) -> list[Text]:
     network, made = card.network, card.provenance
     minutes = made.seconds / 60
     told = [
@@ -184,7 +204,7 @@ def _list_teachers(recipe: dict[str, object]) -> str:
     return ", ".join(Path(each).name for each in distillation["teachers"]) if distillation else ""
 
 
-def _cite(card: ModelCard) -> str:
+def _cite(card: Card) -> str:
     year = card.provenance.created[:4]
     return (
         "## How to cite · 인용\n\n```bibtex\n"

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, overload
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from .errors import CardError
 from .files import write_text
+from .measures import (
+    Agreement,
+    Calibration,
+    ClassMetrics,
+    Conformal,
+    DetectionMetrics,
+    FileAudit,
+    Metric,
+    OutOfDistribution,
+    Part,
+    Thresholds,
+)
 
 SCHEMA_VERSION = 2
-
-
-class Part(BaseModel):
-    """A part of the card: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Text(Part):
@@ -114,32 +120,6 @@ class Network(Architecture):
     members: tuple[Member, ...] = Field((), description="the networks whose probabilities are averaged; none in most")
 
 
-class Calibration(Part):
-    """Logits are divided by `temperature` before the softmax (Guo et al. 2017, eq. 9)."""
-
-    temperature: float = Field(gt=0)
-    fitted_on: int = Field(ge=0, description="number of validation pictures")
-    ece_before: float | None = Field(
-        default=None, description="expected calibration error (15 bins) on the test pictures at temperature 1"
-    )
-    ece_after: float | None = Field(default=None, description="the same at `temperature`")
-    ece_images: int | None = Field(default=None, description="number of test pictures")
-
-
-class Thresholds(Part):
-    """An answer is `sure` where its confidence is at least `sure`; below, it is `unsure`."""
-
-    sure: float = Field(ge=0, le=1)
-    precision_above: float | None = Field(default=None, description="accuracy of sure answers on validation")
-    share_above: float | None = Field(default=None, description="share of the validation answers that are sure")
-    max_error_rate: float | None = Field(
-        default=None, description="share of wrong answers among sure ones that was aimed at"
-    )
-    confidence_level: float | None = Field(
-        default=None, description="how certain the validation pictures make that the error is not larger"
-    )
-
-
 class VerdictWords(Part):
     """What a page says about answers of one verdict."""
 
@@ -151,64 +131,6 @@ class VerdictWords(Part):
 Verdict = Literal["sure", "unsure", "unknown"]
 
 
-class Conformal(Part):
-    """The classes with a probability of at least `min_probability` hold the true one in at least `target_coverage` of
-    cases (split conformal prediction); `coverage` is what the test images show."""
-
-    target_coverage: float = Field(gt=0, lt=1)
-    min_probability: float = Field(ge=0, le=1)
-    fitted_on: int = Field(ge=0, description="number of validation pictures")
-    coverage: float = Field(ge=0, le=1)
-    images: int = Field(ge=0, description="number of test pictures")
-
-
-class OutOfDistribution(Part):
-    """An answer is `unknown` where the image's score is above `threshold` (`runtime/ood.py`)."""
-
-    method: Literal["energy", "knn"]
-    threshold: float
-    rejected: float = Field(ge=0, le=1, description="share of the validation pictures above the threshold")
-    auroc_spoiled: dict[str, float] = Field(
-        description="method → area under the ROC curve of validation pictures against the same pictures spoiled"
-    )
-    fitted_on: int = Field(ge=0, description="number of validation pictures")
-
-
-class Metric(Part):
-    """A measured figure with its 95% interval: on which split, by which method, of how many images."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    images: int
-    split: Literal["validation", "test"]
-    interval: str = Field(description="the method: wilson or resampling")
-
-    @property
-    def is_headline(self) -> bool:
-        """Whether it is the figure that speaks for the model: accuracy on the test images."""
-        return (self.name, self.split) == ("accuracy", "test")
-
-
-class ClassMetrics(Part):
-    """One class on the test split."""
-
-    key: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-class Agreement(Part):
-    """How far the fast form of the network is from torch's, measured when the bundle was made."""
-
-    images: int
-    largest_logit_difference: float
-    same_class: float = Field(ge=0, le=1, description="share of pictures that get the same class")
-
-
 class OpenVINOModel(Part):
     """An OpenVINO form of the network, used for prediction on a CPU."""
 
@@ -218,39 +140,14 @@ class OpenVINOModel(Part):
     agreement: Agreement
 
 
-class GivenAway(Part):
-    """A fact of the files that tells the classes apart by itself."""
-
-    fact: str = Field(description="a name of model_training/datasets/file_audit.py: format, width, jpeg_tables, …")
-    accuracy: float = Field(description="balanced, of a classifier that saw nothing else")
-    of_content: bool = Field(description="whether what a picture shows decides it, too: the size of a file")
-
-
-class FileAudit(Part):
-    """How well the classes can be told by the files' facts alone, without a pixel: balanced accuracies, out of fold."""
-
-    files: int
-    chance: float
-    accuracy: float
-    low: float
-    high: float
-    given_away: tuple[GivenAway, ...] = Field(description="the most telling first")
-
-    @property
-    def warns(self) -> bool:
-        """Whether a network may learn the files instead of the images."""
-        return bool(self.given_away) or self.low > self.chance + 0.05
-
-
 class DetectorPart(Part):
-    """What finds the objects on a page before they are classified; only a sketch model has one."""
+    """What finds the objects on a page, and how sure of them it has to be."""
 
     file: str = Field(description="its OpenVINO form")
     side: int = Field(ge=64, le=1280, description="the page is fitted into a white square of this many pixels")
     score: float = Field(ge=0, le=1, description="boxes below this score are dropped")
     iou: float = Field(ge=0, le=1, description="of two boxes that overlap by more, the worse is dropped")
     min_flatness: float = Field(ge=0, le=1, description="a picture with a smaller share of flat pixels is no drawing")
-    metrics: dict[str, float] = Field(default_factory=dict, description="as measured on the test drawings")
 
 
 class DataProvenance(Part):
@@ -258,7 +155,7 @@ class DataProvenance(Part):
 
     name: Text
     procedural: bool = Field(description="true where the pictures were drawn by a program, not by a person")
-    counts: dict[str, dict[str, int]] = Field(description="split → class → number of pictures")
+    counts: dict[str, dict[str, int]] = Field(description="split → class → number of pictures, a detector's objects")
     exact_duplicates: int
     near_duplicates: int
     validation_within_groups: tuple[str, ...] = Field(
@@ -287,17 +184,39 @@ class Example(Part):
     label: str = Field(description="its true class")
 
 
-class ModelCard(Part):
+class Card(Part):
+    """What every model's card says, whatever its task."""
+
     schema_version: Literal[2] = 2
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str
     title: Text
     summary: Text
     limits: Text
+    task: Literal["classification", "sketch", "detection"]
+    labels: tuple[Label, ...] = Field(min_length=1)
+    network: Network
+    metrics: tuple[Metric, ...]
+    class_metrics: tuple[ClassMetrics, ...]
+    data: DataProvenance
+    provenance: Provenance
+    examples: tuple[Example, ...]
+    files: dict[str, str] = Field(description="file of the bundle → SHA-256")
+
+    @model_validator(mode="after")
+    def _labels_are_distinct(self) -> Card:
+        keys = [label.key for label in self.labels]
+        if len(set(keys)) != len(keys):
+            raise ValueError("two labels have the same key")
+        return self
+
+
+class ModelCard(Card):
+    """The card of what tells classes apart: a classifier, or a sketch model's."""
+
     task: Literal["classification", "sketch"] = "classification"
     labels: tuple[Label, ...] = Field(min_length=2)
     preprocessing: Preprocessing
-    network: Network
     calibration: Calibration
     thresholds: Thresholds
     verdicts: dict[Verdict, VerdictWords] = Field(
@@ -305,49 +224,68 @@ class ModelCard(Part):
     )
     conformal: Conformal | None = None
     ood: OutOfDistribution | None = None
-    metrics: tuple[Metric, ...]
-    class_metrics: tuple[ClassMetrics, ...]
     openvino_model: OpenVINOModel | None
-    detector: DetectorPart | None = None
-    embedding: str | None = Field(None, description="SHA-256 of what makes embeddings: a gallery of another is refused")
-    data: DataProvenance
-    provenance: Provenance
-    examples: tuple[Example, ...]
-    files: dict[str, str] = Field(description="file of the bundle → SHA-256")
-
-    @model_validator(mode="after")
-    def _labels_are_distinct(self) -> ModelCard:
-        keys = [label.key for label in self.labels]
-        if len(set(keys)) != len(keys):
-            raise ValueError("two labels have the same key")
-        return self
 
 
-def read_card(path: Path) -> ModelCard:
-    """Read and validate `card.json`.
+class SketchCard(ModelCard):
+    """A detector's part before a classifier's card, which judges what the detector cuts out."""
 
-    Raises `CardError` where the file is missing, broken, or of another schema version.
+    task: Literal["sketch"] = "sketch"
+    detector: DetectorPart
+    embedding: str = Field(description="SHA-256 of what makes embeddings: a gallery of another is refused")
+
+
+class DetectorCard(Card):
+    task: Literal["detection"] = "detection"
+    detector: DetectorPart
+    class_metrics: tuple[DetectionMetrics, ...]
+
+
+CARDS: dict[str, type[Card]] = {"classification": ModelCard, "sketch": SketchCard, "detection": DetectorCard}
+
+C = TypeVar("C", bound=Card)
+
+
+@overload
+def read_card(path: Path) -> ModelCard: ...
+
+
+@overload
+def read_card(path: Path, kind: type[C]) -> C: ...
+
+
+def read_card(path: Path, kind: type[Card] = ModelCard) -> Card:
+    """Read and validate `card.json`, by its task. `kind`: the card that the caller can use; `Card` for any.
+
+    Raises `CardError` where the file is missing, broken, of another schema version or of a task that is not `kind`'s.
     """
+    remedy = "Make the bundle again: make train."
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise CardError(f"{path}: there is no card.", "Make the bundle: make train.") from None
     except (ValueError, OSError) as error:
-        raise CardError(f"{path}: the card can't be read ({error}).", "Make the bundle again: make train.") from None
+        raise CardError(f"{path}: the card can't be read ({error}).", remedy) from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise CardError(
             f"{path}: the card is of schema version {version}, this code reads version {SCHEMA_VERSION}.",
             "Make the bundle again with this code: make train.",
         )
+    task = content.get("task", "classification")
+    if task not in CARDS:
+        raise CardError(f"{path}: task: {task!r} is none of {', '.join(CARDS)}.", remedy)
+    if not issubclass(CARDS[task], kind):
+        wanted = " or ".join(name for name, each in CARDS.items() if issubclass(each, kind))
+        raise CardError(f"{path}: this is a model for {task}, not for {wanted}.", f"Give a bundle for {wanted}.")
     try:
-        return ModelCard.model_validate(content)
+        return CARDS[task].model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "card"
-        raise CardError(f"{path}: {place}: {first['msg']}.", "Make the bundle again: make train.") from None
+        raise CardError(f"{path}: {place}: {first['msg']}.", remedy) from None
 
 
-def write_card(card: ModelCard, path: Path) -> None:
+def write_card(card: Card, path: Path) -> None:
     """Write `card.json` by way of a temporary name, so that a reader never sees half a card."""
     write_text(path, card.model_dump_json(indent=2) + "\n")

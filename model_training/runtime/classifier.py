@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import mimetypes
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from .card import Conformal, ModelCard, read_card
-from .errors import BundleError, ImageError
+from .drawing import PixelBox
+from .errors import ImageError
 from .execution import choose_execution
 from .explain import Explainer, encode_heatmap
+from .model import Answer, Bytes, Readers, read_examples
 from .network import load_network
 from .ood import load_score
-from .preprocess import Box, read_placed
-
-Answer = dict[str, object]
+from .preprocess import read_placed
 
 
 class Classifier:
-    """A bundle, ready to answer."""
+    """A classifier's bundle, ready to answer; a `Model`."""
 
     def __init__(self, card: ModelCard, bundle: Path, device: str) -> None:
         self.card = card
@@ -34,8 +29,7 @@ class Classifier:
         self.execute = choose_execution(card, bundle, network, device)
         self.ood_score = load_score(card, bundle)
         self.explainer = Explainer(network, device)
-        # Pillow releases the interpreter's lock while it decodes and resizes.
-        self.readers = ThreadPoolExecutor(max_workers=torch.get_num_threads(), thread_name_prefix="read")
+        self.readers = Readers()
 
     @classmethod
     def load(cls, bundle: Path, device: str = "cpu") -> Classifier:
@@ -43,36 +37,32 @@ class Classifier:
         return cls(read_card(bundle / "card.json"), bundle, device)
 
     def answer(
-        self, images: Sequence[bytes | bytearray], explain: Sequence[bool] | None = None
+        self, images: Sequence[Bytes], explain: Sequence[bool] | None = None, paper: Sequence[bool] | None = None
     ) -> list[Answer | ImageError]:
-        """Judge each image by itself.
-
-        `images`: encoded files. `explain`: for each, whether a heatmap is wanted.
-        Returns one answer for each image in order; for one that can't be read its `ImageError`.
-        `processing_time_ms` is the time that the image's batch took, from bytes to answer.
-        """
         started = time.perf_counter()
         wanted = explain if explain is not None else [False] * len(images)
-        results: list[Answer | ImageError | tuple[np.ndarray, Box]] = list(self.readers.map(self._try_read, images))
-        readable = [index for index, result in enumerate(results) if isinstance(result, tuple)]
-        if not readable:
-            return results  # type: ignore[return-value]
-        placed: list[tuple[np.ndarray, Box]] = [results[index] for index in readable]  # type: ignore[misc]
-        pixels = np.stack([each for each, _ in placed])
-        probabilities, unknown = self.predict_with_ood(pixels)
-        boxes = [box if wanted[index] else None for index, (_, box) in zip(readable, placed, strict=True)]
-        explanations = self._explain(pixels, probabilities, boxes)
-        elapsed = round((time.perf_counter() - started) * 1000, 2)
-        for row, index in enumerate(readable):
-            results[index] = self._phrase(probabilities[row], bool(unknown[row]), elapsed) | explanations[row]
-        return results  # type: ignore[return-value]
+        read = self.readers.read(lambda data: read_placed(data, self.card.preprocessing), images)
+        readable = [(index, *each) for index, each in enumerate(read) if not isinstance(each, ImageError)]
+        answers: dict[int, Answer] = {}
+        if readable:
+            pixels = np.stack([each for _, each, _ in readable])
+            probabilities, unknown = self.predict_with_ood(pixels)
+            explanations = self._explain(
+                pixels, probabilities, [box if wanted[index] else None for index, _, box in readable]
+            )
+            elapsed = round((time.perf_counter() - started) * 1000, 2)
+            for row, (index, _, _) in enumerate(readable):
+                said = self._phrase(probabilities[row], bool(unknown[row]), elapsed)
+                answers[index] = said | explanations[row]
+        return [each if isinstance(each, ImageError) else answers[index] for index, each in enumerate(read)]
 
     def warm_up(self) -> None:
-        """Predict and explain one blank image: what is compiled and allocated at first use should not cost a visitor
-        seconds."""
         preprocessing = self.card.preprocessing
         pixels = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
         self._explain(pixels, self.probabilities(pixels), [(0, 0, preprocessing.width, preprocessing.height)])
+
+    def examples(self) -> list[dict[str, object]]:
+        return read_examples(self.card, self.bundle)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
@@ -87,34 +77,7 @@ class Classifier:
             unknown = self.ood_score(logits, features) > self.card.ood.threshold
         return softmax(logits, self.card.calibration.temperature), unknown
 
-    def examples(self) -> list[dict[str, object]]:
-        """The bundle's example images with their answers, as the `describe: examples` call returns them."""
-        folder = self.bundle / "examples"
-        listed: list[dict[str, object]] = []
-        for example in self.card.examples:
-            try:
-                data = (folder / example.image).read_bytes()
-                answer = json.loads((folder / f"{example.name}.json").read_text("utf-8"))
-            except (OSError, ValueError) as error:
-                raise BundleError(f"{folder / example.name}: {error}.", "Make the bundle again: make train.") from None
-            listed.append(
-                {
-                    "name": example.name,
-                    "label": example.label,
-                    "media_type": mimetypes.guess_type(example.image)[0] or "image/jpeg",
-                    "data": base64.b64encode(data).decode("ascii"),
-                    "answer": answer,
-                }
-            )
-        return listed
-
-    def _try_read(self, data: bytes | bytearray) -> tuple[np.ndarray, Box] | ImageError:
-        try:
-            return read_placed(data, self.card.preprocessing)
-        except ImageError as error:
-            return error
-
-    def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[Box | None]) -> list[Answer]:
+    def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[PixelBox | None]) -> list[Answer]:
         """`boxes`: where each image lies in its pixels, None where no heatmap is wanted. A map is of the image,
         without the margins that a letterbox adds."""
         wanted = {row: box for row, box in enumerate(boxes) if box}
@@ -123,8 +86,8 @@ class Classifier:
             rows = list(wanted)
             classes = probabilities[rows].argmax(1)
             for row, index, heatmap in zip(rows, classes, self.explainer.heatmaps(pixels[rows], classes), strict=True):
-                left, top, width, height = wanted[row]
-                over = heatmap[top : top + height, left : left + width]
+                left, top, right, bottom = wanted[row]
+                over = heatmap[top:bottom, left:right]
                 explanations[row] = {"explanation": {"class": self.card.labels[index].key} | encode_heatmap(over)}
         return explanations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,10 +12,21 @@ from PIL import Image
 from torchvision.ops import batched_nms
 
 from .card import DetectorPart
+from .drawing import Box, has_drawing
 from .errors import BundleError
 
+#: Most objects of one drawing that are answered, the surest first: the answer's time stays bounded.
+MOST_OBJECTS = 24
 #: Most boxes that are looked at before overlapping ones are dropped, and most that are left.
 _CANDIDATES, _MOST = 1000, 100
+
+
+class Found(NamedTuple):
+    """An object: its box in the page's pixels, its score 0…1 and the index of its class."""
+
+    box: Box
+    score: float
+    label: int
 
 
 class Detector:
@@ -45,15 +57,24 @@ class Detector:
         self.request = self.compiled.create_infer_request()
         self.lock = threading.Lock()
 
-    def __call__(self, page: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-        """`page`: RGB. Returns boxes float32 (n, 4), corners in the page's pixels and inside it, and scores (n,) 0…1,
-        best first, without regard to the detector's classes."""
+    def __call__(self, page: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`page`: RGB. Returns boxes float32 (n, 4), corners in the page's pixels and inside it, scores (n,) 0…1 and
+        classes int64 (n,), best first. Of two boxes that overlap one is left, also where their classes differ."""
         pixels, factor = letterbox(page, self.settings.side)
+        boxes, scores, classes = suppress(self.forward(pixels), self.settings.score, self.settings.iou, by_class=False)
+        return np.clip(boxes / factor, 0, [page.width, page.height] * 2).astype(np.float32), scores, classes
+
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """`pixels`: uint8 (side, side, 3). Returns float (4 + classes, anchors): corners in pixels, then scores 0…1."""
         with self.lock:
-            output = self.request.infer([pixels[None]])[0][0].copy()
-        output = np.concatenate([output[:4], output[4:].max(0, keepdims=True)])
-        boxes, scores, _ = suppress(output, self.settings.score, self.settings.iou)
-        return np.clip(boxes / factor, 0, [page.width, page.height] * 2).astype(np.float32), scores
+            return self.request.infer([pixels[None]])[0][0].copy()
+
+    def find(self, page: Image.Image) -> list[Found] | None:
+        """What is drawn on an RGB page, the surest first; None where there is no drawing on it."""
+        if not has_drawing(page, self.settings.min_flatness):
+            return None
+        columns = (each[:MOST_OBJECTS].tolist() for each in self(page))
+        return [Found(tuple(box), score, label) for box, score, label in zip(*columns, strict=True)]
 
 
 def letterbox(page: Image.Image, side: int) -> tuple[np.ndarray, float]:
@@ -65,8 +86,10 @@ def letterbox(page: Image.Image, side: int) -> tuple[np.ndarray, float]:
     return np.asarray(square), factor
 
 
-def suppress(output: np.ndarray, score: float, iou: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Non-maximum suppression, class by class.
+def suppress(
+    output: np.ndarray, score: float, iou: float, *, by_class: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Non-maximum suppression, class by class or of all together.
 
     `output`: float (4 + classes, anchors): corners, then scores. Returns boxes float32 (n, 4), scores float32 (n,) and
     classes int64 (n,), best first.
@@ -75,7 +98,6 @@ def suppress(output: np.ndarray, score: float, iou: float) -> tuple[np.ndarray, 
     kept = np.argsort(-scores, kind="stable")[:_CANDIDATES]
     kept = kept[scores[kept] >= score]
     boxes = np.ascontiguousarray(output[:4, kept].T, np.float32)
-    order = batched_nms(
-        torch.from_numpy(boxes), torch.from_numpy(scores[kept]), torch.from_numpy(classes[kept]), iou
-    ).numpy()[:_MOST]
+    groups = torch.from_numpy(classes[kept] if by_class else np.zeros_like(kept))
+    order = batched_nms(torch.from_numpy(boxes), torch.from_numpy(scores[kept]), groups, iou).numpy()[:_MOST]
     return boxes[order], scores[kept][order].astype(np.float32), classes[kept][order].astype(np.int64)

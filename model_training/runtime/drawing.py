@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+#: Corners left, top, right, bottom in pixels; right and bottom are just outside.
 Box = tuple[float, float, float, float]
+PixelBox = tuple[int, int, int, int]
 
 #: Around strokes that are classified, in parts of the longer side: enough that nothing touches the edge.
 MARGIN = 0.1
@@ -16,7 +18,7 @@ _FLAT = 6  # of 255: paper and filled areas vary by less from pixel to pixel, ph
 _SMALLEST = 0.03  # of the page's longer side: anything smaller is a dot
 
 
-def ink_box(image: Image.Image) -> tuple[int, int, int, int] | None:
+def ink_box(image: Image.Image) -> PixelBox | None:
     """The smallest box around everything darker than paper, corners in pixels; None for an empty page."""
     return Image.fromarray(np.asarray(image).min(2) < _INK).getbbox()
 

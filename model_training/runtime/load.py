@@ -1,21 +1,26 @@
-"""Bundle → what answers for it, by the card's task."""
+"""Bundle → the model that answers for it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from .card import read_card
+from .card import Card, read_card
 from .classifier import Classifier
+from .detection import DetectorModel
+from .model import Model
+from .sketch import Sketch
+
+#: Task → what makes a model of a card of this task, its bundle and a device.
+MODELS: dict[str, Callable[[Any, Path, str], Model]] = {
+    "classification": Classifier,
+    "sketch": Sketch,
+    "detection": DetectorModel,
+}
 
 
-def load_bundle(bundle: Path, device: str = "cpu") -> Classifier:
-    """A `Classifier`, or a `Sketch` where the card's task is `sketch`; both answer, describe and warm up alike.
-
-    `device`: `cpu` or `cuda:0`. Raises `CardError` or `BundleError`.
-    """
-    card = read_card(bundle / "card.json")
-    if card.task == "sketch":
-        from .sketch import Sketch  # only its bundles need what a detector needs
-
-        return Sketch(card, bundle, device)
-    return Classifier(card, bundle, device)
+def load_bundle(bundle: Path, device: str = "cpu") -> Model:
+    """`device`: `cpu` or `cuda:0`. Raises `CardError` or `BundleError`."""
+    card = read_card(bundle / "card.json", Card)
+    return MODELS[card.task](card, bundle, device)

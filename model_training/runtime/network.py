@@ -159,7 +159,11 @@ def save_mean_image(network: ClassificationNetwork, path: Path) -> None:
 
 def save_weights(network: ClassificationNetwork, path: Path) -> None:
     """Write the backbone's weights under timm's own names, by way of a temporary name."""
-    state = {name: value.detach().cpu().contiguous() for name, value in network.backbone.state_dict().items()}
+    save_state(network.backbone, path)
+
+
+def save_state(module: nn.Module, path: Path) -> None:
+    state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     with replacing(path) as temporary:
         save_file(state, temporary)
         temporary.chmod(0o644)  # the library writes it for its owner only

@@ -14,14 +14,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .card import Preprocessing
-from .drawing import MARGIN, crop_square, ink_box
+from .drawing import MARGIN, PixelBox, crop_square, ink_box
 from .image import decode
 
 #: A change of what `fit` returns for the same image must raise this number: caches are keyed by it.
 FIT_VERSION = 1
-
-
-Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 
 def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -35,10 +32,11 @@ def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     if preprocessing.fit == "ink":
         image = crop_square(image, ink_box(image) or (0, 0, *image.size), MARGIN)
     frame = (preprocessing.width, preprocessing.height)
-    left, top, width, height = content_box(image.size, preprocessing)
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    if (width, height) != frame:
+    left, top, right, bottom = content_box(image.size, preprocessing)
+    size = (right - left, bottom - top)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    if size != frame:
         page = Image.new("RGB", frame)
         page.paste(image, (left, top))
         image = page
@@ -47,7 +45,7 @@ def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     return np.asarray(image)
 
 
-def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> Box:
+def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> PixelBox:
     """Where in the network's input the image, or what is cut out of it, lies: all but a letterbox's black margins.
 
     `size`: the image's width and height.
@@ -57,7 +55,8 @@ def content_box(size: tuple[int, int], preprocessing: Preprocessing) -> Box:
         return 0, 0, *frame
     scale = min(frame[0] / size[0], frame[1] / size[1])
     width, height = (max(1, min(side, round(length * scale))) for length, side in zip(size, frame, strict=True))
-    return (frame[0] - width) // 2, (frame[1] - height) // 2, width, height
+    left, top = (frame[0] - width) // 2, (frame[1] - height) // 2
+    return left, top, left + width, top + height
 
 
 def encode_jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -76,7 +75,7 @@ def read(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> 
     return read_placed(data, preprocessing)[0]
 
 
-def read_placed(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> tuple[np.ndarray, Box]:
+def read_placed(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> tuple[np.ndarray, PixelBox]:
     """`read`, and where in the pixels the image lies."""
     image = decode(data, at_least=max(preprocessing.height, preprocessing.width))
     return fit(image, preprocessing), content_box(image.size, preprocessing)

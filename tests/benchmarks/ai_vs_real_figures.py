@@ -23,9 +23,9 @@ from model_training.evaluation.predict import predict_logits
 from model_training.recipe import load_recipe
 from model_training.runtime.classifier import softmax
 from model_training.runtime.execution import TorchExecution
-from tests.benchmarks.results import CIFAKE, WHERE, Entry, Table, publish
 from model_training.training.classification import train
 from model_training.training.loop import start_fabric
+from tests.benchmarks.results import CIFAKE, WHERE, Entry, Table, publish
 
 TARGETS: dict[str, tuple[str, float]] = {
     "test_accuracy": (">=", 0.93),

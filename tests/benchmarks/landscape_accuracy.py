@@ -17,9 +17,9 @@ from model_training.datasets.prepare import prepare
 from model_training.evaluation.predict import predict_logits
 from model_training.recipe import load_recipe
 from model_training.runtime.execution import TorchExecution
-from tests.benchmarks.results import LANDSCAPES, WHERE, Entry, Table, publish
 from model_training.training.classification import train
 from model_training.training.loop import start_fabric
+from tests.benchmarks.results import LANDSCAPES, WHERE, Entry, Table, publish
 
 SPLITS = 5
 TARGET = 0.98

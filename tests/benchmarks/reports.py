@@ -29,9 +29,9 @@ from model_training.datasets.prepare import prepare
 from model_training.datasets.procedural import write_dataset
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import load_recipe
-from tests.benchmarks.results import MADE_HERE, Entry, publish
 from model_training.training.classification import train
 from model_training.training.loop import start_fabric
+from tests.benchmarks.results import MADE_HERE, Entry, publish
 
 FOLDER = Path("build/bench/reports")
 CLASSES = ("china", "japan")

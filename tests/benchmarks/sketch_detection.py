@@ -21,10 +21,10 @@ from model_training.detection.detector import detect
 from model_training.detection.metrics import Detection, measure_detection
 from model_training.detection.pages import load_page
 from model_training.detection.recipe import DetectionRecipe, load_detection_recipe
-from model_training.evaluation.metrics import mean_interval
-from tests.benchmarks.results import SCENES, WHERE, Entry, Table, publish
 from model_training.detection.task import DetectionTask
+from model_training.evaluation.metrics import mean_interval
 from model_training.training.loop import fit, start_fabric
+from tests.benchmarks.results import SCENES, WHERE, Entry, Table, publish
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,13 +21,16 @@ from PIL import Image, ImageDraw
 
 from model_training.detection.detector import detect, make_detector
 from model_training.detection.recipe import load_detection_recipe
+from model_training.packaging.detector import export_detector
 from model_training.recipe import load_recipe
-from model_training.runtime.card import DetectorPart, ModelCard, read_card, write_card
+from model_training.runtime.card import ModelCard, read_card, write_card
 from model_training.runtime.detector import letterbox
 from model_training.runtime.execution import export_openvino
 from model_training.runtime.network import build_network, save_weights
-from model_training.sketch.bundle import make_detector_bundle, make_sketch_bundle
+from model_training.sketch.bundle import compose_sketch
+from model_training.sketch.recipe import load_sketch_recipe
 from tests.benchmarks.results import MADE_HERE, Entry, publish
+from tests.cards import make_card
 from tests.torchserve.tiny import make_tiny_bundle
 from torchserve.archive import build_archive
 from torchserve.server import TorchServe
@@ -95,8 +98,11 @@ def make_random_bundle(folder: Path, page: bytes) -> Path:
     pixels, _ = letterbox(Image.open(io.BytesIO(page)).convert("RGB"), side)
     [(_, scores, _)] = detect(network, np.stack([pixels]), 0.0, 0.5)
     score = float((scores[OBJECTS - 1] + scores[OBJECTS]) / 2)
-    part = DetectorPart(file="detector.xml", side=side, score=score, iou=0.5, min_flatness=0.3)
-    detector = make_detector_bundle(recipe, network, ("object",), part, None, folder)
+    detector = folder / "sketch_detector"
+    detector.mkdir(parents=True)
+    export_detector(network, side, detector / "detector.xml")
+    part = {"file": "detector.xml", "side": side, "score": score, "iou": 0.5, "min_flatness": 0.3}
+    write_card(make_card(name="sketch_detector", task="detection", detector=part), detector / "card.json")
     classifier = make_tiny_bundle(folder / "sketch_classifier", "sketch_classifier")
     card = read_card(classifier / "card.json").model_dump(mode="json")
     made = load_recipe("sketch_classifier")
@@ -108,7 +114,7 @@ def make_random_bundle(folder: Path, page: bytes) -> Path:
     save_weights(backbone, classifier / "weights.safetensors")
     export_openvino(backbone, np.zeros((1, *size.values(), 3), np.uint8), classifier / "network.xml")
     write_card(parsed, classifier / "card.json")
-    return make_sketch_bundle(detector, classifier, folder)
+    return compose_sketch(load_sketch_recipe(), folder)
 
 
 def ask(url: str, page: bytes, count: int) -> tuple[list[float], list[float], int]:

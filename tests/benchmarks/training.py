@@ -34,8 +34,8 @@ from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.network import ClassificationNetwork
 from model_training.training.classification import ClassificationTask, build_network
 from model_training.training.inputs import PixelInputs
-from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
 from model_training.training.loop import begin, run_epochs, start_fabric
+from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
 
 FOLDER = Path("build/bench/training")
 TARGETS = {"faster_than_torchvision": (">=", 1.5), "memory_growth": ("<=", 1.25)}

@@ -28,9 +28,9 @@ from model_training.datasets.procedural import draw, write_dataset
 from model_training.packaging.bundle import make_bundle
 from model_training.progress import console
 from model_training.recipe import load_recipe
-from tests.benchmarks.results import MADE_HERE, Entry, Table, publish
 from model_training.training.classification import train
 from model_training.training.loop import start_fabric
+from tests.benchmarks.results import MADE_HERE, Entry, Table, publish
 from torchserve.archive import build_archive
 from torchserve.server import TorchServe
 from torchserve.settings import read_settings

@@ -15,6 +15,8 @@ from PIL import Image
 
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import ImageError
+from model_training.runtime.load import load_bundle
+from tests.tiny_sketch import draw_page
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -57,6 +59,33 @@ ERROR = closed(
         remedy={"type": "string", "pattern": "^[^\\n]+$"},
     )
 )
+OBJECT: dict[str, object] = {
+    "box": {"anyOf": [{"type": "null"}, {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}]},
+    "score": {"anyOf": [{"type": "null"}, SHARE]},
+    "class": {"type": "string", "minLength": 1},
+    "title": closed(en={"type": "string"}, ko={"type": "string"}),
+    "confidence": SHARE,
+    "probabilities": {"type": "object", "minProperties": 1, "maxProperties": 5, "additionalProperties": SHARE},
+}
+SIDE = {"type": "integer", "minimum": 1}
+PAGE = closed(media_type={"const": "image/png"}, width=SIDE, height=SIDE, data={"type": "string", "minLength": 1})
+
+
+def drawn(verdict: str, *, paper: bool = False, **own: object) -> dict[str, object]:
+    """An answer with objects; `own`: what they have besides."""
+    return closed(
+        objects={"type": "array", "items": closed(**OBJECT, **own)},
+        verdict={"const": verdict},
+        width=SIDE,
+        height=SIDE,
+        processing_time_ms={"type": "number", "exclusiveMinimum": 0},
+        model=ANSWER["model"],
+        version=ANSWER["version"],
+        **({"page": PAGE} if paper else {}),
+    )
+
+
+EMBEDDED = {"embedding": {"type": "string", "minLength": 1}}
 CONTRACT = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 
 
@@ -98,6 +127,27 @@ def test_answers_conform(classifier: Classifier, image: bytes) -> None:
     assert conforms(closed(**ANSWER), plain)
     assert conforms(closed(**ANSWER, explanation=EXPLANATION), explained)
     assert not conforms(closed(**ANSWER), explained)
+
+
+def test_the_documented_objects_and_page_conform() -> None:
+    (example,) = re.findall(r'```json\n(\{"objects".*?)\n```', CONTRACT, re.DOTALL)
+    assert conforms(drawn("recognised", **EMBEDDED), json.loads(example))
+    (page,) = re.findall(r'`"page": (\{.*?\})`', CONTRACT, re.DOTALL)
+    assert conforms(PAGE, json.loads(page))
+
+
+@pytest.mark.parametrize(("name", "own"), [("sketch", EMBEDDED), ("sketch_detector", {})])
+def test_answers_with_objects_conform(tiny_sketch_bundle: Path, name: str, own: dict[str, object]) -> None:
+    model = load_bundle(tiny_sketch_bundle.with_name(name))
+    images = [draw_page(0, 5), draw_page(0, 5), draw_page()]
+    plain, sheet, empty = (through_json(one) for one in model.answer(images, paper=[False, True, True]))
+    assert len(plain["objects"]) == len(sheet["objects"]) == 2
+    assert conforms(drawn("recognised", **own), plain)
+    assert conforms(drawn("recognised", paper=True, **own), sheet)
+    assert not conforms(drawn("recognised", **own), sheet)
+    assert conforms(drawn("no_drawing", paper=True, **own), empty)
+    for verdict in ("no_drawing", "nothing_found"):
+        assert f"`{verdict}`" in CONTRACT
 
 
 def test_every_example_is_an_explained_answer(classifier: Classifier) -> None:

@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from hwapung import serving
-from model_training.runtime.card import read_card
+from model_training.runtime.card import SketchCard, read_card
 from model_training.runtime.sketch import Sketch
 from model_training.sketch.gallery import index_gallery
 from tests.e2e.conftest import SCREENS
@@ -25,7 +25,7 @@ def gallery(tiny_sketch_bundle: Path, tmp_path_factory: pytest.TempPathFactory) 
     (folder / "data" / "cat").mkdir(parents=True)
     for cell in range(5):
         (folder / "data" / "cat" / f"{cell}.png").write_bytes(draw_page(cell, 15 - cell))
-    model = Sketch(read_card(tiny_sketch_bundle / "card.json"), tiny_sketch_bundle, "cpu")
+    model = Sketch(read_card(tiny_sketch_bundle / "card.json", SketchCard), tiny_sketch_bundle, "cpu")
     index_gallery(model, folder / "data", folder / "index", lambda done, of: None)
     return folder / "index"
 

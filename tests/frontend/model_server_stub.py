@@ -15,6 +15,8 @@ from typing import Any
 
 from PIL import Image
 
+from tests.cards import make_card
+
 Reply = tuple[int, bytes]
 
 NO_WORKER = (
@@ -74,36 +76,32 @@ def answer(*, explained: bool = False, china: float = 0.97) -> dict[str, Any]:
 
 
 def card(*, procedural: bool = True) -> dict[str, Any]:
-    return {
-        "schema_version": 2,
-        "name": "landscape",
-        "version": "1.0",
-        "title": {"en": "Whose landscape?", "ko": "어느 나라 산수화일까요?"},
-        "summary": {"en": "Tells one from the other.", "ko": "둘을 구별합니다."},
-        "limits": {"en": "Knows two classes only.", "ko": "두 가지만 압니다."},
-        "task": "classification",
-        "labels": [
+    return make_card(
+        name="landscape",
+        title={"en": "Whose landscape?", "ko": "어느 나라 산수화일까요?"},
+        summary={"en": "Tells one from the other.", "ko": "둘을 구별합니다."},
+        limits={"en": "Knows two classes only.", "ko": "두 가지만 압니다."},
+        labels=[
             {"key": "china", "title": {"en": "China", "ko": "중국"}},
             {"key": "han gang", "title": {"en": "", "ko": ""}},
         ],
-        "preprocessing": {"fit": "stretch", "height": 224, "width": 224, "mean": [0.5] * 3, "std": [0.2] * 3},
-        "network": {"backbone": "resnet18.tv_in1k", "parameters": 11177538},
-        "calibration": {"temperature": 1.31, "fitted_on": 74},
-        "thresholds": {"sure": 0.9, "precision_above": 0.986},
-        "metrics": [
+        preprocessing={"height": 224, "width": 224, "mean": [0.5] * 3, "std": [0.2] * 3},
+        network={"backbone": "resnet18.tv_in1k", "parameters": 11177538},
+        calibration={"temperature": 1.31, "fitted_on": 74},
+        thresholds={"sure": 0.9, "precision_above": 0.986},
+        metrics=[
             {"name": "accuracy", "value": 0.9733, "low": 0.9075, "high": 0.9926, "images": 75, "split": "test",
              "interval": "wilson"}
         ],
-        "class_metrics": [
+        class_metrics=[
             {"key": "china", "precision": 0.977, "recall": 0.955, "f1": 0.966, "support": 44},
             {"key": "han gang", "precision": 0.938, "recall": 0.968, "f1": 0.952, "support": 31},
         ],
-        "openvino_model": {
-            "kind": "openvino",
+        openvino_model={
             "file": "network.xml",
             "agreement": {"images": 75, "largest_logit_difference": 0.002, "same_class": 1.0},
         },
-        "data": {
+        data={
             "name": {"en": "Drawn landscapes", "ko": "그려 낸 풍경"},
             "procedural": procedural,
             "counts": {"train": {"china": 1320, "han gang": 92}, "test": {"china": 44, "han gang": 31}},
@@ -111,7 +109,7 @@ def card(*, procedural: bool = True) -> dict[str, Any]:
             "near_duplicates": 5,
             "fingerprint": "9f2c" * 16,
         },
-        "provenance": {
+        provenance={
             "created": "2026-11-20T22:14:05Z",
             "code": "1a2b3c4d",
             "libraries": {"torch": "2.15"},
@@ -119,9 +117,8 @@ def card(*, procedural: bool = True) -> dict[str, Any]:
             "seconds": 181.4,
             "device": "cpu",
         },
-        "examples": [{"name": "one", "image": "one.png", "label": "han gang"}],
-        "files": {},
-    }  # fmt: skip
+        examples=[{"name": "one", "image": "one.png", "label": "han gang"}],
+    ).model_dump(mode="json")  # fmt: skip
 
 
 def examples() -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.cards import make_card
 from tests.frontend.model_server_stub import card, picture
 
 #: The hash of the weights that made the embeddings.
@@ -27,7 +28,7 @@ def unit(index: int) -> NDArray[np.float32]:
 def sketch_card() -> dict[str, Any]:
     labels = [{"key": key, "title": title} for key, title in TITLES.items()]
     rows = [{"key": key, "precision": 0.7, "recall": 0.6, "f1": 0.65, "support": 20} for key in TITLES]
-    return card() | {
+    changes = {
         "name": "sketch",
         "task": "sketch",
         "title": {"en": "What did you draw?", "ko": "무엇을 그렸나요?"},
@@ -36,6 +37,7 @@ def sketch_card() -> dict[str, Any]:
         "class_metrics": rows,
         "embedding": EMBEDDING,
     }
+    return make_card(**card() | changes).model_dump(mode="json")
 
 
 def sketch_object(key: str, box: list[float] | None, vector: NDArray[np.float32], confidence: float) -> dict[str, Any]:

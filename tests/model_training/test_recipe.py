@@ -10,6 +10,7 @@ from model_training.detection.recipe import DetectionRecipe, load_detection_reci
 from model_training.recipe import RECIPES, Recipe, choose_recipe, find_task, load_recipe, override
 from model_training.runtime.card import Text
 from model_training.runtime.errors import RecipeError
+from model_training.sketch.recipe import load_sketch_recipe
 
 
 def test_landscape_is_what_its_authors_trained() -> None:
@@ -27,10 +28,14 @@ def test_landscape_is_what_its_authors_trained() -> None:
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_is_valid(path: Path) -> None:
-    if find_task(path.stem) == "detection":
-        recipe: Recipe | DetectionRecipe = load_detection_recipe(path.stem)
-    else:
-        recipe = load_recipe(path.stem)
+    match find_task(path.stem):
+        case "detection":
+            recipe: Recipe | DetectionRecipe = load_detection_recipe(path.stem)
+        case "sketch":
+            assert load_sketch_recipe(path.stem).name == path.stem
+            return
+        case _:
+            recipe = load_recipe(path.stem)
     assert recipe.name == path.stem  # so none overwrites the bundle of another
     assert recipe.title.en != recipe.title.ko
 

@@ -43,10 +43,10 @@ class ClassifyHandler:
         gpu = properties["gpu_id"]
         device = f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
         try:
-            self.classifier = load_bundle(Path(properties["model_dir"]), device)
+            self.model = load_bundle(Path(properties["model_dir"]), device)
         except HwapungError as error:
             raise RuntimeError(str(error)) from error
-        self.classifier.warm_up()
+        self.model.warm_up()
         # TorchServe's worker logs a line for each batch, which the server then parses; only metrics and trouble matter.
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
@@ -64,30 +64,31 @@ class ClassifyHandler:
         for index, header in enumerate(headers):
             match header.get("describe"):
                 case "true":
-                    answers[index] = _guard(lambda: {"card": self.classifier.card.model_dump(mode="json")})
+                    answers[index] = _guard(lambda: {"card": self.model.card.model_dump(mode="json")})
                 case "examples":
-                    answers[index] = _guard(lambda: {"examples": self.classifier.examples()})
+                    answers[index] = _guard(lambda: {"examples": self.model.examples()})
                 case _:
                     images.append(index)
         if images:
-            judged = self._judge(
-                [_image(requests[index]) for index in images],
-                [headers[index].get("explain") == "true" for index in images],
-            )
+            wishes = [[headers[index].get(wish) == "true" for index in images] for wish in ("explain", "paper")]
+            judged = self._judge([_image(requests[index]) for index in images], *wishes)
             for index, answer in zip(images, judged, strict=True):
                 answers[index] = answer
         _measure(context, len(requests), time.perf_counter() - started)
         return [_send(context, index, answer) for index, answer in enumerate(answers)]
 
-    def _judge(self, images: list[bytes | bytearray], explain: list[bool]) -> list[Answer | HwapungError]:
+    def _judge(
+        self, images: list[bytes | bytearray], explain: list[bool], paper: list[bool]
+    ) -> list[Answer | HwapungError]:
         try:
-            return list(self.classifier.answer(images, explain))
+            return list(self.model.answer(images, explain, paper))
         except Exception:
             logger.exception("The model failed on a batch of %d.", len(images))
         if len(images) == 1:
             return [INTERNAL]
         # One image may be the cause (or the batch too large for the memory): its neighbours still get their answers.
-        return [self._judge([image], [wish])[0] for image, wish in zip(images, explain, strict=True)]
+        alone = zip(images, explain, paper, strict=True)
+        return [self._judge([image], [explained], [sheet])[0] for image, explained, sheet in alone]
 
 
 def _lower(headers: Mapping[str, object]) -> dict[str, str]:

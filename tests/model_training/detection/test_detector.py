@@ -14,9 +14,9 @@ from model_training.detection.annotations import Scene
 from model_training.detection.detector import make_detector
 from model_training.detection.recipe import DetectionRecipe, load_detection_recipe
 from model_training.detection.task import DetectionTask
-from model_training.runtime.card import DetectorPart
+from model_training.packaging.detector import make_detector_bundle
+from model_training.runtime.card import DetectorCard, read_card
 from model_training.runtime.detector import Detector, letterbox, suppress
-from model_training.sketch.bundle import make_detector_bundle
 from model_training.training.loop import Trained, fit, start_fabric
 from tests.model_training.detection.test_composer import DRAWINGS
 from tests.model_training.training.test_loop import InterruptedRunError, interrupt
@@ -108,12 +108,14 @@ def test_validation_changes_nothing(scenes: list[Scene], tmp_path: Path) -> None
     assert task.validate(task.network, fabric) == (loss, map50, map50_95)
 
 
-def test_a_bundle_finds_as_torch_does(tmp_path: Path) -> None:
+def test_a_bundle_finds_as_torch_does(scenes: list[Scene], tmp_path: Path) -> None:
     recipe = load_detection_recipe("sketch_detector", TINY)
-    network = make_detector(recipe, 2).eval()
-    part = DetectorPart(file="detector.xml", side=64, score=0.0, iou=0.5, min_flatness=0.3)
-    bundle = make_detector_bundle(recipe, network, ("a", "b"), part, None, tmp_path / "bundles")
-    compiled = Detector(part, bundle).compiled
+    trained = train(recipe, scenes, tmp_path / "run")
+    sides = {"train": scenes, "validation": scenes, "test": scenes}
+    bundle = make_detector_bundle(recipe, trained, ("a", "b"), sides, tmp_path / "bundles")
+    card = read_card(bundle / "card.json", DetectorCard)
+    assert [(each.name, each.images) for each in card.metrics] == [("map50", 2), ("map50_95", 2)]
+    network, compiled = trained.network, Detector(card.detector, bundle).compiled
     pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
     with torch.no_grad():
         expected = network(torch.from_numpy(pixels)).numpy()

@@ -11,8 +11,8 @@ import torch
 from typer.testing import CliRunner
 
 from model_training.__main__ import app
+from model_training.runtime.card import DetectorCard, read_card
 from model_training.runtime.errors import DatasetError, RecipeError
-from model_training.sketch.bundle import DETECTOR_CARD, DetectorCard
 from tests.tiny_sketch import draw_page
 
 TINY = (
@@ -53,11 +53,6 @@ def train(scenes: Path, build: Path, *overrides: str) -> str:
     return outcome.output
 
 
-def read_classes(build: Path) -> tuple[str, ...]:
-    card = build / "bundles/sketch_detector" / DETECTOR_CARD
-    return DetectorCard.model_validate_json(card.read_text("utf-8")).classes
-
-
 def test_one_class_takes_in_all_objects_and_drawings(scenes: Path, drawings: Path, tmp_path: Path) -> None:
     chosen = ("data.single_class=true", f"data.drawings={drawings}", "data.drawings_label=object")
     output = train(scenes, tmp_path, *chosen)
@@ -71,7 +66,9 @@ def test_one_class_takes_in_all_objects_and_drawings(scenes: Path, drawings: Pat
     assert kept["scenes"] == {"train": 1, "validation": 1, "test": 1}
     assert [each["epoch"] for each in kept["epochs"]] == [1, 2]
     assert metrics.with_name("loss_accuracy.png").is_file()
-    assert read_classes(tmp_path) == ("object",)
+    card = read_card(tmp_path / "bundles/sketch_detector/card.json", DetectorCard)
+    assert [label.key for label in card.labels] == ["object"]
+    assert card.data.counts == {"train": {"object": 2}, "validation": {"object": 2}, "test": {"object": 2}}
 
 
 def test_the_device_is_obeyed_or_refused(scenes: Path, tmp_path: Path) -> None:

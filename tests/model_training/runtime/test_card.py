@@ -10,46 +10,14 @@ from pydantic import ValidationError
 
 from model_training.runtime.card import ModelCard, read_card, write_card
 from model_training.runtime.errors import CardError
+from tests.cards import make_card
 
 
-def content() -> dict[str, Any]:
-    text = {"en": "Landscapes", "ko": "산수화"}
+def content(**changes: Any) -> dict[str, Any]:
     figure = {"name": "accuracy", "value": 0.9, "low": 0.8, "high": 0.95, "images": 40, "split": "test"}
-    agreement = {"images": 8, "largest_logit_difference": 1e-6, "same_class": 1.0}
-    return {
-        "schema_version": 2,
-        "name": "landscape",
-        "version": "1.0",
-        "title": text,
-        "summary": text,
-        "limits": text,
-        "labels": [{"key": "china", "title": text}, {"key": "한국 그림", "title": text}],
-        "preprocessing": {"height": 64, "width": 96, "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]},
-        "network": {"backbone": "resnet18", "parameters": 11},
-        "calibration": {"temperature": 1.3, "fitted_on": 20},
-        "thresholds": {"sure": 0.9},
-        "metrics": [figure | {"interval": "wilson"}],
-        "class_metrics": [{"key": "china", "precision": 1.0, "recall": 0.5, "f1": 0.66, "support": 20}],
-        "openvino_model": {"file": "network.xml", "agreement": agreement},
-        "data": {
-            "name": text,
-            "procedural": True,
-            "counts": {"train": {"china": 3, "한국 그림": 4}},
-            "exact_duplicates": 0,
-            "near_duplicates": 1,
-            "fingerprint": "ab",
-        },
-        "provenance": {
-            "created": "2026-01-01T00:00:00Z",
-            "code": "unknown",
-            "libraries": {"torch": "2"},
-            "recipe": {"training": {"epochs": 2}},
-            "seconds": 1.5,
-            "device": "cpu",
-        },
-        "examples": [{"name": "example-01", "image": "example-01.jpg", "label": "china"}],
-        "files": {"weights.safetensors": "00"},
-    }
+    row = {"key": "china", "precision": 1.0, "recall": 0.5, "f1": 0.66, "support": 20}
+    card = make_card(metrics=[figure | {"interval": "wilson"}], class_metrics=[row], **changes)
+    return card.model_dump(mode="json")
 
 
 def refusal(path: Path) -> CardError:
@@ -124,6 +92,8 @@ def _set(*keys: str | int, to: object) -> Callable[[dict[str, Any]], None]:
         (_set("calibration", "temperature", to=0), "calibration.temperature"),
         (_set("thresholds", "sure", to=1.5), "thresholds.sure"),
         (_set("labels", to=[]), "labels"),
+        (_set("task", to="counting"), "task: 'counting' is none of classification, sketch, detection"),
+        (_set("detector", to={}), "detector"),
         (_set("name", to="Land scape"), "name"),
         (_set("metrics", 0, "split", to="train"), "metrics.0.split"),
         (_set("labels", 1, "key", to="china"), "same key"),

@@ -85,25 +85,25 @@ LETTERBOX = Preprocessing(fit="letterbox", height=32, width=48, mean=MEAN, std=S
 
 
 @pytest.mark.parametrize(
-    ("size", "box"),  # width × height of the image; left, top, width, height in a frame of 48×32
+    ("size", "box"),  # width × height of the image; left, top, right, bottom in a frame of 48×32
     [
         ((48, 32), (0, 0, 48, 32)),
         ((480, 320), (0, 0, 48, 32)),
-        ((96, 32), (0, 8, 48, 16)),
-        ((32, 96), (18, 0, 11, 32)),
-        ((64, 64), (8, 0, 32, 32)),
-        ((4, 4), (8, 0, 32, 32)),  # a small image fills the frame as well
-        ((1000, 1), (0, 15, 48, 1)),
-        ((1, 1000), (23, 0, 1, 32)),
+        ((96, 32), (0, 8, 48, 24)),
+        ((32, 96), (18, 0, 29, 32)),
+        ((64, 64), (8, 0, 40, 32)),
+        ((4, 4), (8, 0, 40, 32)),  # a small image fills the frame as well
+        ((1000, 1), (0, 15, 48, 16)),
+        ((1, 1000), (23, 0, 24, 32)),
     ],
 )
 def test_a_letterbox_keeps_the_proportions(size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
     assert content_box(size, LETTERBOX) == box
-    left, top, width, height = box
+    left, top, right, bottom = box
     fitted = fit(Image.new("RGB", size, (200, 100, 50)), LETTERBOX)
     assert fitted.shape == (32, 48, 3)
     inside = np.zeros((32, 48), bool)
-    inside[top : top + height, left : left + width] = True
+    inside[top:bottom, left:right] = True
     assert (fitted[inside] == (200, 100, 50)).all()
     assert (fitted[~inside] == 0).all()
 

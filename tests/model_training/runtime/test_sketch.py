@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model_training.runtime.classifier import Classifier
+from model_training.runtime.detector import MOST_OBJECTS
 from model_training.runtime.drawing import crop_square, has_drawing, ink_box, measure_flatness
 from model_training.runtime.errors import ImageError
 from model_training.runtime.load import load_bundle
-from model_training.runtime.sketch import MOST_OBJECTS, Sketch, read_page
+from model_training.runtime.pages import read_page
+from model_training.runtime.sketch import Sketch
 from tests.tiny_sketch import LABELS, draw_page
 
 
@@ -118,8 +121,10 @@ def test_examples_were_answered_when_the_bundle_was_made(sketch: Sketch) -> None
 
 def test_large_pages_are_shrunk_and_boxes_enlarged_again() -> None:
     shrunk = read_page(draw_page(0, size=(2560, 1280)))
+    assert shrunk.image is not None
     assert shrunk.image.size == (1280, 640)
-    assert shrunk.enlarge((0, 10, 640, 20)) == [0, 20, 1280, 40]
+    assert shrunk.enlarge({"box": (0, 10, 640, 20), "score": 1}) == {"box": [0, 20, 1280, 40], "score": 1}
+    assert shrunk.enlarge({"box": None}) == {"box": None}
 
 
 def test_a_square_crop_keeps_proportions_and_is_white_beyond_the_page() -> None:
@@ -136,3 +141,39 @@ def test_flatness_of_paper_and_of_noise() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8))
     assert measure_flatness(noise) == 0
     assert not has_drawing(noise, 0.3)
+
+
+def test_a_photographed_sheet_is_cleaned_and_its_page_comes_with_the_answer(sketch: Sketch) -> None:
+    shaded = np.asarray(Image.open(io.BytesIO(draw_page(0, 10, size=(1600, 1600)))).convert("L"))
+    light = np.linspace(210, 150, 1600)[None] * np.where(shaded < 128, 0.3, 1.0)
+    photograph = encode(np.dstack([light.astype(np.uint8)] * 3))
+    as_it_is, cleaned, other = sketch.answer([photograph, photograph, draw_page(3)], paper=[False, True, False])
+    assert as_it_is["verdict"] == "recognised"  # type: ignore[index]
+    assert "page" not in as_it_is
+    assert "page" not in other
+    assert (cleaned["verdict"], cleaned["width"], cleaned["height"]) == ("recognised", 1024, 1024)  # type: ignore[index]
+    page = cleaned["page"]  # type: ignore[index]
+    assert {key: page[key] for key in page if key != "data"} == {
+        "media_type": "image/png",
+        "width": 1024,
+        "height": 1024,
+    }
+    values = np.asarray(Image.open(io.BytesIO(base64.b64decode(page["data"]))))
+    assert (values.shape, values.dtype) == ((1024, 1024), np.uint8)
+    assert values[-20:].min() == 255  # the shadow is gone
+    boxes = sorted(each["box"] for each in cleaned["objects"])  # type: ignore[index]
+    np.testing.assert_allclose(boxes, [[0, 0, 256, 256], [512, 512, 768, 768]], atol=1)
+
+
+def test_what_is_no_drawing_on_paper_is_not_asked_about_but_shown(sketch: Sketch) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    broken, answer = sketch.answer([b"no picture", encode(noise)], paper=[True, True])
+    assert isinstance(broken, ImageError)
+    assert (answer["verdict"], answer["objects"]) == ("no_drawing", [])  # type: ignore[index]
+    assert (answer["page"]["width"], answer["page"]["height"]) == (200, 200)  # type: ignore[index]
+
+
+def test_a_sketch_has_a_detector_and_a_classifier(sketch: Sketch) -> None:
+    assert not isinstance(sketch, Classifier)
+    assert sketch.detector.settings == sketch.card.detector
+    assert isinstance(sketch.classifier, Classifier)

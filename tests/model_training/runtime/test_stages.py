@@ -15,7 +15,8 @@ from model_training.runtime.card import Head, Preprocessing, read_card
 from model_training.runtime.errors import WeightsError
 from model_training.runtime.explain import Explainer
 from model_training.runtime.network import ClassificationNetwork, load_network
-from model_training.training.loop import start_fabric, train
+from model_training.training.classification import train
+from model_training.training.loop import start_fabric
 
 PREPROCESSING = Preprocessing(height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 PIXELS = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8))
