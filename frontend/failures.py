@@ -9,9 +9,9 @@ from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, Not
 
 from . import errors, metrics
 from .errors import FrontEndError
+from .formatting import wants_fragment
 from .settings import Settings
 from .uploads import discard_rest
-from .views import wants_fragment
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def answer_error(error: FrontEndError) -> Response:
     if request.path.startswith("/api/"):
         response = jsonify(error.as_answer())
     elif wants_fragment():
-        response = make_response(render_template("_result.html", error=error, answer=None, shown=None))
+        response = make_response(render_template("_error.html", error=error, retry="send" if error.may_pass else ""))
     else:
         response = make_response(render_template("error.html", error=error))
     response.status_code = error.status

@@ -27,9 +27,9 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         return np.roll(mountains, int(8 * time), axis=1) if time < 10 else 255 - mountains
 
     contents = {
-        "short.webm": make_film("webm", "libvpx", seconds=12, size=(160, 120), picture=draw),
-        "long.webm": make_film("webm", "libvpx", seconds=240, rate=10, size=(160, 120), picture=draw),
-        "odd.mkv": make_film("matroska", "ffv1", seconds=5, size=(160, 120), picture=draw),
+        "short.webm": make_film("webm", "libvpx", seconds=12, size=(160, 120), paint=draw),
+        "long.webm": make_film("webm", "libvpx", seconds=240, rate=10, size=(160, 120), paint=draw),
+        "odd.mkv": make_film("matroska", "ffv1", seconds=5, size=(160, 120), paint=draw),
         "notes.mp4": b"not a video",
     }
     for name, content in contents.items():

@@ -54,7 +54,7 @@ def test_what_is_transparent_is_white(pixel_format: str) -> None:
         picture[:, 32:, 1:3] = 20
         return picture
 
-    frame = first_frame(make_film("matroska", "ffv1", pixels=pixel_format, picture=paint, drawn_as="rgba", seconds=0.2))
+    frame = first_frame(make_film("matroska", "ffv1", pixels=pixel_format, paint=paint, drawn_as="rgba", seconds=0.2))
     picture = pixels(draw_picture(frame, STRETCH))
     assert picture[12, 8].tolist() == pytest.approx([255, 255, 255], abs=3)
     assert picture[12, 24].tolist() == pytest.approx([200, 20, 20], abs=8)
@@ -66,7 +66,7 @@ def test_grey_with_alpha_is_laid_on_white_too() -> None:
         picture[:, :32, 3], picture[:, 32:, 3] = 0, 255
         return picture
 
-    frame = first_frame(make_film("mov", "png", pixels="ya8", picture=paint, drawn_as="rgba", seconds=0.2))
+    frame = first_frame(make_film("mov", "png", pixels="ya8", paint=paint, drawn_as="rgba", seconds=0.2))
     picture = pixels(draw_picture(frame, STRETCH))
     assert picture[12, 8].tolist() == [255, 255, 255]
     assert picture[12, 24].tolist() == pytest.approx([60, 60, 60], abs=2)
@@ -75,7 +75,7 @@ def test_grey_with_alpha_is_laid_on_white_too() -> None:
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
 def test_scaling_before_sending_is_the_models_own_transform_but_for_rounding(fit: str) -> None:
     landscape = draw("china", 5, 640).resize((640, 360))
-    film = make_film("matroska", "libx264", size=(640, 360), picture=lambda _: np.asarray(landscape), seconds=0.2)
+    film = make_film("matroska", "libx264", size=(640, 360), paint=lambda _: np.asarray(landscape), seconds=0.2)
     frame = first_frame(film)
     preprocessing = Preprocessing(fit=fit, height=96, width=112, mean=(0.5,) * 3, std=(0.5,) * 3)  # type: ignore[arg-type]
     whole = io.BytesIO()

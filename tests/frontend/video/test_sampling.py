@@ -36,7 +36,7 @@ def test_scenes_are_picked_at_their_beginning_and_long_ones_again() -> None:
         shade = shades[max(start for start in shades if time >= start)]
         return np.full((48, 64, 3), shade + int(time) % 2 * 8, np.uint8)  # a little flicker is no cut
 
-    film = make_film("matroska", "ffv1", seconds=17, rate=4, picture=draw)
+    film = make_film("matroska", "ffv1", seconds=17, rate=4, paint=draw)
     assert picked(film, 0.5, "scene") == [0, 3, 4, 14]
 
 

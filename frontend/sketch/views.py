@@ -1,24 +1,38 @@
-"""The drawing page and the API of sketch models. Written like pages.py: a script gets the parts of the page that the
-server renders, so that every text is written once."""
+"""The drawing page and the API of sketch models. A script gets the parts of the page that the server renders, so that
+every text is written once."""
 
 from __future__ import annotations
 
 import base64
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request, send_file
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
 
-from . import errors, paper
-from .catalogue import Model
-from .errors import FrontEndError, ModelServerError
-from .failures import finish
+from .. import errors
+from ..catalogue import Example, Model
+from ..errors import FrontEndError
+from ..failures import finish
+from ..formatting import wants_fragment
+from ..languages import language, remember_language
+from ..pwa import make_manifest
+from ..security import allow_images
+from ..settings import Settings
+from ..tasks import Task, register
+from ..uploads import read_image
+from .answer import SketchView, view_sketch
 from .gallery import Gallery
-from .languages import language, remember_language
-from .security import allow_pictures
-from .settings import Settings
-from .sketch import SketchView, find_photographs, recognise, recognise_paper, sketch_model, state_as_answer, view_sketch
+from .recognition import NO_DRAWING, TASK, add_references, find_photographs, recognise, sketch_model, state_as_answer
 from .unsplash import Unsplash
-from .uploads import read_picture
-from .views import wants_fragment
 
 blueprint = Blueprint("sketch", __name__)
 blueprint.after_request(remember_language)
@@ -28,40 +42,37 @@ MOST_CLASSES = 20
 THUMBNAIL_SECONDS = 30 * 24 * 3600
 
 
-def show_sketch(model: Model) -> Response:
+def show(model: Model, error: FrontEndError | None = None, image: bytes = b"") -> Response:
     """The page with an empty sheet."""
-    return _render(model)
+    return _render(model, error=error)
 
 
-def ask_sketch(model: Model, picture: bytes) -> Response:
-    """What is on the picture of the form: a script sends the sheet as it was drawn, a form a photograph of paper."""
-    page: bytes | None = None
-    try:
-        if wants_fragment():
-            answer = recognise(model, picture, photographs=False)
-        else:
-            answer, page = recognise_paper(model, picture, photographs=True)
-    except FrontEndError as error:
-        return _render(model, error=error)
-    return _render(model, answer=view_sketch(answer, model, language()), page=page)
+def ask(model: Model, image: bytes) -> Response:
+    """What is on the image of the form: a script sends the sheet as it was drawn, a form a photograph of paper."""
+    if wants_fragment():
+        answer = add_references(model, recognise(model, image), photographs=False)
+        return _render(model, answer=view_sketch(answer, model))
+    answer = recognise(model, image, paper=True)
+    page = f"data:image/png;base64,{answer['page']['data']}"
+    return _render(model, answer=view_sketch(add_references(model, answer), model), page=page)
 
 
-def show_sketch_example(model: Model, picture: bytes) -> Response:
+def show_example(model: Model, example: Example) -> Response:
     """The page with an example on its sheet."""
-    answer, page = recognise_paper(model, picture, photographs=True)
-    return _render(model, answer=view_sketch(answer, model, language()), page=page)
+    page = url_for("pages.example_image", name=model.name, example=example.name)
+    return _render(model, answer=view_sketch(add_references(model, example.answer), model), page=page)
 
 
 @blueprint.post("/models/<name>/paper")
 def clean_paper(name: str) -> Response:
-    """The picture of the form as a clean page (PNG); where there is no drawing on it, the part of the page that says
-    so (HTML)."""
+    """The image of the form as a clean page (PNG); where there is no drawing on it, the part of the page that says so
+    (HTML)."""
     settings: Settings = current_app.extensions["settings"]
     model = sketch_model(name)
-    page = paper.clean(read_picture(request, settings.max_upload_bytes))
-    if page.is_drawing:
-        return Response(page.picture, content_type="image/png")
-    return _render(model, answer=SketchView((), False, 0.0, "ready"))
+    answer = recognise(model, read_image(request, settings.max_upload_bytes), paper=True)
+    if answer["verdict"] == NO_DRAWING:
+        return _render(model, answer=view_sketch(answer, model))
+    return Response(base64.b64decode(answer["page"]["data"]), content_type="image/png")
 
 
 @blueprint.get("/models/<name>/photographs")
@@ -70,12 +81,12 @@ def photographs(name: str) -> str:
     keys = request.args.getlist("label")[:MOST_CLASSES]
     groups, state = find_photographs(sketch_model(name), keys)
     found = [(key, [each.as_answer() for each in group]) for key, group in zip(keys, groups, strict=True)]
-    return render_template("_photographs.html", found=found, state=state.code)
+    return render_template("sketch/_photographs.html", found=found, state=state.code)
 
 
 @blueprint.get("/models/<name>/gallery/<thumbnail>")
 def gallery_thumbnail(name: str, thumbnail: str) -> Response:
-    """A picture of the gallery. Its name is its content's hash, so it may be kept for long."""
+    """An image of the gallery. Its name is its content's hash, so it may be kept for long."""
     gallery: Gallery = current_app.extensions["gallery"]
     path = gallery.thumbnail(thumbnail)
     if path is None:
@@ -83,15 +94,20 @@ def gallery_thumbnail(name: str, thumbnail: str) -> Response:
     return send_file(path, mimetype="image/jpeg", max_age=THUMBNAIL_SECONDS, conditional=True)
 
 
+@blueprint.get("/models/<name>/app.webmanifest")
+def manifest(name: str) -> Response:
+    """The drawing page as an application."""
+    card = sketch_model(name).card
+    return make_manifest(card["title"][language()], card["summary"][language()], f"/models/{name}")
+
+
 @blueprint.post("/api/v1/models/<name>/recognise")
 def recognise_api(name: str) -> Response:
     """The objects of a drawing with references; `?paper=true` cleans a photograph of paper first."""
     settings: Settings = current_app.extensions["settings"]
     model = sketch_model(name)
-    picture = read_picture(request, settings.max_upload_bytes)
-    if request.args.get("paper") == "true":
-        return jsonify(recognise_paper(model, picture, photographs=True)[0])
-    return jsonify(recognise(model, picture, photographs=True))
+    image = read_image(request, settings.max_upload_bytes)
+    return jsonify(add_references(model, recognise(model, image, paper=request.args.get("paper") == "true")))
 
 
 @blueprint.get("/api/v1/models/<name>/references")
@@ -122,23 +138,31 @@ def _render(
     *,
     answer: SketchView | None = None,
     error: FrontEndError | None = None,
-    page: bytes | None = None,
+    page: str | None = None,
 ) -> Response:
+    """`page`: URL of what lies on the sheet."""
     settings: Settings = current_app.extensions["settings"]
     unsplash: Unsplash = current_app.extensions["unsplash"]
     html = render_template(
-        "_sketch_result.html" if wants_fragment() else "sketch.html",
-        name=model.name,
+        "sketch/_result.html" if wants_fragment() else "sketch/page.html",
         model=model,
         answer=answer,
         error=error,
-        retry=isinstance(error, ModelServerError),
-        page=f"data:image/png;base64,{base64.b64encode(page).decode('ascii')}" if page else None,
+        page=page,
         photographs=unsplash.enabled,
         max_upload_bytes=settings.max_upload_bytes,
     )
     response = make_response(html, error.status if error else 200)
     response.vary.add("X-Fragment")
     if unsplash.enabled:
-        allow_pictures(response, settings.unsplash_pictures)
+        allow_images(response, settings.unsplash_pictures)
     return finish(response, error) if error else response
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    app.extensions["gallery"] = Gallery(settings.gallery)
+    app.extensions["unsplash"] = Unsplash(
+        settings.unsplash_access_key.get_secret_value(), settings.unsplash_url, settings.unsplash_application
+    )
+    app.register_blueprint(blueprint)
+    register(app, TASK, Task(show, ask, show_example))
