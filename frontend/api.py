@@ -34,4 +34,4 @@ def card(name: str) -> Response:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     settings: Settings = current_app.extensions["settings"]
-    return jsonify(describe_api(settings))
+    return jsonify(describe_api(settings, current_app.extensions["api_parts"]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request, url_for
 
+from .. import openapi
 from ..catalogue import Catalogue, Example, Model
 from ..errors import FrontEndError
 from ..failures import finish
@@ -17,6 +18,7 @@ from ..settings import Settings
 from ..tasks import Task, find_task, register
 from ..uploads import read_image
 from .answer import AnswerView, view_answer
+from .openapi import describe
 
 blueprint = Blueprint("classify", __name__)
 
@@ -103,4 +105,5 @@ def _render(
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
+    openapi.register(app, describe)
     register(app, TASK, Task(show, ask, show_example))

@@ -18,7 +18,7 @@ from flask import (
     url_for,
 )
 
-from .. import errors
+from .. import errors, openapi
 from ..catalogue import Example, Model
 from ..errors import FrontEndError
 from ..failures import finish
@@ -31,6 +31,7 @@ from ..tasks import Task, register
 from ..uploads import read_image
 from .answer import SketchView, view_sketch
 from .gallery import Gallery
+from .openapi import describe
 from .recognition import NO_DRAWING, TASK, add_references, find_photographs, recognise, sketch_model, state_as_answer
 from .unsplash import Unsplash
 
@@ -165,4 +166,5 @@ def init_app(app: Flask, settings: Settings) -> None:
         settings.unsplash_access_key.get_secret_value(), settings.unsplash_url, settings.unsplash_application
     )
     app.register_blueprint(blueprint)
+    openapi.register(app, describe)
     register(app, TASK, Task(show, ask, show_example))

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from flask import Blueprint, Flask, Response, current_app, render_template, request, stream_with_context
 from flask_babel import lazy_gettext as _
 
-from .. import errors
+from .. import errors, openapi
 from ..catalogue import Catalogue, Model
 from ..errors import ModelServerError
 from ..failures import finish
@@ -23,6 +23,7 @@ from ..patience import grant_time
 from ..settings import Settings
 from ..tasks import Link, add_link
 from .analysis import RATES, Analysis, Event, Wish
+from .openapi import describe
 from .places import Places
 from .sampling import Sampling
 from .upload import receive_video
@@ -154,4 +155,5 @@ def init_app(app: Flask, settings: Settings) -> None:
         common = folder.name
     app.extensions["video_places"] = Places(Path(common), settings.video_places)
     app.register_blueprint(blueprint)
+    openapi.register(app, describe)
     add_link(app, TASK, Link("video.show", _("Ask about a video instead")))
