@@ -58,11 +58,6 @@ def text(texts: dict[str, str]) -> str:
     return texts[language()]
 
 
-def named(names: dict[str, object], key: str) -> str:
-    """A translated name, or the key itself in words."""
-    return str(names.get(key) or key.replace("_", " "))
-
-
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(percent=percent, likelihood=likelihood, number=number, day=day, text=text)
     app.jinja_env.globals.update(
@@ -71,7 +66,6 @@ def init_app(app: Flask) -> None:
         languages_on_offer=app.extensions["settings"].languages,
         accepted=ACCEPTED,
         title_of=title_of,
-        named=named,
         find_report=find_report,
         wording=wording,
     )

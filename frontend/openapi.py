@@ -154,7 +154,7 @@ def describe_api(settings: Settings, parts: Iterable[Callable[[Settings], Part]]
         "info": {
             "title": "Hwapung",
             "version": "1",
-            "description": "Tells a picture's manner and shows which parts of the picture the answer depends on.",
+            "description": "Recognises a picture by its style and shows which parts of it the answer depends on.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/api/v1"}],

@@ -26,7 +26,9 @@ ICONS = {
 def manifest() -> Response:
     """The site as an application."""
     return make_manifest(
-        _("Hwapung"), _("Tells a painting by its manner and shows where in the picture it saw it."), "/"
+        _("Hwapung"),
+        _("Recognises a painting by its style and shows which parts of the picture the answer depends on."),
+        "/",
     )
 
 

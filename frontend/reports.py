@@ -16,7 +16,7 @@ PAGE = "index.html"
 #: What lies beside the page: charts, tables, the model card.
 BESIDE = (".png", ".csv", ".md")
 
-#: A report is one file with its scripts, styles and pictures inside it. The sandbox gives it an origin of its own, so
+#: A report is one file with its scripts, styles and images inside it. The sandbox gives it an origin of its own, so
 #: that whatever a class's or file's name might smuggle in reads no cookie and asks nothing of this server; the form of
 #: doubtful labels only makes a download.
 CONTENT_SECURITY_POLICY = "; ".join(

@@ -20,7 +20,6 @@ MOST_CANDIDATES = 5
 class Row:
     """One class of an answer; `probability` is in 0…1."""
 
-    key: str
     title: str
     probability: float
     chosen: bool
@@ -45,7 +44,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """An answer as the page shows it. `heatmap` is a data URI of a transparent picture, or None; `candidates` says what
+    """An answer as the page shows it. `heatmap` is a data URI of a transparent image, or None; `candidates` says what
     else it may be, None where that says nothing."""
 
     title: str
@@ -55,7 +54,6 @@ class AnswerView:
     milliseconds: float
     rows: tuple[Row, ...]
     heatmap: str | None
-    method: str | None
     candidates: Candidates | None = None
     precomputed: bool = False
     true_title: str | None = None
@@ -65,7 +63,7 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
     """Turn a model's JSON answer into what the page shows, most probable class first."""
     explanation = answer.get("explanation")
     rows = (
-        Row(key, title_of(model, key), probability, key == answer["class"])
+        Row(title_of(model, key), probability, key == answer["class"])
         for key, probability in answer["probabilities"].items()
     )
     return AnswerView(
@@ -76,7 +74,6 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
         milliseconds=answer["processing_time_ms"],
         rows=tuple(sorted(rows, key=lambda row: -row.probability)),
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
-        method=explanation["method"] if explanation else None,
         candidates=view_candidates(answer, model),
         precomputed=true_label is not None,
         true_title=title_of(model, true_label) if true_label is not None else None,

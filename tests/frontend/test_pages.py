@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from frontend.formatting import likelihood
-from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, image, own_error
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, card, image, own_error
 
 PAGE = "/models/landscape"
 MakeClient = Callable[..., FlaskClient]
@@ -77,7 +77,7 @@ def test_the_card_is_told_beside_the_answer(client: FlaskClient) -> None:
     assert "97.3% 90.8% to 99.3%" in text
     assert "on 75 test pictures" in text
     assert "Exact duplicates found: 2; near duplicates: 5." in text
-    assert "It calls itself sure from 90.0% confidence on." in text
+    assert "An answer counts as sure from 90.0% confidence." in text
     assert "On the validation pictures, 98.6% of such answers were right." in text
     assert "China 97.7% 95.5% 96.6% 44" in text
 
@@ -255,7 +255,7 @@ def test_what_else_it_may_be_is_one_line_in_the_visitors_language(
     client: FlaskClient, model_server: ModelServerStub
 ) -> None:
     model_server.reply = (200, json.dumps(answer(china=0.6)).encode())
-    assert "Among these in 90% of cases: China or han gang" in send(client, image()).text
+    assert "In 90% of cases the true class is one of these: China or han gang" in send(client, image()).text
     assert "정답이 이 안에 있을 확률이 90%입니다: 중국 또는 han gang" in send(client, image(), language="ko").text
     many = answer(china=0.6) | {"prediction_set": {"coverage": 0.9, "classes": ["china", *"abcde"]}}
     alone = answer(china=0.95)
@@ -296,6 +296,18 @@ def test_the_cards_words_follow_the_verdict(
     assert all(word in page.text for word in words)
     model_server.reply = (200, json.dumps(answer(china=0.95)).encode())
     assert {"en": "The model is sure", "ko": "확신"}[language] in Page(send(client, language=language)).text
+
+
+def test_a_model_of_an_unknown_task_has_a_page_of_one_sentence(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    model_server.models["landscape"] = (card() | {"task": "captioning"}, [])
+    for response in (client.get(PAGE), send(client)):
+        assert response.status_code == 404
+        assert Page(response).text.count("There is no page for models of this kind.") == 2  # title and heading
+        assert 'href="/"' in response.text
+    assert 'data-error="unknown_task"' in send(client, fragment=True).text
+    assert model_server.seen == []
 
 
 def test_text_from_a_model_is_escaped(client: FlaskClient, model_server: ModelServerStub) -> None:

@@ -47,7 +47,6 @@ def code_of(film: bytes, limits: Limits = LIMITS) -> str:
 def test_each_kind_of_file_is_surveyed_and_read(kind: str, codec: str, pixels: str) -> None:
     film = make_film(kind, codec, pixels=pixels)
     found = survey(io.BytesIO(film), LIMITS)
-    assert found.frames == 30
     assert found.seconds == pytest.approx(3, abs=0.01)
     assert found.frame_gap == pytest.approx(0.1, abs=1e-3)
     assert not found.ends_early
@@ -122,7 +121,7 @@ def test_a_film_that_breaks_off_is_read_so_far() -> None:
     found = survey(io.BytesIO(part), LIMITS)
     assert found.ends_early
     assert 3 < found.seconds < 7
-    assert len(times_of(part)) == pytest.approx(found.frames, abs=2)
+    assert len(times_of(part)) == pytest.approx(found.seconds / found.frame_gap, abs=2)
 
 
 def test_a_damaged_stretch_is_passed_over() -> None:
