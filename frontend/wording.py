@@ -90,6 +90,11 @@ VIDEO_VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
     ),
 }
 
-METRICS: dict[str, LazyString] = {"accuracy": _("Accuracy"), "macro_f1": _("Macro F1")}
+METRICS: dict[str, LazyString | str] = {
+    "accuracy": _("Accuracy"),
+    "macro_f1": _("Macro F1"),
+    "map50": "mAP 50",
+    "map50_95": "mAP 50–95",
+}
 
 SPLITS: dict[str, LazyString] = {"train": _("Training"), "validation": _("Validation"), "test": _("Test")}

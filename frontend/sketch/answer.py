@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..catalogue import Model
 from ..formatting import title_of
 from ..languages import language
-from .recognition import NO_DRAWING, Answer
+from .recognition import Answer
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class SketchView:
     """An answer about a drawing as the page shows it."""
 
     objects: tuple[ObjectView, ...]
-    recognised: bool
+    verdict: str
     milliseconds: float
     gallery_state: str | None
 
@@ -55,7 +55,7 @@ def view_sketch(answer: Answer, model: Model) -> SketchView:
 
     return SketchView(
         objects=tuple(view(found) for found in answer["objects"]),
-        recognised=answer["verdict"] != NO_DRAWING,
+        verdict=answer["verdict"],
         milliseconds=answer["processing_time_ms"],
         gallery_state=answer.get("sources", {}).get("gallery", {}).get("state"),
     )

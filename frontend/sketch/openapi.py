@@ -39,7 +39,7 @@ Object = TypedDict(
 
 class Drawing(TypedDict):
     objects: list[Object]
-    verdict: Literal["recognised", "no_drawing"]
+    verdict: Literal["recognised", "nothing_found", "no_drawing"]
     width: int
     height: int
     processing_time_ms: Milliseconds

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from flask import current_app
+from numpy.typing import NDArray
 
 from .. import errors
 from ..catalogue import Catalogue, Model
@@ -16,7 +17,8 @@ from .gallery import Gallery
 from .references import Reference, SourceState
 from .unsplash import UNSET, Unsplash
 
-TASK = "sketch"
+#: Tasks whose models answer with objects. A detector's have no embeddings, and so no references.
+TASKS = ("sketch", "detection")
 #: References shown for one object, of each source.
 REFERENCES = 4
 #: What a sketch model answers where there is nothing on the page to recognise.
@@ -29,7 +31,7 @@ def sketch_model(name: str) -> Model:
     """The model of this name. Raises `RequestError`: `unknown_model`, or `wrong_task` where it reads no drawings."""
     catalogue: Catalogue = current_app.extensions["catalogue"]
     model = catalogue.model(name)
-    if model.card["task"] != TASK:
+    if model.card["task"] not in TASKS:
         raise errors.wrong_task(name, str(model.card["task"]))
     return model
 
@@ -47,6 +49,11 @@ def recognise(model: Model, image: bytes, *, paper: bool = False) -> Answer:
     return answer
 
 
+def has_references(model: Model) -> bool:
+    """Whether there are references for what a model recognises: they are found by embeddings."""
+    return bool(model.card.get("embedding"))
+
+
 def add_references(model: Model, answer: Answer, *, photographs: bool = True) -> Answer:
     """An answer whose objects have `references` in place of their embeddings.
 
@@ -55,27 +62,33 @@ def add_references(model: Model, answer: Answer, *, photographs: bool = True) ->
     where the answer has another shape.
     """
     objects: list[Answer] = answer["objects"]
-    try:
-        keys = [each["class"] for each in objects]
-        queries = [np.frombuffer(base64.b64decode(each["embedding"], validate=True), "<f4") for each in objects]
-        embeddings = np.stack(queries).astype(np.float32) if queries else np.empty((0, 0), np.float32)
-    except (ValueError, KeyError, TypeError):
-        raise errors.model_failed(model.name) from None
-    gallery: Gallery = current_app.extensions["gallery"]
-    near = gallery.nearest(embeddings, model.card.get("embedding"), REFERENCES, f"/models/{model.name}/gallery/")
-    groups: list[tuple[Reference, ...]] = list(near.groups)
-    sources = {"gallery": state_as_answer(near.state)}
-    if photographs:
-        unsplash: Unsplash = current_app.extensions["unsplash"]
-        found = unsplash.search([search_words(model, key) for key in keys], REFERENCES)
-        groups = [ours + theirs for ours, theirs in zip(groups, found.groups, strict=True)]
-        sources["unsplash"] = state_as_answer(found.state)
+    groups: list[tuple[Reference, ...]] = [() for _ in objects]
+    sources: dict[str, dict[str, str]] = {}
+    if has_references(model):
+        gallery: Gallery = current_app.extensions["gallery"]
+        queries = _read_embeddings(model, objects)
+        near = gallery.nearest(queries, model.card["embedding"], REFERENCES, f"/models/{model.name}/gallery/")
+        groups, sources["gallery"] = list(near.groups), state_as_answer(near.state)
+        if photographs:
+            unsplash: Unsplash = current_app.extensions["unsplash"]
+            found = unsplash.search([search_words(model, each["class"]) for each in objects], REFERENCES)
+            groups = [ours + theirs for ours, theirs in zip(groups, found.groups, strict=True)]
+            sources["unsplash"] = state_as_answer(found.state)
     shown = [
         {key: value for key, value in each.items() if key != "embedding"}
         | {"references": [reference.as_answer() for reference in group]}
         for each, group in zip(objects, groups, strict=True)
     ]
     return {key: value for key, value in answer.items() if key != "page"} | {"objects": shown, "sources": sources}
+
+
+def _read_embeddings(model: Model, objects: Sequence[Answer]) -> NDArray[np.float32]:
+    """The objects' embeddings, float32 (N, D). Raises `ModelServerError` (`model_failed`) where one has none."""
+    try:
+        rows = [np.frombuffer(base64.b64decode(each["embedding"], validate=True), "<f4") for each in objects]
+        return np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
+    except (ValueError, KeyError, TypeError):
+        raise errors.model_failed(model.name) from None
 
 
 def find_photographs(model: Model, keys: Sequence[str]) -> tuple[list[tuple[Reference, ...]], SourceState]:

@@ -32,7 +32,16 @@ from ..uploads import read_image
 from .answer import SketchView, view_sketch
 from .gallery import Gallery
 from .openapi import describe
-from .recognition import NO_DRAWING, TASK, add_references, find_photographs, recognise, sketch_model, state_as_answer
+from .recognition import (
+    NO_DRAWING,
+    TASKS,
+    add_references,
+    find_photographs,
+    has_references,
+    recognise,
+    sketch_model,
+    state_as_answer,
+)
 from .unsplash import Unsplash
 
 blueprint = Blueprint("sketch", __name__)
@@ -150,7 +159,7 @@ def _render(
         answer=answer,
         error=error,
         page=page,
-        photographs=unsplash.enabled,
+        photographs=unsplash.enabled and has_references(model),
         max_upload_bytes=settings.max_upload_bytes,
     )
     response = make_response(html, error.status if error else 200)
@@ -167,4 +176,5 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
     app.register_blueprint(blueprint)
     openapi.register(app, describe)
-    register(app, TASK, Task(show, ask, show_example))
+    for task in TASKS:
+        register(app, task, Task(show, ask, show_example))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -193,6 +194,42 @@ def test_the_handlers_errors_pass_through(client: FlaskClient, model_server: Mod
     response = client.post(RECOGNISE, data=b"text", content_type="image/png")
     assert response.json is not None
     assert (response.status_code, response.json["error"]["code"]) == (400, "not_a_picture")
+
+
+def as_detector(content: dict[str, Any]) -> dict[str, Any]:
+    """A sketch model's answer as a detector gives it."""
+    return content | {
+        "objects": [{key: each[key] for key in each if key != "embedding"} for each in content["objects"]]
+    }
+
+
+def test_a_detectors_objects_are_shown_without_references(
+    model_server: ModelServerStub, make_client: Callable[..., FlaskClient], gallery: Path
+) -> None:
+    parts = ("embedding", "preprocessing", "calibration", "thresholds", "openvino_model")
+    told = {key: part for key, part in sketch_card().items() if key not in parts} | {"task": "detection"}
+    model_server.models["sketch"] = (told, [])
+    client = make_client(models=("sketch",), gallery=gallery, unsplash_access_key=KEY)
+    page = client.get(PAGE)
+    assert page.status_code == 200
+    assert 'data-photographs=""' in page.text
+    model_server.reply = (200, json.dumps(as_detector(sketch_answer())).encode())
+    text = client.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+    assert '<rect x="10.0%" y="20.0%" width="40.0%" height="50.0%"/>' in text
+    assert "references-title" not in text
+    answer = client.post(RECOGNISE, data=drawing(), content_type="image/png").json
+    assert answer is not None
+    assert ([each["references"] for each in answer["objects"]], answer["sources"]) == ([[], []], {})
+    model_server.reply = (200, json.dumps(sketch_answer() | {"objects": [], "verdict": "nothing_found"}).encode())
+    text = client.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+    assert "Nothing was found in the drawing." in text
+
+
+def test_boxes_lie_on_the_image_in_the_middle_of_the_sheet(client: FlaskClient, model_server: ModelServerStub) -> None:
+    wide = sketch_answer(sketch_object("cat", [64, 0, 320, 320], unit(0), 0.9)) | {"height": 320}
+    model_server.reply = (200, json.dumps(wide).encode())
+    text = client.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+    assert '<rect x="10.0%" y="25.0%" width="40.0%" height="50.0%"/>' in text
 
 
 @pytest.mark.parametrize("path", ["/models/landscape/paper", "/api/v1/models/landscape/recognise"])
