@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask import Flask, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from . import errors, metrics
+from .current import settings
 from .errors import FrontEndError
 from .formatting import wants_fragment
-from .settings import Settings
 from .uploads import discard_rest
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,6 @@ def finish(response: Response, error: FrontEndError) -> Response:
 
 def answer_exception(error: Exception) -> Response | HTTPException:
     """Errors of Flask and Werkzeug, and our own mistakes, in the same shape."""
-    settings: Settings = current_app.extensions["settings"]
     if isinstance(error, NotFound):
         return answer_error(errors.not_found(request.path))
     if isinstance(error, MethodNotAllowed):

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import base64
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, render_template, request
 
 from . import errors
-from .catalogue import Catalogue, Example, Model
+from .catalogue import Example, Model
+from .current import catalogue, settings
 from .errors import FrontEndError
 from .languages import remember_language
-from .settings import Settings
 from .tasks import find_task
 from .uploads import read_image
 
@@ -23,15 +23,9 @@ blueprint.after_request(remember_language)
 KEPT = "kept"
 
 
-def _catalogue() -> Catalogue:
-    catalogue: Catalogue = current_app.extensions["catalogue"]
-    return catalogue
-
-
 @blueprint.get("/")
 def home() -> str | Response:
     """The catalogue; with a single model, its page."""
-    catalogue = _catalogue()
     if len(catalogue.names) == 1:
         return show_model(catalogue.names[0])
     return render_template("home.html", models=[catalogue.look_up(name)[0] for name in catalogue.names])
@@ -39,15 +33,14 @@ def home() -> str | Response:
 
 @blueprint.get("/models/<name>")
 def show_model(name: str) -> Response:
-    model, error = _catalogue().look_up(name)
+    model, error = catalogue.look_up(name)
     return find_task(model).show(model, error)
 
 
 @blueprint.post("/models/<name>")
 def ask(name: str) -> Response:
     """The answer for the image of the form."""
-    settings: Settings = current_app.extensions["settings"]
-    model, unknown = _catalogue().look_up(name)
+    model, unknown = catalogue.look_up(name)
     task = find_task(model)
     image = b""
     try:
@@ -79,7 +72,7 @@ def example_image(name: str, example: str) -> Response:
 
 def _example(name: str, example: str) -> tuple[Model, Example]:
     """Raises `RequestError` (`unknown_model`, `not_found`), `ModelServerError`."""
-    model = _catalogue().model(name)
+    model = catalogue.model(name)
     for found in model.examples:
         if found.name == example:
             return model, found

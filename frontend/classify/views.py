@@ -6,15 +6,15 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request, url_for
+from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
 
 from .. import openapi
-from ..catalogue import Catalogue, Example, Model
+from ..catalogue import Example, Model
+from ..current import catalogue, model_server, settings
 from ..errors import FrontEndError
 from ..failures import finish
 from ..formatting import wants_fragment
-from ..model_server import ModelServer, Reply, read_answer
-from ..settings import Settings
+from ..model_server import Reply, read_answer
 from ..tasks import Task, find_task, register
 from ..uploads import read_image
 from .answer import AnswerView, view_answer
@@ -36,20 +36,16 @@ class Shown:
 
 @blueprint.post("/api/v1/models/<name>/predict")
 def predict(name: str) -> Response:
-    server: ModelServer = current_app.extensions["model_server"]
-    return _forward(name, server.predict)
+    return _forward(name, model_server.predict)
 
 
 @blueprint.post("/api/v1/models/<name>/explain")
 def explain(name: str) -> Response:
-    server: ModelServer = current_app.extensions["model_server"]
-    return _forward(name, server.explain)
+    return _forward(name, model_server.explain)
 
 
 def _forward(name: str, ask: Callable[[str, bytes], Reply]) -> Response:
     """The model's JSON goes through as the bytes it came in: nothing here parses it."""
-    settings: Settings = current_app.extensions["settings"]
-    catalogue: Catalogue = current_app.extensions["catalogue"]
     catalogue.check_name(name)
     reply = ask(name, read_image(request, settings.max_upload_bytes))
     return Response(reply.body, reply.status, content_type="application/json")
@@ -61,8 +57,7 @@ def show(model: Model, error: FrontEndError | None = None, image: bytes = b"") -
 
 def ask(model: Model, image: bytes) -> Response:
     """Classify and explain an image."""
-    server: ModelServer = current_app.extensions["model_server"]
-    answer = read_answer(model.name, server.explain(model.name, image))
+    answer = read_answer(model.name, model_server.explain(model.name, image))
     return _render(model, answer=view_answer(answer, model), shown=_show(image))
 
 
@@ -88,7 +83,6 @@ def _render(
     error: FrontEndError | None = None,
     shown: Shown | None = None,
 ) -> Response:
-    settings: Settings = current_app.extensions["settings"]
     page = render_template(
         "classify/_result.html" if wants_fragment() else "classify/page.html",
         model=model,

@@ -11,8 +11,9 @@ from flask import current_app
 from numpy.typing import NDArray
 
 from .. import errors
-from ..catalogue import Catalogue, Model
-from ..model_server import ModelServer, read_answer
+from ..catalogue import Model
+from ..current import catalogue, model_server
+from ..model_server import read_answer
 from .gallery import Gallery
 from .references import Reference, SourceState
 from .unsplash import UNSET, Unsplash
@@ -29,7 +30,6 @@ Answer = dict[str, Any]
 
 def sketch_model(name: str) -> Model:
     """The model of this name. Raises `RequestError`: `unknown_model`, or `wrong_task` where it reads no drawings."""
-    catalogue: Catalogue = current_app.extensions["catalogue"]
     model = catalogue.model(name)
     if model.card["task"] not in TASKS:
         raise errors.wrong_task(name, str(model.card["task"]))
@@ -42,8 +42,7 @@ def recognise(model: Model, image: bytes, *, paper: bool = False) -> Answer:
     `paper`: the image is a photograph of paper; the answer's `page` is what the model made of it. Raises
     `FrontEndError` with the model's own error, or one of the ways to it.
     """
-    server: ModelServer = current_app.extensions["model_server"]
-    answer = read_answer(model.name, server.predict(model.name, image, paper=paper))
+    answer = read_answer(model.name, model_server.predict(model.name, image, paper=paper))
     if not {"objects", "verdict"} <= answer.keys() or (paper and "page" not in answer):
         raise errors.model_failed(model.name)
     return answer

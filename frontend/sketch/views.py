@@ -20,6 +20,7 @@ from flask import (
 
 from .. import errors, openapi
 from ..catalogue import Example, Model
+from ..current import settings
 from ..errors import FrontEndError
 from ..failures import finish
 from ..formatting import wants_fragment
@@ -77,7 +78,6 @@ def show_example(model: Model, example: Example) -> Response:
 def clean_paper(name: str) -> Response:
     """The image of the form as a clean page (PNG); where there is no drawing on it, the part of the page that says so
     (HTML)."""
-    settings: Settings = current_app.extensions["settings"]
     model = sketch_model(name)
     answer = recognise(model, read_image(request, settings.max_upload_bytes), paper=True)
     if answer["verdict"] == NO_DRAWING:
@@ -114,7 +114,6 @@ def manifest(name: str) -> Response:
 @blueprint.post("/api/v1/models/<name>/recognise")
 def recognise_api(name: str) -> Response:
     """The objects of a drawing with references; `?paper=true` cleans a photograph of paper first."""
-    settings: Settings = current_app.extensions["settings"]
     model = sketch_model(name)
     image = read_image(request, settings.max_upload_bytes)
     return jsonify(add_references(model, recognise(model, image, paper=request.args.get("paper") == "true")))
@@ -151,7 +150,6 @@ def _render(
     page: str | None = None,
 ) -> Response:
     """`page`: URL of what lies on the sheet."""
-    settings: Settings = current_app.extensions["settings"]
     unsplash: Unsplash = current_app.extensions["unsplash"]
     html = render_template(
         "sketch/_result.html" if wants_fragment() else "sketch/page.html",

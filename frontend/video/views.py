@@ -13,7 +13,8 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from flask_babel import lazy_gettext as _
 
 from .. import errors, openapi
-from ..catalogue import Catalogue, Model
+from ..catalogue import Model
+from ..current import catalogue, settings
 from ..errors import ModelServerError
 from ..failures import finish
 from ..formatting import likelihood, title_of
@@ -36,7 +37,6 @@ blueprint.after_request(remember_language)
 
 def _look_up(name: str) -> tuple[Model, ModelServerError | None]:
     """As `Catalogue.look_up`. Raises `RequestError`: `unknown_model`, or `no_video_model` where its task is another."""
-    catalogue: Catalogue = current_app.extensions["catalogue"]
     model, error = catalogue.look_up(name)
     if model.card and model.card["task"] != TASK:
         raise errors.no_video_model(name)
@@ -58,7 +58,6 @@ def classify(name: str) -> Response:
 
 @blueprint.get("/models/<name>/video")
 def show(name: str) -> Response:
-    settings: Settings = current_app.extensions["settings"]
     model, error = _look_up(name)
     page = render_template("video/page.html", model=model, error=error, settings=settings)
     response = Response(page, error.status if error else 200)
@@ -86,7 +85,6 @@ def ask(name: str) -> Response:
 
 def _stream(model: Model, tell: Callable[[Event], dict[str, Any]]) -> Response:
     """Receive the video, begin, and answer with the events. All that can be said against it is said before."""
-    settings: Settings = current_app.extensions["settings"]
     places: Places = current_app.extensions["video_places"]
     wish = _read_wish(settings)
     place = places.take()
