@@ -120,7 +120,7 @@ def test_nothing_serious_in_korean(
     page.goto("/models/landscape/video?lang=ko")
     assert serious_findings(page) == []
     page.set_input_files(FILE, films["short.webm"])
-    expect(page.locator("[data-video-answer]")).to_contain_text("평균 신뢰도")
+    expect(page.locator("[data-video-answer]")).to_contain_text("평균 확신도")
     assert serious_findings(page) == []
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]

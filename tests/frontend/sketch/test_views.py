@@ -225,6 +225,16 @@ def test_a_detectors_objects_are_shown_without_references(
     assert "Nothing was found in the drawing." in text
 
 
+def test_without_any_source_there_is_no_heading_for_references(
+    client: FlaskClient, make_client: Callable[..., FlaskClient]
+) -> None:
+    texts = [
+        each.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+        for each in (client, make_client(models=("sketch",)))
+    ]
+    assert ["references-title" in text for text in texts] == [True, False]
+
+
 def test_boxes_lie_on_the_image_in_the_middle_of_the_sheet(client: FlaskClient, model_server: ModelServerStub) -> None:
     wide = sketch_answer(sketch_object("cat", [64, 0, 320, 320], unit(0), 0.9)) | {"height": 320}
     model_server.reply = (200, json.dumps(wide).encode())
