@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import api, failures, health, languages, limits, metrics, pages, pwa, reports, security, sketch_pages, views
+from . import api, failures, formatting, health, languages, limits, metrics, pages, pwa, reports, security
 from .catalogue import Catalogue
-from .gallery import Gallery
+from .classify import views as classify_views
 from .model_server import ModelServer
 from .settings import Settings, read_settings
-from .unsplash import Unsplash
-from .video import views as video
+from .sketch import views as sketch_views
+from .video import views as video_views
 
-#: Room in a form for what is around the picture: part headers, boundaries.
+#: Room in a form for what is around the image: part headers, boundaries.
 FORM_OVERHEAD = 2**16
 
 
@@ -33,22 +33,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions |= {"settings": settings, "model_server": server, "catalogue": Catalogue(settings, server)}
     app.extensions["readiness"] = health.Readiness(settings, server)
 
-    app.extensions["gallery"] = Gallery(settings.gallery)
-    app.extensions["unsplash"] = Unsplash(
-        settings.unsplash_access_key.get_secret_value(), settings.unsplash_url, settings.unsplash_application
-    )
-
     security.init_app(app, settings)
     failures.init_app(app)
     metrics.init_app(app)
     languages.init_app(app)
-    views.init_app(app)
-    app.register_blueprint(api.blueprint)
-    app.register_blueprint(pages.blueprint)
-    app.register_blueprint(sketch_pages.blueprint)
-    app.register_blueprint(pwa.blueprint)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(reports.blueprint)
-    video.init_app(app, settings)
+    formatting.init_app(app)
+    for part in (api, pages, pwa, health, reports):
+        app.register_blueprint(part.blueprint)
+    classify_views.init_app(app)
+    sketch_views.init_app(app, settings)
+    video_views.init_app(app, settings)
     limits.init_app(app, settings)
     return app

@@ -17,18 +17,18 @@ CARD_SCHEMA = 2
 
 @dataclass(frozen=True)
 class Example:
-    """A picture of the test split with its true class and the answer that was computed when the model was made."""
+    """An image of the test split with its true class and the answer that was computed when the model was made."""
 
     name: str
     label: str
     media_type: str
-    picture: bytes
+    image: bytes
     answer: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model's card (schema: model_training/runtime/card.py) and its examples."""
+    """A model's card (schema: model_training/runtime/card.py; empty where it was never had) and its examples."""
 
     name: str
     card: dict[str, Any]
@@ -40,9 +40,6 @@ class Model:
             if label["key"] == key:
                 return label["title"].get(language) or key
         return key
-
-    def example(self, name: str) -> Example | None:
-        return next((example for example in self.examples if example.name == name), None)
 
 
 class Catalogue:
@@ -80,6 +77,13 @@ class Catalogue:
             self._known[name] = (time.monotonic(), model)
             return model
 
+    def look_up(self, name: str) -> tuple[Model, errors.ModelServerError | None]:
+        """As `model`, but where its card can't be had, a model without one, and why."""
+        try:
+            return self.model(name), None
+        except errors.ModelServerError as error:
+            return Model(name, {}, ()), error
+
     def _fetch(self, name: str) -> Model:
         card = self._server.card(name)
         if card.get("schema_version") != CARD_SCHEMA:
@@ -89,7 +93,7 @@ class Catalogue:
                 name=example["name"],
                 label=example["label"],
                 media_type=example["media_type"],
-                picture=base64.b64decode(example["data"]),
+                image=base64.b64decode(example["data"]),
                 answer=example["answer"],
             )
             for example in self._server.examples(name)

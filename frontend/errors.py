@@ -21,6 +21,11 @@ class FrontEndError(Exception):
         self.message = message
         self.remedy = remedy
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.status >= 429
+
     def as_answer(self) -> dict[str, dict[str, str]]:
         """The one JSON shape of an error."""
         return {"error": {"code": self.code, "message": self.message, "remedy": self.remedy}}
@@ -58,6 +63,11 @@ def unknown_model(name: str, known: tuple[str, ...]) -> RequestError:
     return RequestError(404, "unknown_model", f"There is no model {name}.", f"Ask one of: {', '.join(known)}.")
 
 
+def unknown_task(name: str, task: str) -> RequestError:
+    message = f"{name} is a model for {task}, for which there is no page."
+    return RequestError(404, "unknown_task", message, "Ask it by /api/v1/models/<name>/predict.")
+
+
 def wrong_task(name: str, task: str) -> RequestError:
     return RequestError(404, "wrong_task", f"{name} is a model for {task}.", "Ask it at the addresses of its task.")
 
@@ -74,20 +84,6 @@ def wrong_method(method: str, allowed: str) -> RequestError:
 def picture_too_large(limit: int) -> RequestError:
     message = f"The picture has more than {limit / 2**20:g} MiB."
     return RequestError(413, "picture_too_large", message, "Save it smaller and send it again.")
-
-
-def picture_too_large_to_clean(limit: int) -> RequestError:
-    message = f"The picture has more than {limit // 10**6} megapixels."
-    return RequestError(413, "picture_too_large", message, "Save it smaller and send it again.")
-
-
-def not_a_picture() -> RequestError:
-    remedy = "Send a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."
-    return RequestError(400, "not_a_picture", "The body is not a picture that can be read.", remedy)
-
-
-def broken_picture() -> RequestError:
-    return RequestError(400, "broken_picture", "The picture is damaged.", "Save it again or send another one.")
 
 
 def unsupported_body(media_type: str) -> RequestError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask import Flask, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from . import errors, metrics
+from .current import settings
 from .errors import FrontEndError
-from .settings import Settings
+from .formatting import wants_fragment
 from .uploads import discard_rest
-from .views import wants_fragment
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def answer_error(error: FrontEndError) -> Response:
     if request.path.startswith("/api/"):
         response = jsonify(error.as_answer())
     elif wants_fragment():
-        response = make_response(render_template("_result.html", error=error, answer=None, shown=None))
+        response = make_response(render_template("_error.html", error=error, retry="send" if error.may_pass else ""))
     else:
         response = make_response(render_template("error.html", error=error))
     response.status_code = error.status
@@ -38,7 +38,6 @@ def finish(response: Response, error: FrontEndError) -> Response:
 
 def answer_exception(error: Exception) -> Response | HTTPException:
     """Errors of Flask and Werkzeug, and our own mistakes, in the same shape."""
-    settings: Settings = current_app.extensions["settings"]
     if isinstance(error, NotFound):
         return answer_error(errors.not_found(request.path))
     if isinstance(error, MethodNotAllowed):

@@ -15,7 +15,7 @@ from .settings import Settings
 blueprint = Blueprint("health", __name__)
 
 #: A grey PNG of 8×8 pixels.
-PROBE_PICTURE = base64.b64decode(
+PROBE_IMAGE = base64.b64decode(
     b"iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mNsYIAAJgaKGAAmCACQtTEKkQAAAABJRU5ErkJggg=="
 )
 
@@ -41,7 +41,7 @@ class Readiness:
 
     def _predict(self, name: str) -> str:
         try:
-            reply = self._server.predict(name, PROBE_PICTURE)
+            reply = self._server.predict(name, PROBE_IMAGE)
         except FrontEndError as error:
             return error.code
         return "ready" if reply.status == 200 else "model_failed"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from flask_babel import Babel
 
-from .settings import Settings
+from .current import settings
 
 COOKIE = "language"
 COOKIE_AGE = 365 * 24 * 3600
@@ -14,7 +14,6 @@ NAMES = {"en": "English", "ko": "한국어"}
 
 def choose_language() -> str:
     """`?lang=`, then the cookie, then Accept-Language."""
-    settings: Settings = current_app.extensions["settings"]
     for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
         if wish in settings.languages:
             return str(wish)
@@ -23,7 +22,6 @@ def choose_language() -> str:
 
 def remember_language(response: Response) -> Response:
     """Keep a language that was chosen by `?lang=`."""
-    settings: Settings = current_app.extensions["settings"]
     wish = request.args.get("lang")
     if wish in settings.languages:
         secure = request.is_secure

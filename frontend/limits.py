@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: Views that make the model work. They share one count.
 LIMITED = (
-    "api.predict",
-    "api.explain",
+    "classify.predict",
+    "classify.explain",
     "pages.ask",
     "sketch.recognise_api",
     "sketch.clean_paper",

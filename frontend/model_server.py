@@ -1,6 +1,6 @@
 """The only module that knows TorchServe: its inference API, its faults, and how a model describes itself.
 
-Pictures are forwarded as the raw bytes that came in, over pooled connections, and answers are handed back as the bytes
+Images are forwarded as the raw bytes that came in, over pooled connections, and answers are handed back as the bytes
 that came out. Each thread has a session of its own, since requests does not promise that one may be shared.
 """
 
@@ -23,11 +23,31 @@ from .settings import Settings
 OWN_ERROR = re.compile(rb'\s*\{\s*"error"')
 
 
+BYTES = {"Content-Type": "application/octet-stream"}
+
+
 class Reply(NamedTuple):
     """What the model answered: JSON bytes, with 200 or with the status of the handler's own error."""
 
     status: int
     body: bytes
+
+
+def read_answer(model: str, reply: Reply) -> dict[str, Any]:
+    """The JSON object of a reply.
+
+    Raises `FrontEndError` with the handler's own error, or `ModelServerError` (`model_failed`).
+    """
+    try:
+        content = json.loads(reply.body)
+        fault = content["error"] if reply.status != 200 else None
+    except (ValueError, KeyError, TypeError):
+        raise errors.model_failed(model) from None
+    if fault:
+        raise errors.FrontEndError(reply.status, **fault)
+    if not isinstance(content, dict):
+        raise errors.model_failed(model)
+    return content
 
 
 class ModelServer:
@@ -45,21 +65,22 @@ class ModelServer:
         self._timeouts = (settings.connect_timeout, settings.answer_timeout)
         self._threads = threading.local()
 
-    def predict(self, model: str, picture: bytes) -> Reply:
-        """Classify a picture."""
-        return self._ask(model, f"/predictions/{model}", picture, {"Content-Type": "application/octet-stream"})
+    def predict(self, model: str, image: bytes, *, paper: bool = False) -> Reply:
+        """Classify an image, or find what is drawn on it. `paper`: it is a photograph of a drawing on paper, which the
+        model cleans first; the answer then has the cleaned `page`."""
+        return self._ask(model, f"/predictions/{model}", image, BYTES | ({"paper": "true"} if paper else {}))
 
-    def explain(self, model: str, picture: bytes) -> Reply:
-        """Classify a picture and say, as a heatmap, what the answer rests on."""
-        return self._ask(model, f"/explanations/{model}", picture, {"Content-Type": "application/octet-stream"})
+    def explain(self, model: str, image: bytes) -> Reply:
+        """Classify an image and say, as a heatmap, what the answer depends on."""
+        return self._ask(model, f"/explanations/{model}", image, BYTES)
 
     def card(self, model: str) -> dict[str, Any]:
-        """The model's card, as its handler gives it (schema version 1)."""
+        """The model's card, as its handler gives it."""
         card: dict[str, Any] = self._describe(model, "True")["card"]
         return card
 
     def examples(self, model: str) -> list[dict[str, Any]]:
-        """The model's example pictures with their explained answers."""
+        """The model's example images with their explained answers."""
         examples: list[dict[str, Any]] = self._describe(model, "examples")["examples"]
         return examples
 

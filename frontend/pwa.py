@@ -1,7 +1,6 @@
 """What makes the pages an application that can be installed: manifest, service worker, the page shown offline.
 
-The manifest follows https://www.w3.org/TR/appmanifest/; one for the site, and one for each sketch model, whose page is
-then what opens.
+Manifests follow https://www.w3.org/TR/appmanifest/. The one here opens the site; a task may have others.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from flask import Blueprint, Response, current_app, render_template, request, ur
 from flask_babel import gettext as _
 
 from .languages import language, remember_language
-from .sketch import sketch_model
 
 blueprint = Blueprint("pwa", __name__)
 blueprint.after_request(remember_language)
@@ -27,17 +25,15 @@ ICONS = {
 @blueprint.get("/app.webmanifest")
 def manifest() -> Response:
     """The site as an application."""
-    return _manifest(_("Hwapung"), _("Tells a painting by its manner and shows where in the picture it saw it."), "/")
+    return make_manifest(
+        _("Hwapung"),
+        _("Recognises a painting by its style and shows which parts of the picture the answer depends on."),
+        "/",
+    )
 
 
-@blueprint.get("/models/<name>/app.webmanifest")
-def sketch_manifest(name: str) -> Response:
-    """The drawing page as an application."""
-    card = sketch_model(name).card
-    return _manifest(card["title"][language()], card["summary"][language()], f"/models/{name}")
-
-
-def _manifest(title: str, description: str, start: str) -> Response:
+def make_manifest(title: str, description: str, start: str) -> Response:
+    """An application that opens at the path `start`."""
     content = {
         "id": start,
         "name": title,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, send_from_directory
+from flask import Blueprint, Response, send_from_directory
 
 from . import errors
-from .catalogue import Catalogue, Model
-from .settings import Settings
+from .catalogue import Model
+from .current import catalogue, settings
 
 blueprint = Blueprint("reports", __name__)
 
@@ -16,7 +16,7 @@ PAGE = "index.html"
 #: What lies beside the page: charts, tables, the model card.
 BESIDE = (".png", ".csv", ".md")
 
-#: A report is one file with its scripts, styles and pictures inside it. The sandbox gives it an origin of its own, so
+#: A report is one file with its scripts, styles and images inside it. The sandbox gives it an origin of its own, so
 #: that whatever a class's or file's name might smuggle in reads no cookie and asks nothing of this server; the form of
 #: doubtful labels only makes a download.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -35,7 +35,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 def find_report(model: Model) -> Path | None:
     """The folder of the report on the version that is served; None where there is none."""
-    settings: Settings = current_app.extensions["settings"]
     if settings.reports is None:
         return None
     folder = settings.reports.absolute() / model.name / str(model.card["version"])
@@ -46,7 +45,6 @@ def find_report(model: Model) -> Path | None:
 @blueprint.get("/models/<name>/report/<file>")
 def show_report(name: str, file: str = PAGE) -> Response:
     """The page, or a file beside it. Raises `RequestError` (`no_report`, `not_found`)."""
-    catalogue: Catalogue = current_app.extensions["catalogue"]
     folder = find_report(catalogue.model(name))
     if folder is None:
         raise errors.no_report(name)

@@ -16,7 +16,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data: blob:{pictures}",
+        "img-src 'self' data: blob:{images}",
         "media-src blob:",
         "connect-src 'self'",
         "manifest-src 'self'",
@@ -27,7 +27,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 PAGE_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(pictures=""),
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(images=""),
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -45,9 +45,9 @@ def add_headers(response: Response) -> Response:
     return response
 
 
-def allow_pictures(response: Response, hosts: str) -> Response:
-    """Let one page show pictures from other hosts too."""
-    policy = CONTENT_SECURITY_POLICY.format(pictures=f" {hosts}")
+def allow_images(response: Response, hosts: str) -> Response:
+    """Let one page show images from other hosts too."""
+    policy = CONTENT_SECURITY_POLICY.format(images=f" {hosts}")
     response.headers["Content-Security-Policy"] = policy
     return response
 

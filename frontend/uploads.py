@@ -1,4 +1,4 @@
-"""A request's picture: the raw body, or one part of a multipart form."""
+"""A request's image: the raw body, or one part of a multipart form."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ LINGER_SECONDS = 5.0
 LINGER_BYTES = 128 * 2**20
 
 
-def read_picture(request: Request, limit: int) -> bytes:
-    """Return the bytes of the picture that a request carries, at most `limit` of them.
+def read_image(request: Request, limit: int) -> bytes:
+    """Return the bytes of the image that a request carries, at most `limit` of them.
 
     Raises `RequestError`: `empty_body`, `broken_upload`, `picture_too_large`, `unsupported_body`.
     """
     media_type = request.mimetype
     try:
         if media_type.startswith("image/") or media_type in ("application/octet-stream", ""):
-            picture = request.get_data(cache=False)
+            image = request.get_data(cache=False)
         elif media_type == "multipart/form-data":
-            picture = _read_part(request)
+            image = _read_part(request)
         else:
             raise errors.unsupported_body(media_type)
     except RequestEntityTooLarge:
         raise errors.picture_too_large(limit) from None
     except (BadRequest, OSError):
         raise errors.broken_upload() from None
-    if len(picture) > limit:
+    if len(image) > limit:
         raise errors.picture_too_large(limit)
     if request.content_length and request.stream.tell() < request.content_length:
         raise errors.broken_upload()  # a server says only that the body ended, not that it was cut off
-    if not picture:
+    if not image:
         raise errors.empty_body()
-    return picture
+    return image
 
 
 def _read_part(request: Request) -> bytes:
     for name in PARTS:
         if name in request.files:
-            picture: bytes = request.files[name].read()
-            return picture
+            image: bytes = request.files[name].read()
+            return image
     return b""
 
 

@@ -1,4 +1,4 @@
-"""What the pages say about errors, verdicts and figures, by code, in the visitor's language."""
+"""What the pages say about errors, verdicts and metrics, by code, in the visitor's language."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "broken_picture": (_("This picture is damaged."), _("Save it again or choose another one.")),
     "picture_too_large": (_("This picture is too large."), _("Save it smaller and try again.")),
     "unknown_model": (_("There is no such model."), _("Choose one from the first page.")),
+    "unknown_task": (_("There is no page for models of this kind."), _("Choose another one from the first page.")),
     "wrong_task": (_("This model does not read drawings."), _("Choose one from the first page.")),
     "not_found": (_("There is no such page."), _("Start again from the first page.")),
     "no_report": (
@@ -89,24 +90,11 @@ VIDEO_VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
     ),
 }
 
-FIGURES: dict[str, LazyString] = {
+METRICS: dict[str, LazyString | str] = {
     "accuracy": _("Accuracy"),
-    "balanced_accuracy": _("Balanced accuracy"),
     "macro_f1": _("Macro F1"),
-    "roc_auc": _("Area under the ROC curve"),
-    "calibration_error": _("Calibration error"),
-    "expected_calibration_error": _("Calibration error"),
+    "map50": "mAP 50",
+    "map50_95": "mAP 50–95",
 }
 
-MEASURED_ON: dict[str, LazyString] = {
-    "test": _("on {count} test pictures"),
-    "validation": _("on {count} validation pictures"),
-}
-
-SPLITS: dict[str, LazyString] = {
-    "train": _("Training"),
-    "training": _("Training"),
-    "val": _("Validation"),
-    "validation": _("Validation"),
-    "test": _("Test"),
-}
+SPLITS: dict[str, LazyString] = {"train": _("Training"), "validation": _("Validation"), "test": _("Test")}

@@ -12,6 +12,7 @@ const photographs = new Map(); // class → cards, "" while they are asked for
 let answered = 0; // the version of the sheet whose answer is known
 let asking = false;
 let timer = 0;
+let again = askAgain; // what another try does
 
 const sheet = new Sheet(canvas, { changed, began: () => (invitation.hidden = true) });
 
@@ -22,6 +23,7 @@ function changed() {
     bench.querySelector(`[data-do="${name}"]`).setAttribute("aria-disabled", String(!possible));
   }
   bench.querySelector(".sheet-page")?.remove();
+  again = askAgain;
   invitation.hidden = !sheet.empty;
   clearTimeout(timer);
   timer = setTimeout(ask, PAUSE);
@@ -80,7 +82,7 @@ function askAgain() {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  askAgain();
+  again();
 });
 
 function wait(words) {
@@ -93,6 +95,7 @@ function wait(words) {
 
 async function take(picture) {
   if (!picture) return;
+  again = () => take(picture);
   if (picture.size > Number(form.dataset.maxBytes)) return present(fault("picture_too_large"));
   const before = sheet.version;
   wait(bench.dataset.cleaning);
@@ -213,7 +216,7 @@ find("put-away").addEventListener("click", () => {
 
 function connected() {
   find("offline").hidden = navigator.onLine;
-  if (navigator.onLine && result.querySelector('[data-error="offline"]')) askAgain();
+  if (navigator.onLine && result.querySelector('[data-error="offline"]')) again();
 }
 addEventListener("online", connected);
 addEventListener("offline", connected);

@@ -1,6 +1,6 @@
 """One answer for many frames, and how far it would move if the film had been another stretch of the same kind.
 
-Frames that follow each other resemble each other, so n of them say less than n pictures do. The interval comes from a
+Frames that follow each other resemble each other, so n of them say less than n images do. The interval comes from a
 circular block bootstrap (Politis and Romano 1992), which draws runs of neighbouring frames and so keeps their likeness.
 """
 

@@ -22,7 +22,7 @@ from ..catalogue import Model
 from ..errors import FrontEndError, ModelServerError
 from ..model_server import ModelServer
 from ..settings import Settings
-from .frames import NetworkSize, draw_picture, draw_preview, upright_size
+from .frames import NetworkSize, draw_image, draw_preview, upright_size
 from .reader import Limits, TimedFrame, read_frames, survey
 from .sampling import Sampling, choose_skip, sample
 from .summary import Answer, summarise
@@ -54,10 +54,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Picked:
-    """A frame that was picked: when it is shown, the picture for the model, the one for the page, its upright size."""
+    """A frame that was picked: when it is shown, the image for the model, the one for the page, its upright size."""
 
     time: float
-    picture: bytes
+    image: bytes
     preview: bytes | None
     size: tuple[int, int]
 
@@ -143,7 +143,7 @@ class Analysis:
                 picked = self._draw(timed)
                 if self._stop.is_set():
                     return
-                self._put(Asked(picked, self._pool.submit(self._ask, picked.picture)))
+                self._put(Asked(picked, self._pool.submit(self._ask, picked.image)))
         except FrontEndError as error:
             end = error
         except Exception:
@@ -160,18 +160,18 @@ class Analysis:
 
     def _draw(self, timed: TimedFrame) -> Picked:
         preview = draw_preview(timed.frame, self._network) if self._wish.previews else None
-        return Picked(timed.time, draw_picture(timed.frame, self._network), preview, upright_size(timed.frame))
+        return Picked(timed.time, draw_image(timed.frame, self._network), preview, upright_size(timed.frame))
 
     # ---- asking, in the pool's threads
 
-    def _ask(self, picture: bytes) -> dict[str, Any]:
+    def _ask(self, image: bytes) -> dict[str, Any]:
         """The model's answer, or the error that its handler gave for this frame. While the model server is away or
         busy, ask again for a while. Raises `ModelServerError` when that does not help."""
         began = time.monotonic()
         pause = HEARTBEAT_SECONDS
         while True:
             try:
-                reply = self._server.predict(self._model.name, picture)
+                reply = self._server.predict(self._model.name, image)
             except ModelServerError as error:
                 self._trouble = error
                 if self._stop.is_set() or time.monotonic() - began >= self._retry_seconds:

@@ -53,7 +53,6 @@ class Survey:
     """
 
     seconds: float
-    frames: int
     key_gap: float
     frame_gap: float
     codec: str
@@ -91,7 +90,6 @@ def survey(file: IO[bytes], limits: Limits) -> Survey:
         seconds = times[-1] + frame_gap
         return Survey(
             seconds=seconds,
-            frames=len(times),
             key_gap=_longest_gap([*sorted(keys), seconds]),
             frame_gap=frame_gap,
             codec=stream.codec_context.name,

@@ -20,7 +20,7 @@ def summarise(answers: list[Answer], seconds: float, card: dict[str, Any]) -> di
     """Return the mean probabilities over time with 95% intervals, and what follows from them; None without any answer.
 
     The class is the one of the highest mean. The verdict is `unknown` where the model did not know most of the film,
-    `sure` where the lower end of the interval reaches the confidence from which the model calls a picture sure, else
+    `sure` where the lower end of the interval reaches the confidence from which the model calls an image sure, else
     `unsure`; without an interval (a few frames), `sure` takes that every frame was.
     """
     known = [answer for answer in answers if "error" not in answer.content]

@@ -10,30 +10,43 @@ from pathlib import Path
 from typing import Any, get_args
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request, stream_with_context
+from flask_babel import lazy_gettext as _
 
-from .. import errors
-from ..catalogue import Catalogue, Model
-from ..errors import FrontEndError, ModelServerError
+from .. import errors, openapi
+from ..catalogue import Model
+from ..current import catalogue, settings
+from ..errors import ModelServerError
 from ..failures import finish
+from ..formatting import likelihood, title_of
 from ..languages import remember_language
 from ..metrics import ERRORS
 from ..patience import grant_time
 from ..settings import Settings
-from ..views import likelihood, title_of
+from ..tasks import Link, add_link
 from .analysis import RATES, Analysis, Event, Wish
+from .openapi import describe
 from .places import Places
 from .sampling import Sampling
 from .upload import receive_video
 
 blueprint = Blueprint("video", __name__)
+#: The task whose models are asked about the frames.
+TASK = "classification"
 blueprint.after_request(remember_language)
 
 
-def _model(name: str) -> Model:
-    catalogue: Catalogue = current_app.extensions["catalogue"]
-    model = catalogue.model(name)
-    if model.card["task"] != "classification":
+def _look_up(name: str) -> tuple[Model, ModelServerError | None]:
+    """As `Catalogue.look_up`. Raises `RequestError`: `unknown_model`, or `no_video_model` where its task is another."""
+    model, error = catalogue.look_up(name)
+    if model.card and model.card["task"] != TASK:
         raise errors.no_video_model(name)
+    return model, error
+
+
+def _model(name: str) -> Model:
+    model, error = _look_up(name)
+    if error:
+        raise error
     return model
 
 
@@ -45,14 +58,8 @@ def classify(name: str) -> Response:
 
 @blueprint.get("/models/<name>/video")
 def show(name: str) -> Response:
-    settings: Settings = current_app.extensions["settings"]
-    error: FrontEndError | None = None
-    model: Model | None = None
-    try:
-        model = _model(name)
-    except ModelServerError as fault:
-        error = fault
-    page = render_template("video.html", name=name, model=model, error=error, settings=settings)
+    model, error = _look_up(name)
+    page = render_template("video/page.html", model=model, error=error, settings=settings)
     response = Response(page, error.status if error else 200)
     return finish(response, error) if error else response
 
@@ -68,9 +75,9 @@ def ask(name: str) -> Response:
                 words = {"title": title_of(model, event.data["class"]), "percent": likelihood(event.data["confidence"])}
                 return event.data | words
             case "result":
-                return event.data | {"html": render_template("_video_result.html", result=event.data, model=model)}
+                return event.data | {"html": render_template("video/_result.html", result=event.data, model=model)}
             case "waiting" | "error":
-                return event.data | {"html": render_template("_video_fault.html", code=event.data["error"]["code"])}
+                return event.data | {"html": render_template("_error.html", error=event.data["error"])}
         return event.data
 
     return _stream(model, put_into_words)
@@ -78,7 +85,6 @@ def ask(name: str) -> Response:
 
 def _stream(model: Model, tell: Callable[[Event], dict[str, Any]]) -> Response:
     """Receive the video, begin, and answer with the events. All that can be said against it is said before."""
-    settings: Settings = current_app.extensions["settings"]
     places: Places = current_app.extensions["video_places"]
     wish = _read_wish(settings)
     place = places.take()
@@ -147,3 +153,5 @@ def init_app(app: Flask, settings: Settings) -> None:
         common = folder.name
     app.extensions["video_places"] = Places(Path(common), settings.video_places)
     app.register_blueprint(blueprint)
+    openapi.register(app, describe)
+    add_link(app, TASK, Link("video.show", _("Ask about a video instead")))

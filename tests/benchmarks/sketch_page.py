@@ -31,7 +31,7 @@ from tests.benchmarks.results import MADE_HERE, Entry, publish
 from tests.benchmarks.sketch_serving import OBJECTS, make_random_bundle
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.frontend.model_server_stub import ModelServerStub
-from tests.frontend.sketch_stub import no_drawing, sketch_card, sketch_examples
+from tests.frontend.sketch.sketch_stub import no_drawing, sketch_card, sketch_examples
 from torchserve.archive import build_archive
 
 TARGET_MS = 250.0

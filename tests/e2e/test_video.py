@@ -27,9 +27,9 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         return np.roll(mountains, int(8 * time), axis=1) if time < 10 else 255 - mountains
 
     contents = {
-        "short.webm": make_film("webm", "libvpx", seconds=12, size=(160, 120), picture=draw),
-        "long.webm": make_film("webm", "libvpx", seconds=240, rate=10, size=(160, 120), picture=draw),
-        "odd.mkv": make_film("matroska", "ffv1", seconds=5, size=(160, 120), picture=draw),
+        "short.webm": make_film("webm", "libvpx", seconds=12, size=(160, 120), paint=draw),
+        "long.webm": make_film("webm", "libvpx", seconds=240, rate=10, size=(160, 120), paint=draw),
+        "odd.mkv": make_film("matroska", "ffv1", seconds=5, size=(160, 120), paint=draw),
         "notes.mp4": b"not a video",
     }
     for name, content in contents.items():
@@ -120,7 +120,7 @@ def test_nothing_serious_in_korean(
     page.goto("/models/landscape/video?lang=ko")
     assert serious_findings(page) == []
     page.set_input_files(FILE, films["short.webm"])
-    expect(page.locator("[data-video-answer]")).to_contain_text("평균 신뢰도")
+    expect(page.locator("[data-video-answer]")).to_contain_text("평균 확신도")
     assert serious_findings(page) == []
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]

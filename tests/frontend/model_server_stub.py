@@ -45,7 +45,7 @@ FAULTS: dict[str, Reply] = {
 }
 
 
-def picture(colour: str = "tan", kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
+def image(colour: str = "tan", kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, colour).save(buffer, kind)
     return buffer.getvalue()
@@ -63,7 +63,7 @@ def answer(*, explained: bool = False, china: float = 0.97) -> dict[str, Any]:
         "prediction_set": {"coverage": 0.9, "classes": ["china"] if china > 0.9 else ["china", "han gang"]},
     }
     if explained:
-        data = base64.b64encode(picture("red", size=(8, 8))).decode()
+        data = base64.b64encode(image("red", size=(8, 8))).decode()
         content["explanation"] = {
             "class": content["class"],
             "method": "grad-cam",
@@ -122,7 +122,7 @@ def card(*, procedural: bool = True) -> dict[str, Any]:
 
 
 def examples() -> list[dict[str, Any]]:
-    data = base64.b64encode(picture("navy")).decode()
+    data = base64.b64encode(image("navy")).decode()
     return [
         {"name": "one", "label": "han gang", "media_type": "image/png", "data": data, "answer": answer(explained=True)}
     ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from tests.frontend.model_server_stub import FAULTS, ModelServerStub, card, picture
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, card, image
 
 PREDICT = "/api/v1/models/landscape/predict"
 EXPLAIN = "/api/v1/models/landscape/explain"
@@ -15,38 +15,38 @@ MakeClient = Callable[..., FlaskClient]
 
 @pytest.mark.parametrize("media_type", ["image/png", "image/x-anything", "application/octet-stream"])
 def test_raw_bytes_go_through_as_they_are(client: FlaskClient, model_server: ModelServerStub, media_type: str) -> None:
-    response = client.post(PREDICT, data=picture(), content_type=media_type)
+    response = client.post(PREDICT, data=image(), content_type=media_type)
     assert response.status_code == 200
     assert response.json is not None
     assert response.json["class"] == "china"
-    assert model_server.seen == [("/predictions/landscape", "application/octet-stream", picture())]
+    assert model_server.seen == [("/predictions/landscape", "application/octet-stream", image())]
 
 
 def test_a_body_without_a_type_is_taken_for_a_picture(client: FlaskClient, model_server: ModelServerStub) -> None:
-    assert client.post(PREDICT, data=picture()).status_code == 200
-    assert model_server.seen[0][2] == picture()
+    assert client.post(PREDICT, data=image()).status_code == 200
+    assert model_server.seen[0][2] == image()
 
 
 @pytest.mark.parametrize("part", ["data", "file"])
 def test_a_multipart_form_reaches_the_model_as_raw_bytes(
     client: FlaskClient, model_server: ModelServerStub, part: str
 ) -> None:
-    response = client.post(EXPLAIN, data={part: (io.BytesIO(picture()), "a.png")}, content_type="multipart/form-data")
+    response = client.post(EXPLAIN, data={part: (io.BytesIO(image()), "a.png")}, content_type="multipart/form-data")
     assert response.json is not None
     assert response.json["explanation"]["method"] == "grad-cam"
-    assert model_server.seen == [("/explanations/landscape", "application/octet-stream", picture())]
+    assert model_server.seen == [("/explanations/landscape", "application/octet-stream", image())]
 
 
 def test_the_answers_bytes_are_not_touched(client: FlaskClient, model_server: ModelServerStub) -> None:
     model_server.reply = (200, b'{ "class" :"china",\n "odd": 1.10 }')
-    response = client.post(PREDICT, data=picture(), content_type="image/png")
+    response = client.post(PREDICT, data=image(), content_type="image/png")
     assert response.data == model_server.reply[1]
     assert response.content_type == "application/json"
 
 
 def test_connections_to_the_model_server_are_kept(client: FlaskClient, model_server: ModelServerStub) -> None:
     for _ in range(5):
-        assert client.post(PREDICT, data=picture(), content_type="image/png").status_code == 200
+        assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
     assert model_server.connections == 1
 
 
@@ -142,10 +142,10 @@ def test_a_card_of_another_schema_is_refused(client: FlaskClient, model_server: 
 
 def test_a_limit_counts_predictions_of_pages_and_api_together(make_client: MakeClient) -> None:
     client = make_client(rate_limit="2/hour")
-    assert client.post(PREDICT, data=picture(), content_type="image/png").status_code == 200
-    page = client.post("/models/landscape", data={"file": (io.BytesIO(picture()), "a.png")})
+    assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
+    page = client.post("/models/landscape", data={"file": (io.BytesIO(image()), "a.png")})
     assert page.status_code == 200
-    response = client.post(EXPLAIN, data=picture(), content_type="image/png")
+    response = client.post(EXPLAIN, data=image(), content_type="image/png")
     assert response.json is not None
     assert (response.status_code, response.json["error"]["code"]) == (429, "too_many_requests")
     assert client.get("/models/landscape").status_code == 200
@@ -154,7 +154,7 @@ def test_a_limit_counts_predictions_of_pages_and_api_together(make_client: MakeC
 def test_addresses_behind_a_trusted_proxy_are_counted_apart(make_client: MakeClient) -> None:
     client = make_client(rate_limit="1/hour", trusted_proxies=1)
     statuses = [
-        client.post(PREDICT, data=picture(), content_type="image/png", headers={"X-Forwarded-For": address}).status_code
+        client.post(PREDICT, data=image(), content_type="image/png", headers={"X-Forwarded-For": address}).status_code
         for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")
     ]
     assert statuses == [200, 200, 429]
@@ -163,7 +163,7 @@ def test_addresses_behind_a_trusted_proxy_are_counted_apart(make_client: MakeCli
 def test_a_forwarded_address_is_not_believed_unless_a_proxy_is_trusted(make_client: MakeClient) -> None:
     client = make_client(rate_limit="1/hour")
     statuses = [
-        client.post(PREDICT, data=picture(), content_type="image/png", headers={"X-Forwarded-For": address}).status_code
+        client.post(PREDICT, data=image(), content_type="image/png", headers={"X-Forwarded-For": address}).status_code
         for address in ("192.0.2.1", "192.0.2.2")
     ]
     assert statuses == [200, 429]

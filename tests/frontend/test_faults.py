@@ -10,14 +10,14 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from flask.testing import FlaskClient
 
-from tests.frontend.model_server_stub import FAULTS, ModelServerStub, own_error, picture
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, image, own_error
 
 PREDICT = "/api/v1/models/landscape/predict"
 MakeClient = Callable[..., FlaskClient]
 
 
 def code_of(client: FlaskClient, path: str = PREDICT) -> tuple[int, str]:
-    response = client.post(path, data=picture(), content_type="image/png")
+    response = client.post(path, data=image(), content_type="image/png")
     assert response.content_type == "application/json"
     assert response.json is not None
     assert set(response.json["error"]) == {"code", "message", "remedy"}
@@ -46,7 +46,7 @@ def test_a_fault_of_torchserve_is_named(
 def test_a_model_that_has_just_answered_is_busy_not_starting(
     client: FlaskClient, model_server: ModelServerStub
 ) -> None:
-    assert client.post(PREDICT, data=picture(), content_type="image/png").status_code == 200
+    assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
     model_server.reply = FAULTS["no worker"]
     assert code_of(client) == (503, "model_busy")
 
@@ -55,7 +55,7 @@ def test_a_model_that_has_been_silent_for_long_is_starting_again(
     make_client: MakeClient, model_server: ModelServerStub
 ) -> None:
     client = make_client(answer_timeout=0.2)
-    assert client.post(PREDICT, data=picture(), content_type="image/png").status_code == 200
+    assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
     model_server.reply = FAULTS["no worker"]
     time.sleep(0.25)
     assert code_of(client) == (503, "model_starting")
@@ -95,7 +95,7 @@ def test_a_connection_that_closed_meanwhile_is_opened_again(client: FlaskClient,
         return None if len(closed) == 1 else (200, b"{}")
 
     model_server.reply = close_once
-    response = client.post(PREDICT, data=picture(), content_type="image/png")
+    response = client.post(PREDICT, data=image(), content_type="image/png")
     assert (response.status_code, response.data, len(closed)) == (200, b"{}", 2)
 
 
@@ -118,5 +118,5 @@ def test_the_handlers_own_errors_pass_through_unchanged(
 
 def test_an_error_that_may_pass_says_when_to_try_again(client: FlaskClient, model_server: ModelServerStub) -> None:
     model_server.reply = FAULTS["no worker"]
-    response = client.post(PREDICT, data=picture(), content_type="image/png")
+    response = client.post(PREDICT, data=image(), content_type="image/png")
     assert int(response.headers["Retry-After"]) > 0

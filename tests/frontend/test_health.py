@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
-from tests.frontend.model_server_stub import FAULTS, ModelServerStub, own_error, picture
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, image, own_error
 
 MakeClient = Callable[..., FlaskClient]
 
@@ -47,11 +47,11 @@ def test_metrics_count_requests_errors_and_the_models_time(client: FlaskClient, 
         lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name + " ")]
         return float(lines[0].split()[-1]) if lines else 0.0
 
-    answered = 'hwapung_requests_total{endpoint="api.predict",method="POST",status="200"}'
+    answered = 'hwapung_requests_total{endpoint="classify.predict",method="POST",status="200"}'
     failed = 'hwapung_errors_total{code="model_failed"}'
     timed = 'hwapung_model_seconds_count{model="landscape"}'
     before = [value(name) for name in (answered, failed, timed)]
-    client.post("/api/v1/models/landscape/predict", data=picture(), content_type="image/png")
+    client.post("/api/v1/models/landscape/predict", data=image(), content_type="image/png")
     model_server.reply = FAULTS["worker died"]
-    client.post("/api/v1/models/landscape/predict", data=picture(), content_type="image/png")
+    client.post("/api/v1/models/landscape/predict", data=image(), content_type="image/png")
     assert [value(name) for name in (answered, failed, timed)] == [before[0] + 1, before[1] + 1, before[2] + 2]

@@ -8,12 +8,13 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from PIL import Image
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from frontend import create_app
 from frontend.settings import Settings
 from tests.frontend.model_server_stub import ModelServerStub, Reply, answer
-from tests.frontend.sketch_stub import sketch_answer, sketch_card, sketch_examples
+from tests.frontend.sketch.sketch_stub import encode, sketch_answer, sketch_card, sketch_examples
 
 OPERATIONS = [
     ("GET", "/models"),
@@ -29,7 +30,8 @@ OPERATIONS = [
 
 def answer_as_asked(request: BaseHTTPRequestHandler, body: bytes) -> Reply:
     is_sketch = request.path.endswith("sketch")
-    content = sketch_answer() if is_sketch else answer(explained="explanations" in request.path)
+    page = {"media_type": "image/png", "width": 8, "height": 8, "data": encode(Image.new("L", (8, 8)))}
+    content = sketch_answer() | {"page": page} if is_sketch else answer(explained="explanations" in request.path)
     return 200, json.dumps(content).encode()
 
 

@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from frontend.views import likelihood
-from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, own_error, picture
+from frontend.formatting import likelihood
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, card, image, own_error
 
 PAGE = "/models/landscape"
 MakeClient = Callable[..., FlaskClient]
@@ -47,7 +47,7 @@ class Page(HTMLParser):
 
 def send(client: FlaskClient, data: bytes = b"", *, fragment: bool = False, language: str = "en") -> TestResponse:
     headers = {"Accept-Language": language} | ({"X-Fragment": "answer"} if fragment else {})
-    form = {"file": (io.BytesIO(data or picture()), "a.png", "image/png")}
+    form = {"file": (io.BytesIO(data or image()), "a.png", "image/png")}
     return client.post(PAGE, data=form, headers=headers)
 
 
@@ -77,7 +77,7 @@ def test_the_card_is_told_beside_the_answer(client: FlaskClient) -> None:
     assert "97.3% 90.8% to 99.3%" in text
     assert "on 75 test pictures" in text
     assert "Exact duplicates found: 2; near duplicates: 5." in text
-    assert "It calls itself sure from 90.0% confidence on." in text
+    assert "An answer counts as sure from 90.0% confidence." in text
     assert "On the validation pictures, 98.6% of such answers were right." in text
     assert "China 97.7% 95.5% 96.6% 44" in text
 
@@ -89,12 +89,12 @@ def test_painted_pictures_are_not_called_drawn_by_a_program(client: FlaskClient,
 
 def test_an_upload_without_scripts_is_answered_on_the_page(client: FlaskClient, model_server: ModelServerStub) -> None:
     page = Page(send(client))
-    assert model_server.seen == [("/explanations/landscape", "application/octet-stream", picture())]
+    assert model_server.seen == [("/explanations/landscape", "application/octet-stream", image())]
     assert "China 97.0% confidence" in page.text
     assert "The model is sure" in page.text
     assert "China 97.0% han gang 3.0%" in page.text
     assert "Answered in 21.4 ms." in page.text
-    assert page.one("data-picture")["src"] == "data:image/png;base64," + base64.b64encode(picture()).decode()
+    assert page.one("data-picture")["src"] == "data:image/png;base64," + base64.b64encode(image()).decode()
     assert str(page.one("data-heat")["src"]).startswith("data:image/png;base64,")
 
 
@@ -141,7 +141,7 @@ def test_an_error_that_may_pass_keeps_the_picture_for_another_try(
     model_server.reply = None
     again = client.post(PAGE, data={"kept": kept, "file": (io.BytesIO(b""), "")})
     assert "97.0%" in Page(again).text
-    assert model_server.seen[-1][2] == picture()
+    assert model_server.seen[-1][2] == image()
 
 
 def test_a_picture_is_kept_while_the_model_has_never_been_there(
@@ -205,7 +205,7 @@ def test_an_example_is_answered_without_the_model(client: FlaskClient, model_ser
     page = Page(client.get(f"{PAGE}/examples/one"))
     assert "its true class is han gang" in page.text
     assert "when the model was made" in page.text
-    assert client.get(f"{PAGE}/examples/one/picture").data == picture("navy")
+    assert client.get(f"{PAGE}/examples/one/picture").data == image("navy")
     assert model_server.seen == []
 
 
@@ -255,14 +255,14 @@ def test_what_else_it_may_be_is_one_line_in_the_visitors_language(
     client: FlaskClient, model_server: ModelServerStub
 ) -> None:
     model_server.reply = (200, json.dumps(answer(china=0.6)).encode())
-    assert "Among these in 90% of cases: China or han gang" in send(client, picture()).text
-    assert "정답이 이 안에 있을 확률이 90%입니다: 중국 또는 han gang" in send(client, picture(), language="ko").text
+    assert "In 90% of cases the true class is one of these: China or han gang" in send(client, image()).text
+    assert "정답이 이 안에 있을 확률이 90%입니다: 중국 또는 han gang" in send(client, image(), language="ko").text
     many = answer(china=0.6) | {"prediction_set": {"coverage": 0.9, "classes": ["china", *"abcde"]}}
     alone = answer(china=0.95)
     without = {key: value for key, value in answer(china=0.6).items() if key != "prediction_set"}  # an older bundle's
     for said in (many, alone, without):
         model_server.reply = (200, json.dumps(said).encode())
-        assert "of cases" not in send(client, picture()).text
+        assert "of cases" not in send(client, image()).text
 
 
 @pytest.mark.parametrize(
@@ -296,6 +296,18 @@ def test_the_cards_words_follow_the_verdict(
     assert all(word in page.text for word in words)
     model_server.reply = (200, json.dumps(answer(china=0.95)).encode())
     assert {"en": "The model is sure", "ko": "확신"}[language] in Page(send(client, language=language)).text
+
+
+def test_a_model_of_an_unknown_task_has_a_page_of_one_sentence(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    model_server.models["landscape"] = (card() | {"task": "captioning"}, [])
+    for response in (client.get(PAGE), send(client)):
+        assert response.status_code == 404
+        assert Page(response).text.count("There is no page for models of this kind.") == 2  # title and heading
+        assert 'href="/"' in response.text
+    assert 'data-error="unknown_task"' in send(client, fragment=True).text
+    assert model_server.seen == []
 
 
 def test_text_from_a_model_is_escaped(client: FlaskClient, model_server: ModelServerStub) -> None:

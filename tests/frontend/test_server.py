@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from tests.frontend.model_server_stub import ModelServerStub, picture
+from tests.frontend.model_server_stub import ModelServerStub, image
 
 ROOT = Path(__file__).parents[2]
 PREDICT = "/api/v1/models/landscape/predict"
@@ -106,8 +106,8 @@ def test_a_chunked_body_is_limited_too(port: int, stub: ModelServerStub) -> None
     pieces = (b"x" * 65536 for _ in range(100))
     assert urllib3.request("POST", url, body=pieces, headers=headers).status == 413
     assert stub.seen == []
-    assert urllib3.request("POST", url, body=iter([picture()]), headers=headers).status == 200
-    assert stub.seen[0][2] == picture()
+    assert urllib3.request("POST", url, body=iter([image()]), headers=headers).status == 200
+    assert stub.seen[0][2] == image()
 
 
 @pytest.mark.parametrize("media_type", ["image/png", "multipart/form-data; boundary=cut"])
@@ -133,7 +133,7 @@ def test_clients_that_stall_are_cut_off_and_others_served(port: int) -> None:
             with suppress(OSError):  # cut off already
                 stalled[0].send(b"x")
         url = f"http://127.0.0.1:{port}{PREDICT}"
-        response = urllib3.request("POST", url, body=picture(), headers={"Content-Type": "image/png"}, timeout=30)
+        response = urllib3.request("POST", url, body=image(), headers={"Content-Type": "image/png"}, timeout=30)
         assert response.status == 200
         assert b'"broken_upload"' in receive(stalled[0])
 

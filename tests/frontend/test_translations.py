@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from string import Formatter
 
@@ -50,6 +51,12 @@ def test_translations_keep_their_placeholders() -> None:
                 assert f"{{{name}}}" in str(message.string)
 
 
+def test_one_thing_has_one_korean_word() -> None:
+    """Once other words stood beside 평가, 클래스, 확신도, 장, 선택, 첫 화면, 에폭 and 검증 그림."""
+    others = re.compile(r"시험|분류|신뢰도|[)}]s?점|골라|고르|고른|첫 페이지|에포크|(학습|검증|평가)용")
+    assert [message.string for message in korean() if others.search(str(message.string))] == []
+
+
 def test_the_compiled_file_is_up_to_date() -> None:
     with (KOREAN / "messages.mo").open("rb") as file:
         compiled = {message.id: message.string for message in read_mo(file) if message.id}
@@ -62,6 +69,6 @@ def test_every_error_code_has_words() -> None:
         "wrong_task no_report unsupported_body too_many_requests model_failed model_starting model_busy model_down "
         "model_too_slow offline internal_error empty_video not_a_video still_picture no_video_stream broken_video "
         "truncated_video wrong_parameter no_video_model video_too_large video_too_long frame_too_large unknown_codec "
-        "too_many_videos no_room"
+        "too_many_videos no_room unknown_task"
     )
     assert set(wording.ERRORS) == set(codes.split())

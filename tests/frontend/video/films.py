@@ -9,17 +9,17 @@ from fractions import Fraction
 import av
 import numpy as np
 
-Picture = Callable[[float], np.ndarray]
+Paint = Callable[[float], np.ndarray]
 
 
 def plain(time: float, size: tuple[int, int] = (64, 48)) -> np.ndarray:
     """Red above blue, and grey at the left that grows lighter by 40 a second."""
     width, height = size
-    picture = np.zeros((height, width, 3), np.uint8)
-    picture[: height // 2, :, 0] = 230
-    picture[height // 2 :, :, 2] = 230
-    picture[:, : width // 4] = min(255, int(40 * time))
-    return picture
+    image = np.zeros((height, width, 3), np.uint8)
+    image[: height // 2, :, 0] = 230
+    image[height // 2 :, :, 2] = 230
+    image[:, : width // 4] = min(255, int(40 * time))
+    return image
 
 
 def make_film(
@@ -32,7 +32,7 @@ def make_film(
     pixels: str = "yuv420p",
     rotation: int = 0,
     times: Sequence[float] | None = None,
-    picture: Picture | None = None,
+    paint: Paint | None = None,
     options: dict[str, str] | None = None,
     drawn_as: str = "rgb24",
 ) -> bytes:
@@ -49,7 +49,7 @@ def make_film(
             stream.set_display_rotation(rotation)
         container.start_encoding()
         for time in times if times is not None else [number / rate for number in range(round(seconds * rate))]:
-            drawn = picture(time) if picture else plain(time, size)
+            drawn = paint(time) if paint else plain(time, size)
             frame = av.VideoFrame.from_ndarray(drawn, drawn_as).reformat(format=pixels)
             frame.time_base = Fraction(1, 1000)
             frame.pts = round(1000 * time)
@@ -65,14 +65,14 @@ def make_song(*, cover: bool = False) -> bytes:
         sound = container.add_stream("aac", rate=44100)
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
         silence.sample_rate = 44100
-        picture = None
+        shown = None
         if cover:
-            picture = container.add_stream("mjpeg", rate=1)
-            picture.width, picture.height, picture.pix_fmt = 64, 48, "yuvj420p"
-            picture.disposition = av.stream.Disposition.attached_pic
+            shown = container.add_stream("mjpeg", rate=1)
+            shown.width, shown.height, shown.pix_fmt = 64, 48, "yuvj420p"
+            shown.disposition = av.stream.Disposition.attached_pic
         container.mux(sound.encode(silence))
         container.mux(sound.encode(None))
-        if picture:
-            container.mux(picture.encode(av.VideoFrame.from_ndarray(plain(0), "rgb24").reformat(format="yuvj420p")))
-            container.mux(picture.encode(None))
+        if shown:
+            container.mux(shown.encode(av.VideoFrame.from_ndarray(plain(0), "rgb24").reformat(format="yuvj420p")))
+            container.mux(shown.encode(None))
     return buffer.getvalue()

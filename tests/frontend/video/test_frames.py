@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frontend.video.frames import NetworkSize, draw_picture, draw_preview, upright_size
+from frontend.video.frames import NetworkSize, draw_image, draw_preview, upright_size
 from frontend.video.reader import Limits, read_frames
 from model_training.datasets.procedural import draw
 from model_training.runtime.card import Preprocessing
@@ -25,8 +25,8 @@ def first_frame(film: bytes) -> av.VideoFrame:
     return next(frames).frame
 
 
-def pixels(picture: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
+def pixels(image: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(image)).convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize(("rotation", "top"), [(0, "red"), (180, "blue"), (90, "left red"), (-90, "right red")])
@@ -48,39 +48,39 @@ def test_a_turned_film_is_turned_back(rotation: int, top: str) -> None:
 @pytest.mark.parametrize("pixel_format", ["yuva420p", "bgra"])
 def test_what_is_transparent_is_white(pixel_format: str) -> None:
     def paint(time: float) -> np.ndarray:
-        picture = np.full((48, 64, 4), 200, np.uint8)
-        picture[:, :32, 3] = 0
-        picture[:, 32:, 3] = 255
-        picture[:, 32:, 1:3] = 20
-        return picture
+        image = np.full((48, 64, 4), 200, np.uint8)
+        image[:, :32, 3] = 0
+        image[:, 32:, 3] = 255
+        image[:, 32:, 1:3] = 20
+        return image
 
-    frame = first_frame(make_film("matroska", "ffv1", pixels=pixel_format, picture=paint, drawn_as="rgba", seconds=0.2))
-    picture = pixels(draw_picture(frame, STRETCH))
-    assert picture[12, 8].tolist() == pytest.approx([255, 255, 255], abs=3)
-    assert picture[12, 24].tolist() == pytest.approx([200, 20, 20], abs=8)
+    frame = first_frame(make_film("matroska", "ffv1", pixels=pixel_format, paint=paint, drawn_as="rgba", seconds=0.2))
+    image = pixels(draw_image(frame, STRETCH))
+    assert image[12, 8].tolist() == pytest.approx([255, 255, 255], abs=3)
+    assert image[12, 24].tolist() == pytest.approx([200, 20, 20], abs=8)
 
 
 def test_grey_with_alpha_is_laid_on_white_too() -> None:
     def paint(time: float) -> np.ndarray:
-        picture = np.full((48, 64, 4), 60, np.uint8)
-        picture[:, :32, 3], picture[:, 32:, 3] = 0, 255
-        return picture
+        image = np.full((48, 64, 4), 60, np.uint8)
+        image[:, :32, 3], image[:, 32:, 3] = 0, 255
+        return image
 
-    frame = first_frame(make_film("mov", "png", pixels="ya8", picture=paint, drawn_as="rgba", seconds=0.2))
-    picture = pixels(draw_picture(frame, STRETCH))
-    assert picture[12, 8].tolist() == [255, 255, 255]
-    assert picture[12, 24].tolist() == pytest.approx([60, 60, 60], abs=2)
+    frame = first_frame(make_film("mov", "png", pixels="ya8", paint=paint, drawn_as="rgba", seconds=0.2))
+    image = pixels(draw_image(frame, STRETCH))
+    assert image[12, 8].tolist() == [255, 255, 255]
+    assert image[12, 24].tolist() == pytest.approx([60, 60, 60], abs=2)
 
 
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
 def test_scaling_before_sending_is_the_models_own_transform_but_for_rounding(fit: str) -> None:
     landscape = draw("china", 5, 640).resize((640, 360))
-    film = make_film("matroska", "libx264", size=(640, 360), picture=lambda _: np.asarray(landscape), seconds=0.2)
+    film = make_film("matroska", "libx264", size=(640, 360), paint=lambda _: np.asarray(landscape), seconds=0.2)
     frame = first_frame(film)
     preprocessing = Preprocessing(fit=fit, height=96, width=112, mean=(0.5,) * 3, std=(0.5,) * 3)  # type: ignore[arg-type]
     whole = io.BytesIO()
     Image.fromarray(frame.to_ndarray(format="rgb24")).save(whole, "PNG")
-    sent = draw_picture(frame, NetworkSize(112, 96, fit))
+    sent = draw_image(frame, NetworkSize(112, 96, fit))
     difference = np.abs(read(sent, preprocessing).astype(int) - read(whole.getvalue(), preprocessing))
     assert difference.mean() < 1.5
     assert np.percentile(difference, 99) <= 8

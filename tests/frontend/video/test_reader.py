@@ -47,7 +47,6 @@ def code_of(film: bytes, limits: Limits = LIMITS) -> str:
 def test_each_kind_of_file_is_surveyed_and_read(kind: str, codec: str, pixels: str) -> None:
     film = make_film(kind, codec, pixels=pixels)
     found = survey(io.BytesIO(film), LIMITS)
-    assert found.frames == 30
     assert found.seconds == pytest.approx(3, abs=0.01)
     assert found.frame_gap == pytest.approx(0.1, abs=1e-3)
     assert not found.ends_early
@@ -74,7 +73,7 @@ def test_nothing_is_decoded_after_the_stop() -> None:
     assert list(frames) == []
 
 
-def picture(kind: str) -> bytes:
+def image(kind: str) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (40, 30), "tan").save(buffer, kind)
     return buffer.getvalue()
@@ -82,7 +81,7 @@ def picture(kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_a_still_picture_is_called_one(kind: str) -> None:
-    assert code_of(picture(kind)) == "still_picture"
+    assert code_of(image(kind)) == "still_picture"
 
 
 @pytest.mark.parametrize("cover", [False, True])
@@ -111,22 +110,22 @@ def test_a_film_without_frames_is_broken() -> None:
 
 
 def test_a_head_alone_is_broken() -> None:
-    film = make_film(picture=noise, size=(160, 120))  # an MP4's index is at its end
+    film = make_film(paint=noise, size=(160, 120))  # an MP4's index is at its end
     assert code_of(film[: len(film) // 2]) == "broken_video"
     assert code_of(b"\x1a\x45\xdf\xa3" + bytes(100)) == "broken_video"
 
 
 def test_a_film_that_breaks_off_is_read_so_far() -> None:
-    film = make_film("webm", "libvpx", seconds=10, picture=noise, size=(160, 120))
+    film = make_film("webm", "libvpx", seconds=10, paint=noise, size=(160, 120))
     part = film[: len(film) // 2]
     found = survey(io.BytesIO(part), LIMITS)
     assert found.ends_early
     assert 3 < found.seconds < 7
-    assert len(times_of(part)) == pytest.approx(found.frames, abs=2)
+    assert len(times_of(part)) == pytest.approx(found.seconds / found.frame_gap, abs=2)
 
 
 def test_a_damaged_stretch_is_passed_over() -> None:
-    film = bytearray(make_film("matroska", "mjpeg", picture=noise, size=(160, 120), pixels="yuvj420p"))
+    film = bytearray(make_film("matroska", "mjpeg", paint=noise, size=(160, 120), pixels="yuvj420p"))
     film[len(film) // 2 : len(film) // 2 + 3000] = bytes(3000)
     times = times_of(bytes(film))
     assert 15 <= len(times) <= 30

@@ -36,7 +36,7 @@ def test_scenes_are_picked_at_their_beginning_and_long_ones_again() -> None:
         shade = shades[max(start for start in shades if time >= start)]
         return np.full((48, 64, 3), shade + int(time) % 2 * 8, np.uint8)  # a little flicker is no cut
 
-    film = make_film("matroska", "ffv1", seconds=17, rate=4, picture=draw)
+    film = make_film("matroska", "ffv1", seconds=17, rate=4, paint=draw)
     assert picked(film, 0.5, "scene") == [0, 3, 4, 14]
 
 
@@ -45,5 +45,5 @@ def test_scenes_are_picked_at_their_beginning_and_long_ones_again() -> None:
     [(0.5, 0.04, "NONKEY"), (10, 0.04, "NONREF"), (10, 0.2, "DEFAULT"), (2, 0.125, "NONREF")],
 )
 def test_only_what_is_not_needed_is_left_out(key_gap: float, frame_gap: float, expected: str) -> None:
-    found = Survey(10, 100, key_gap, frame_gap, "h264", False)
+    found = Survey(10, key_gap, frame_gap, "h264", False)
     assert choose_skip(found, 0.5) == expected

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, own_error, picture
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, image, own_error
 from tests.frontend.video.films import make_film
 
 API = "/api/v1/models/landscape/video"
@@ -92,7 +92,7 @@ def test_a_form_works_too_and_previews_come_when_asked_for(client: FlaskClient) 
     [
         (b"", "video/mp4", "", 400, "empty_video"),
         (b"words", "video/mp4", "", 400, "not_a_video"),
-        (picture(), "image/png", "", 400, "still_picture"),
+        (image(), "image/png", "", 400, "still_picture"),
         (b"words", "text/plain", "", 415, "unsupported_body"),
         (b"words", "video/mp4", "?rate=0", 400, "wrong_parameter"),
         (b"words", "video/mp4", "?rate=nan", 400, "wrong_parameter"),

@@ -1,8 +1,8 @@
-"""The nearest pictures of a gallery that `make gallery` indexed: an exact search by the cosine of embeddings.
+"""The nearest images of a gallery that `make gallery` indexed: an exact search by the cosine of embeddings.
 
-A gallery is a folder with `index.json`, `embeddings.npy` (float32 (N, D), rows of length 1, row i belongs to picture i)
+A gallery is a folder with `index.json`, `embeddings.npy` (float32 (N, D), rows of length 1, row i belongs to image i)
 and `thumbnails/`. It may be indexed again while the front end runs: the index is read anew when its file changed, and
-a picture whose thumbnail is gone is passed over.
+an image whose thumbnail is gone is passed over.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Index:
 
     changed_ns: tuple[int, int]
     embedding: str
-    pictures: tuple[dict[str, Any], ...]
+    images: tuple[dict[str, Any], ...]
     embeddings: NDArray[np.float32]
 
 
@@ -51,7 +51,7 @@ class Gallery:
         self._lock = threading.Lock()
 
     def nearest(self, queries: NDArray[np.float32], embedding: str | None, count: int, place: str) -> Finding:
-        """Find for each query the `count` pictures with the largest cosine, nearest first.
+        """Find for each query the `count` images with the largest cosine, nearest first.
 
         `queries`: float32 (Q, D), rows of length 1. `embedding`: hash of the weights that made them. `place`: the URL
         under which thumbnails are found.
@@ -82,9 +82,9 @@ class Gallery:
             best = np.argpartition(-similarities, wanted - 1)[:wanted]
             best = best[np.lexsort((best, -similarities[best]))]
             found = [
-                _reference(index.pictures[row], float(similarities[row]), place)
+                _reference(index.images[row], float(similarities[row]), place)
                 for row in best
-                if self.thumbnail(index.pictures[row]["thumbnail"].rpartition("/")[2])
+                if self.thumbnail(index.images[row]["thumbnail"].rpartition("/")[2])
             ]
             if len(found) >= count or wanted == len(similarities):
                 return tuple(found[:count])
@@ -111,25 +111,25 @@ class Gallery:
 def _load(folder: Path, changed_ns: tuple[int, int]) -> Index:
     """Raises `ValueError` and its kin where the two files do not belong together."""
     content = json.loads((folder / "index.json").read_text("utf-8"))
-    pictures = tuple(content["pictures"])
+    images = tuple(content["pictures"])
     embeddings = np.load(folder / "embeddings.npy", mmap_mode="r", allow_pickle=False)
-    if embeddings.dtype != np.float32 or embeddings.shape != (len(pictures), content["dimension"]) or not pictures:
-        raise ValueError(f"{embeddings.dtype} {embeddings.shape} for {len(pictures)} pictures")
-    for picture in pictures:
-        if not THUMBNAIL.match(picture["thumbnail"]):
-            raise ValueError(f"“{picture['thumbnail']}” is not the name of a thumbnail")
-    return Index(changed_ns, content["embedding"], pictures, embeddings)
+    if embeddings.dtype != np.float32 or embeddings.shape != (len(images), content["dimension"]) or not images:
+        raise ValueError(f"{embeddings.dtype} {embeddings.shape} for {len(images)} images")
+    for image in images:
+        if not THUMBNAIL.match(image["thumbnail"]):
+            raise ValueError(f"“{image['thumbnail']}” is not the name of a thumbnail")
+    return Index(changed_ns, content["embedding"], images, embeddings)
 
 
-def _reference(picture: dict[str, Any], similarity: float, place: str) -> Reference:
-    thumbnail = place + picture["thumbnail"].rpartition("/")[2]
-    url = str(picture.get("url") or "")
+def _reference(image: dict[str, Any], similarity: float, place: str) -> Reference:
+    thumbnail = place + image["thumbnail"].rpartition("/")[2]
+    url = str(image.get("url") or "")
     return Reference(
         source="gallery",
-        title=str(picture.get("title") or picture.get("label") or Path(picture["file"]).stem),
-        author=str(picture.get("author") or ""),
-        licence=str(picture.get("licence") or ""),
-        origin=str(picture.get("source") or ""),
+        title=str(image.get("title") or image.get("label") or Path(image["file"]).stem),
+        author=str(image.get("author") or ""),
+        licence=str(image.get("licence") or ""),
+        origin=str(image.get("source") or ""),
         page_url=url if url.startswith(("https://", "http://")) else "",
         thumbnail=thumbnail,
         picture=thumbnail,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from frontend import unsplash as module
-from frontend.unsplash import Unsplash
-from tests.frontend.unsplash_stub import FAULTS, KEY, UnsplashStub
+from frontend.sketch import unsplash as module
+from frontend.sketch.unsplash import Unsplash
+from tests.frontend.sketch.unsplash_stub import FAULTS, KEY, UnsplashStub
 
 
 @pytest.fixture

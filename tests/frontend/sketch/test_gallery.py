@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from frontend.gallery import Gallery
+from frontend.sketch.gallery import Gallery
 
 EMBEDDING = "e1" * 32
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from tests.cards import make_card
-from tests.frontend.model_server_stub import card, picture
+from tests.frontend.model_server_stub import Reply, card, image, own_error
 
 #: The hash of the weights that made the embeddings.
 EMBEDDING = "e1" * 32
@@ -75,5 +79,38 @@ def no_drawing() -> dict[str, Any]:
 
 
 def sketch_examples() -> list[dict[str, Any]]:
-    data = base64.b64encode(picture("white")).decode()
+    data = base64.b64encode(image("white")).decode()
     return [{"name": "one", "label": "cat", "media_type": "image/png", "data": data, "answer": sketch_answer()}]
+
+
+def reply_as_sketch(request: BaseHTTPRequestHandler, body: bytes) -> Reply:
+    """Two objects wherever there is ink on light paper. With the header `paper`, the image comes back in grey as the
+    cleaned page."""
+    try:
+        page = Image.open(io.BytesIO(body)).convert("L")
+    except UnidentifiedImageError:
+        return own_error(400, "not_a_picture")
+    content = sketch_answer() if 0.0005 < ink_share(body) < 0.3 else no_drawing()
+    if request.headers.get("paper") == "true":
+        content["page"] = {"media_type": "image/png", "width": page.width, "height": page.height, "data": encode(page)}
+    return 200, json.dumps(content).encode()
+
+
+def drawing() -> bytes:
+    """A line drawing on white, 300 pixels wide and 200 high, as a PNG."""
+    page = Image.new("RGB", (300, 200), "white")
+    ImageDraw.Draw(page).ellipse([60, 40, 220, 160], outline="black", width=4)
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def ink_share(body: bytes) -> float:
+    """Of an encoded image, the share of pixels that are dark, 0…1."""
+    return float(np.mean(np.asarray(Image.open(io.BytesIO(body)).convert("L")) < 128))
+
+
+def encode(page: Image.Image) -> str:
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -5,26 +5,30 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from tests.frontend.model_server_stub import FAULTS, ModelServerStub, own_error, picture
-from tests.frontend.sketch_stub import (
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, image, own_error
+from tests.frontend.sketch.sketch_stub import (
     EMBEDDING,
+    drawing,
     no_drawing,
+    reply_as_sketch,
     sketch_answer,
     sketch_card,
     sketch_examples,
     sketch_object,
     unit,
 )
-from tests.frontend.test_gallery import write_gallery
-from tests.frontend.unsplash_stub import FAULTS as UNSPLASH_FAULTS
-from tests.frontend.unsplash_stub import KEY, UnsplashStub
+from tests.frontend.sketch.test_gallery import write_gallery
+from tests.frontend.sketch.unsplash_stub import FAULTS as UNSPLASH_FAULTS
+from tests.frontend.sketch.unsplash_stub import KEY, UnsplashStub
 
 PAGE = "/models/sketch"
 RECOGNISE = "/api/v1/models/sketch/recognise"
@@ -40,20 +44,12 @@ def gallery(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(model_server: ModelServerStub, make_client: Callable[..., FlaskClient], gallery: Path) -> FlaskClient:
     model_server.models["sketch"] = (sketch_card(), sketch_examples())
-    model_server.reply = (200, json.dumps(sketch_answer()).encode())
+    model_server.reply = reply_as_sketch
     return make_client(models=("landscape", "sketch"), gallery=gallery)
 
 
-def drawing() -> bytes:
-    page = Image.new("RGB", (300, 200), "white")
-    ImageDraw.Draw(page).ellipse([60, 40, 220, 160], outline="black", width=4)
-    buffer = io.BytesIO()
-    page.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def test_objects_come_with_the_nearest_pictures_and_without_embeddings(client: FlaskClient) -> None:
-    answer = client.post(RECOGNISE, data=picture(), content_type="image/png").json
+    answer = client.post(RECOGNISE, data=drawing(), content_type="image/png").json
     assert answer is not None
     cat, tree = answer["objects"]
     assert (cat["class"], cat["box"], tree["score"]) == ("cat", [64, 128, 320, 448], 0.8)
@@ -82,10 +78,10 @@ def test_a_script_gets_guesses_boxes_and_references_alone(client: FlaskClient, m
 
 def test_no_drawing_is_no_guess(client: FlaskClient, model_server: ModelServerStub) -> None:
     model_server.reply = (200, json.dumps(no_drawing()).encode())
-    text = client.post(PAGE, data=picture(), content_type="image/png", headers=SCRIPT).text
+    text = client.post(PAGE, data=image(), content_type="image/png", headers=SCRIPT).text
     assert "No drawing recognised." in text
     assert "<li" not in text
-    answer = client.post(RECOGNISE, data=picture(), content_type="image/png").json
+    answer = client.post(RECOGNISE, data=image(), content_type="image/png").json
     assert answer is not None
     assert (answer["verdict"], answer["objects"]) == ("no_drawing", [])
 
@@ -93,7 +89,7 @@ def test_no_drawing_is_no_guess(client: FlaskClient, model_server: ModelServerSt
 def test_a_whole_page_has_no_box(client: FlaskClient, model_server: ModelServerStub) -> None:
     whole = sketch_answer(sketch_object("house", None, unit(2), 0.5))
     model_server.reply = (200, json.dumps(whole).encode())
-    text = client.post(PAGE, data=picture(), content_type="image/png", headers=SCRIPT | {"Accept-Language": "ko"}).text
+    text = client.post(PAGE, data=image(), content_type="image/png", headers=SCRIPT | {"Accept-Language": "ko"}).text
     assert "<rect x" not in text
     assert ">집<" in text
 
@@ -106,29 +102,59 @@ def test_a_form_without_scripts_shows_the_cleaned_page_with_its_objects(
     assert "<html" in text
     assert 'class="sheet-page" src="data:image/png;base64,' in text
     assert "87.0%" in text
-    sent = Image.open(io.BytesIO(model_server.seen[-1][2]))
-    assert (sent.mode, sent.size) == ("L", (300, 200))
+    assert model_server.seen[-1][2] == drawing()  # as it came: the model cleans it
 
 
 def test_a_photograph_of_paper_comes_back_clean(client: FlaskClient, model_server: ModelServerStub) -> None:
     form = {"file": (io.BytesIO(drawing()), "a.png", "image/png")}
     response = client.post(f"{PAGE}/paper", data=form, headers=SCRIPT)
     assert (response.status_code, response.mimetype) == (200, "image/png")
-    assert Image.open(io.BytesIO(response.data)).size == (300, 200)
-    black = {"file": (io.BytesIO(picture("black")), "a.png", "image/png")}
-    assert "No drawing recognised." in client.post(f"{PAGE}/paper", data=black, headers=SCRIPT).text
-    text = {"file": (io.BytesIO(b"text"), "a.txt", "text/plain")}
-    response = client.post(f"{PAGE}/paper", data=text, headers=SCRIPT)
-    assert response.status_code == 400
-    assert 'data-error="not_a_picture"' in response.text
-    assert model_server.seen == []
+    page = Image.open(io.BytesIO(response.data))
+    assert (page.mode, page.size) == ("L", (300, 200))
+    assert model_server.seen == [("/predictions/sketch", "application/octet-stream", drawing())]
 
 
-def test_the_model_is_not_asked_about_what_is_no_drawing(client: FlaskClient, model_server: ModelServerStub) -> None:
-    answer = client.post(f"{RECOGNISE}?paper=true", data=picture("black"), content_type="image/png").json
-    assert answer is not None
-    assert (answer["verdict"], answer["objects"], answer["width"]) == ("no_drawing", [], 40)
-    assert model_server.seen == []
+@pytest.mark.parametrize(
+    ("sent", "status", "words"),
+    [(image("black"), 200, "No drawing recognised."), (b"text", 400, 'data-error="not_a_picture"')],
+)
+def test_what_gives_no_clean_page_is_told(client: FlaskClient, sent: bytes, status: int, words: str) -> None:
+    form = {"file": (io.BytesIO(sent), "a.png", "image/png")}
+    response = client.post(f"{PAGE}/paper", data=form, headers=SCRIPT)
+    assert response.status_code == status
+    assert words in response.text
+
+
+def test_the_api_has_paper_cleaned_and_keeps_the_page_to_itself(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    def reply(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
+        asked.append(request.headers.get("paper"))
+        return reply_as_sketch(request, body)
+
+    asked: list[str | None] = []
+    model_server.reply = reply
+    plain = client.post(RECOGNISE, data=drawing(), content_type="image/png").json
+    cleaned = client.post(f"{RECOGNISE}?paper=true", data=drawing(), content_type="image/png").json
+    assert asked == [None, "true"]
+    assert plain == cleaned
+    assert cleaned is not None
+    assert "page" not in cleaned
+    nothing = client.post(f"{RECOGNISE}?paper=true", data=image("black"), content_type="image/png").json
+    assert nothing is not None
+    assert (nothing["verdict"], nothing["objects"]) == ("no_drawing", [])
+
+
+@pytest.mark.parametrize("reply", [FAULTS["handler raised"], (200, json.dumps(sketch_answer()).encode())])
+def test_without_a_page_from_the_model_there_is_none(
+    client: FlaskClient, model_server: ModelServerStub, reply: tuple[int, bytes]
+) -> None:
+    model_server.reply = reply
+    form = {"file": (io.BytesIO(drawing()), "a.png", "image/png")}
+    response = client.post(f"{PAGE}/paper", data=form, headers=SCRIPT)
+    assert response.status_code == 502
+    assert 'data-error="model_failed"' in response.text
+    assert "data-retry" in response.text
 
 
 @pytest.mark.parametrize(("name", "status", "code"), [("handler raised", 502, "model_failed")])
@@ -136,10 +162,10 @@ def test_the_models_faults_are_told(
     client: FlaskClient, model_server: ModelServerStub, name: str, status: int, code: str
 ) -> None:
     model_server.reply = FAULTS[name]
-    response = client.post(RECOGNISE, data=picture(), content_type="image/png")
+    response = client.post(RECOGNISE, data=image(), content_type="image/png")
     assert response.json is not None
     assert (response.status_code, response.json["error"]["code"]) == (status, code)
-    text = client.post(PAGE, data=picture(), content_type="image/png", headers=SCRIPT).text
+    text = client.post(PAGE, data=image(), content_type="image/png", headers=SCRIPT).text
     assert f'data-error="{code}"' in text
     assert "data-retry" in text
 
@@ -158,7 +184,7 @@ def test_an_answer_of_another_shape_is_the_models_failure(
     client: FlaskClient, model_server: ModelServerStub, reply: tuple[int, bytes]
 ) -> None:
     model_server.reply = reply
-    response = client.post(RECOGNISE, data=picture(), content_type="image/png")
+    response = client.post(RECOGNISE, data=image(), content_type="image/png")
     assert response.json is not None
     assert (response.status_code, response.json["error"]["code"]) == (502, "model_failed")
 
@@ -170,16 +196,62 @@ def test_the_handlers_errors_pass_through(client: FlaskClient, model_server: Mod
     assert (response.status_code, response.json["error"]["code"]) == (400, "not_a_picture")
 
 
+def as_detector(content: dict[str, Any]) -> dict[str, Any]:
+    """A sketch model's answer as a detector gives it."""
+    return content | {
+        "objects": [{key: each[key] for key in each if key != "embedding"} for each in content["objects"]]
+    }
+
+
+def test_a_detectors_objects_are_shown_without_references(
+    model_server: ModelServerStub, make_client: Callable[..., FlaskClient], gallery: Path
+) -> None:
+    parts = ("embedding", "preprocessing", "calibration", "thresholds", "openvino_model")
+    told = {key: part for key, part in sketch_card().items() if key not in parts} | {"task": "detection"}
+    model_server.models["sketch"] = (told, [])
+    client = make_client(models=("sketch",), gallery=gallery, unsplash_access_key=KEY)
+    page = client.get(PAGE)
+    assert page.status_code == 200
+    assert 'data-photographs=""' in page.text
+    model_server.reply = (200, json.dumps(as_detector(sketch_answer())).encode())
+    text = client.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+    assert '<rect x="10.0%" y="20.0%" width="40.0%" height="50.0%"/>' in text
+    assert "references-title" not in text
+    answer = client.post(RECOGNISE, data=drawing(), content_type="image/png").json
+    assert answer is not None
+    assert ([each["references"] for each in answer["objects"]], answer["sources"]) == ([[], []], {})
+    model_server.reply = (200, json.dumps(sketch_answer() | {"objects": [], "verdict": "nothing_found"}).encode())
+    text = client.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+    assert "Nothing was found in the drawing." in text
+
+
+def test_without_any_source_there_is_no_heading_for_references(
+    client: FlaskClient, make_client: Callable[..., FlaskClient]
+) -> None:
+    texts = [
+        each.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+        for each in (client, make_client(models=("sketch",)))
+    ]
+    assert ["references-title" in text for text in texts] == [True, False]
+
+
+def test_boxes_lie_on_the_image_in_the_middle_of_the_sheet(client: FlaskClient, model_server: ModelServerStub) -> None:
+    wide = sketch_answer(sketch_object("cat", [64, 0, 320, 320], unit(0), 0.9)) | {"height": 320}
+    model_server.reply = (200, json.dumps(wide).encode())
+    text = client.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+    assert '<rect x="10.0%" y="25.0%" width="40.0%" height="50.0%"/>' in text
+
+
 @pytest.mark.parametrize("path", ["/models/landscape/paper", "/api/v1/models/landscape/recognise"])
 def test_a_classifier_reads_no_drawings(client: FlaskClient, path: str) -> None:
-    response = client.post(path, data=picture(), content_type="image/png")
+    response = client.post(path, data=image(), content_type="image/png")
     assert response.status_code == 404
     assert "wrong_task" in response.text or "does not read drawings" in response.text
 
 
 def test_a_gallery_of_another_model_is_named_on_the_page(client: FlaskClient, gallery: Path) -> None:
     write_gallery(gallery, np.eye(8, dtype=np.float32), "another")
-    text = client.post(PAGE, data=picture(), content_type="image/png", headers=SCRIPT).text
+    text = client.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
     assert 'data-gallery="other_model"' in text
     assert "87.0%" in text
     assert "reference-group" not in text  # headings with nothing under them
@@ -192,13 +264,13 @@ def test_photographs_come_beside_the_gallery_or_leave_it_alone(
     stub = UnsplashStub()
     stub.fault = UNSPLASH_FAULTS[fault] if fault else None
     model_server.models["sketch"] = (sketch_card(), sketch_examples())
-    model_server.reply = (200, json.dumps(sketch_answer()).encode())
+    model_server.reply = reply_as_sketch
     client = make_client(
         models=("sketch",), gallery=gallery, unsplash_access_key=KEY, unsplash_url=stub.address,
         unsplash_pictures=stub.address,
     )  # fmt: skip
     client.get("/api/v1/models/sketch/references?label=cat&label=tree&label=nothing")
-    answer = client.post(RECOGNISE, data=picture(), content_type="image/png").json
+    answer = client.post(RECOGNISE, data=drawing(), content_type="image/png").json
     assert answer is not None
     kinds = [each["source"] for each in answer["objects"][0]["references"]]
     assert kinds[:4] == ["gallery"] * 4
@@ -248,6 +320,11 @@ def test_the_manifest_makes_the_page_an_application(client: FlaskClient) -> None
     assert (worker.mimetype, worker.headers["Cache-Control"]) == ("text/javascript", "no-cache")
 
 
-def test_an_example_is_laid_on_the_sheet(client: FlaskClient) -> None:
+def test_an_example_is_laid_on_the_sheet_without_asking_the_model(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
     text = client.get(f"{PAGE}/examples/one", headers={"Accept-Language": "en"}).text
-    assert "No drawing recognised." in text  # the stub's example is an empty page
+    assert f'class="sheet-page" src="{PAGE}/examples/one/picture"' in text
+    assert "Cat 0" in text  # the gallery's nearest
+    assert "87.0%" in text
+    assert model_server.seen == []

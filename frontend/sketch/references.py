@@ -1,9 +1,11 @@
-"""Reference pictures, wherever they come from, in one shape."""
+"""Reference images, wherever they come from, in one shape."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 
 @dataclass(frozen=True)
@@ -20,23 +22,21 @@ READY = SourceState("ready")
 
 @dataclass(frozen=True)
 class Reference:
-    """A picture to draw from, with those to whom credit is due. Empty texts are unknown.
+    """An image to draw from, with those to whom credit is due. Empty texts are unknown."""
 
-    `thumbnail` and `picture` are URLs; `similarity` is the cosine to the drawing (gallery); `download_location` is what
-    Unsplash wants to be told when the picture is used.
-    """
-
-    source: str
-    title: str
-    author: str
-    licence: str
-    page_url: str
-    thumbnail: str
+    source: Literal["gallery", "unsplash"]
+    thumbnail: Annotated[str, Field(description="URL; a path on this host, or Unsplash's own address")]
     picture: str
-    origin: str = ""
+    title: str = ""
+    author: str = ""
     author_url: str = ""
-    similarity: float | None = None
-    download_location: str | None = None
+    licence: str = ""
+    origin: str = ""
+    page_url: Annotated[str, Field(description="the picture's page, to be linked")] = ""
+    similarity: Annotated[float | None, Field(description="cosine to the drawing (gallery)")] = None
+    download_location: Annotated[
+        str | None, Field(description="to be reported when the picture is used (Unsplash)")
+    ] = None
 
     def as_answer(self) -> dict[str, Any]:
         """As JSON, without what is unknown."""

@@ -1,0 +1,63 @@
+"""The classifiers' part of the API's document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from ..openapi import Milliseconds, Part, Probability, question
+from ..settings import Settings
+
+
+class PredictionSet(TypedDict):
+    coverage: Probability
+    classes: Annotated[list[str], Field(min_length=1)]
+
+
+Answer = TypedDict(
+    "Answer",
+    {
+        "class": str,
+        "confidence": Probability,
+        "processing_time_ms": Milliseconds,
+        "probabilities": dict[str, Probability],
+        "verdict": Literal["sure", "unsure", "unknown"],
+        "model": str,
+        "version": str,
+        "prediction_set": NotRequired[
+            Annotated[
+                PredictionSet,
+                Field(
+                    description="The classes among which the true one is for a stated share of pictures like those "
+                    "that the model was trained on, best first. Missing where the verdict is unknown."
+                ),
+            ]
+        ],
+    },
+)
+
+Explanation = TypedDict(
+    "Explanation",
+    {"method": str, "class": str, "media_type": str, "width": int, "height": int, "data": str},
+)
+
+
+class ExplainedAnswer(Answer):
+    explanation: Annotated[
+        Explanation,
+        Field(description="A transparent PNG as base64 `data`, to be laid over the whole upright picture."),
+    ]
+
+
+def describe(settings: Settings) -> Part:
+    return Part(
+        {
+            "/models/{name}/predict": {"post": question(settings, "Classify a picture", "predict", Answer)},
+            "/models/{name}/explain": {
+                "post": question(settings, "Classify a picture and add a heatmap", "explain", ExplainedAnswer)
+            },
+        },
+        (Answer, ExplainedAnswer),
+    )
