@@ -1,4 +1,4 @@
-"""`python -m model_training compare-balance | compare-splits | pairs RECIPE --data FOLDER [key=value …]`."""
+"""`hwapung compare … RECIPE --data FOLDER [key=value …]`."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def pairs(
 
 
 def leave_one_out(
-    recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example training.epochs=3")] = None,
-    data: Annotated[Path, typer.Option(help="folder of pictures, or a manifest")] = Path("data"),
+    recipe: RecipeName,
+    data: Data,
+    overrides: Overrides = None,
     column: Annotated[str, typer.Option(help="the column or attribute that names the source")] = "source",
     device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
     build: Annotated[Path, typer.Option(help="where runs, caches and the table go")] = Path("build"),

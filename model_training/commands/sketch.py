@@ -61,7 +61,7 @@ def ablate(
     from ..experiments.ablation import run_ablation
 
     if data is None:
-        raise DatasetError("There are no drawings to train on.", "Give DATA=folder.")
+        raise DatasetError("There are no drawings to train on.", "Give --data FOLDER.")
     run_ablation(recipe, overrides or [], data, seeds, build)
 
 

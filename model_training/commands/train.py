@@ -9,16 +9,14 @@ from typing import Annotated
 import typer
 
 from ..progress import console
-from .data import draw
+from ..runtime.errors import DatasetError
 from .sketch import train_detection
 
 
 def train(
     recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example training.epochs=3")] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="folder of pictures, or a manifest; drawn by program if not given")
-    ] = None,
+    data: Annotated[Path | None, typer.Option(help="folder of pictures, or a manifest")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto, with :N for N processes")] = "auto",
     build: Annotated[Path, typer.Option(help="where runs, caches and bundles go")] = Path("build"),
 ) -> None:
@@ -31,6 +29,8 @@ def train(
     from ..training.loop import start_fabric
     from ..training.loop import train as run_training
 
+    if data is None:
+        raise DatasetError("There are no pictures to train on.", "Give --data FOLDER; hwapung demo draws its own.")
     if find_task(recipe) == "detection":
         train_detection(recipe, overrides or [], data, build)
         return
@@ -38,10 +38,6 @@ def train(
     fabric = start_fabric(device)
     fabric.launch()
     first = fabric.is_global_zero
-    if data is None:
-        data = build / "data" / "procedural"
-        if first:
-            draw(data)
     with fabric.rank_zero_first():  # the others find the cache filled
         prepared = prepare(chosen, data, build / "cache", quiet=not first)
     if first:

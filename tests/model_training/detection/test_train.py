@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from model_training.__main__ import app
+from hwapung.cli import app
 from model_training.runtime.errors import DatasetError
 from model_training.sketch.bundle import DETECTOR_CARD, DetectorCard
 from tests.tiny_sketch import draw_page

@@ -157,7 +157,7 @@ def test_cuda_where_there_is_none() -> None:
 @pytest.mark.slow
 def test_two_processes_train_one_network(procedural_folder: Path, tiny_trained: Trained, tmp_path: Path) -> None:
     """DDP by one flag. Batch norm sees half a batch in each process, so losses are close, not equal."""
-    command = [sys.executable, "-m", "model_training", "train", "landscape_demo", *TINY]
+    command = [sys.executable, "-m", "hwapung", "train", "landscape_demo", *TINY]
     command += ["--data", str(procedural_folder), "--device", "cpu:2", "--build", str(tmp_path)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400, check=False)
