@@ -19,8 +19,8 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["HWAPUNG_COMMON_DIRECTORY"] 
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
-from ..patience import PatientWorker  # noqa: E402
-from ..settings import SettingsError, read_settings  # noqa: E402
+from frontend.patience import PatientWorker  # noqa: E402
+from frontend.settings import SettingsError, read_settings  # noqa: E402
 
 try:
     settings = read_settings()

@@ -93,14 +93,14 @@ def bundle(recipe: Recipe, images: Path, tmp_path_factory: pytest.TempPathFactor
         network=Network(backbone=recipe.network.backbone, parameters=count_parameters(network)),
         calibration=Calibration(temperature=2.0, fitted_on=8),
         thresholds=Thresholds(sure=0.9),
-        unknown=OutOfDistribution(
+        ood=OutOfDistribution(
             method="knn",
             threshold=0.5,
             rejected=0.0,
             auroc_spoiled={"energy": 0.5, "knn": 0.75},
             fitted_on=8,
         ),
-        figures=(),
+        metrics=(),
         class_metrics=(),
         openvino_model=None,
         data=prepared.provenance,

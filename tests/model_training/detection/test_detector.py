@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.model_training.sketch.test_composer import DRAWINGS
+from tests.model_training.detection.test_composer import DRAWINGS
 
 from model_training.detection.annotations import Scene
 from model_training.detection.recipe import load_detection_recipe

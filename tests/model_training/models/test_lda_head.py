@@ -43,7 +43,7 @@ def test_a_feature_that_never_changes_does_no_harm():
 
 
 def test_the_head_starts_as_the_discriminant_of_images_and_their_mirror_images(tiny_recipe, tiny_prepared):
-    recipe = apply(tiny_recipe, {"training.head_init": "discriminant"})
+    recipe = apply(tiny_recipe, {"training.head_init": "lda"})
     network = build_network(recipe, tiny_prepared).eval()
     train = tiny_prepared.rows["train"]
     features = [extract_features(network, tiny_prepared, train, mirrored=flag) for flag in (False, True)]
@@ -57,6 +57,6 @@ def test_the_head_starts_as_the_discriminant_of_images_and_their_mirror_images(t
 
 
 def test_it_needs_a_head_of_one_layer(tiny_recipe, tiny_prepared):
-    recipe = apply(tiny_recipe, {"training.head_init": "discriminant", "network.head.hidden": 8})
+    recipe = apply(tiny_recipe, {"training.head_init": "lda", "network.head.hidden": 8})
     with pytest.raises(RecipeError, match="needs a head of one linear layer"):
         build_network(recipe, tiny_prepared)

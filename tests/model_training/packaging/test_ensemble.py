@@ -33,7 +33,7 @@ def other_bundle(
 ) -> Path:
     """Another network for the same classes and pictures."""
     settings = tiny_recipe.network.model_copy(update={"backbone": "test_resnet"})
-    recipe = tiny_recipe.model_copy(update={"network": settings, "form": "torch"})
+    recipe = tiny_recipe.model_copy(update={"network": settings, "precision": "torch"})
     torch.manual_seed(5)
     network = ClassificationNetwork("test_resnet", 2, recipe.preprocessing).eval()
     return make_bundle(recipe, tiny_prepared, replace(tiny_trained, network=network), tmp_path_factory.mktemp("other"))
@@ -152,7 +152,7 @@ def test_an_archive_is_built_from_the_chosen_form(tiny_bundle: Path, procedural_
     before, card = read_card(tiny_bundle / "card.json"), read_card(made / "card.json")
     assert card.openvino_model is None
     assert "network.xml" not in card.files
-    assert card.provenance.recipe["form"] == "torch"
+    assert card.provenance.recipe["precision"] == "torch"
     assert card.provenance.created == before.provenance.created
     assert {name: card.files[name] for name in ("weights.safetensors", "metrics.json")} == {
         name: before.files[name] for name in ("weights.safetensors", "metrics.json")
@@ -162,5 +162,5 @@ def test_an_archive_is_built_from_the_chosen_form(tiny_bundle: Path, procedural_
 
 def test_the_form_that_it_has_needs_no_images(tiny_bundle: Path, tmp_path: Path) -> None:
     assert convert_bundle(tiny_bundle, "float32", tmp_path / "nowhere", tmp_path) == tiny_bundle
-    with pytest.raises(RecipeError, match="There is no form 'int4'"):
+    with pytest.raises(RecipeError, match="There is no precision 'int4'"):
         parse_precision("int4")

@@ -22,7 +22,7 @@ def card(made: ModelCard) -> ModelCard:
             "metrics": (
                 Metric(name="accuracy", value=0.9, low=0.77, high=0.96, images=40, split="test", interval="wilson"),
             ),
-            "per_class": (ClassMetrics(key="china", precision=0.875, recall=1.0, f1=0.933, support=20),),
+            "class_metrics": (ClassMetrics(key="china", precision=0.875, recall=1.0, f1=0.933, support=20),),
         }
     )
 
@@ -48,11 +48,11 @@ def test_where_the_images_come_from_is_said(card: ModelCard) -> None:
 def test_what_confidence_is_worth_is_said(made: ModelCard) -> None:
     english, korean = describe_model(made).split("\n---\n")
     assert made.conformal is not None
-    assert made.unknown is not None
+    assert made.ood is not None
     assert "The sets of classes that are meant to hold the true one in 90%" in english
     assert f"they did in {made.conformal.coverage:.1%} of {made.conformal.images} test pictures" in english
     assert "90%의 그림에서 정답을 담도록" in korean
-    assert f"refuses {made.unknown.rejected:.1%} of the validation pictures" in english
+    assert f"refuses {made.ood.rejected:.1%} of the validation pictures" in english
     error = made.calibration.ece_after
     assert error is not None
     assert f"off by {error:.3f} on average" in english

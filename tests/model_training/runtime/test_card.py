@@ -100,7 +100,7 @@ def test_another_schema_version(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     error = refusal(path)
     assert "schema version" in error.message
-    assert "reads version 1" in error.message
+    assert "reads version 2" in error.message
 
 
 def _set(*keys: str | int, to: object) -> Callable[[dict[str, Any]], None]:

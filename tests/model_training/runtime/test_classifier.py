@@ -115,7 +115,7 @@ def test_a_prediction_set_has_the_classes_above_the_bound_and_never_none(
 ) -> None:
     card = classifier.card
     assert card.conformal is not None
-    conformal = card.conformal.model_copy(update={"least_probability": least})
+    conformal = card.conformal.model_copy(update={"min_probability": least})
     changed = card.model_copy(update={"conformal": conformal, "ood": None})
     answer = answered(Classifier(changed, tiny_bundle, "cpu").answer([image(2)])[0])
     probabilities = answer["probabilities"]

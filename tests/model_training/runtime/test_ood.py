@@ -40,7 +40,7 @@ def test_the_answer_is_unknown_above_the_threshold_and_keeps_its_class(tiny_bund
     image = (tiny_bundle / "examples" / card.examples[0].image).read_bytes()
     for threshold, unknown in ((-1e9, True), (1e9, False)):
         moved = card.ood.model_copy(update={"threshold": threshold})
-        classifier.card = card.model_copy(update={"unknown": moved})
+        classifier.card = card.model_copy(update={"ood": moved})
         (answer,) = classifier.answer([image])
         assert isinstance(answer, dict)
         assert (answer["verdict"] == "unknown") is unknown
@@ -49,7 +49,7 @@ def test_the_answer_is_unknown_above_the_threshold_and_keeps_its_class(tiny_bund
 
 def test_torch_and_openvino_see_the_same_features(tiny_bundle: Path) -> None:
     classifier = Classifier.load(tiny_bundle)
-    slow = Classifier(classifier.card.model_copy(update={"fast_form": None}), tiny_bundle, "cpu")
+    slow = Classifier(classifier.card.model_copy(update={"openvino_model": None}), tiny_bundle, "cpu")
     preprocessing = classifier.card.preprocessing
     size = (3, preprocessing.height, preprocessing.width, 3)
     pixels = np.random.default_rng(4).integers(0, 256, size, dtype=np.uint8)
@@ -62,13 +62,13 @@ def test_torch_and_openvino_see_the_same_features(tiny_bundle: Path) -> None:
 def test_the_card_says_which_score_and_a_missing_file_is_named(tiny_bundle: Path, tmp_path: Path) -> None:
     card = read_card(tiny_bundle / "card.json")
     assert card.ood is not None
-    assert load_score(card.model_copy(update={"unknown": None}), tmp_path) is None
-    energetic = card.model_copy(update={"unknown": card.ood.model_copy(update={"method": "energy"})})
+    assert load_score(card.model_copy(update={"ood": None}), tmp_path) is None
+    energetic = card.model_copy(update={"ood": card.ood.model_copy(update={"method": "energy"})})
     score = load_score(energetic, tmp_path)
     assert score is not None
     logits = np.array([[1.0, 2.0]])
     assert score(logits, np.zeros((1, 3))) == pytest.approx(energy(logits, card.calibration.temperature))
-    near = card.model_copy(update={"unknown": card.ood.model_copy(update={"method": "knn"})})
+    near = card.model_copy(update={"ood": card.ood.model_copy(update={"method": "knn"})})
     with pytest.raises(BundleError, match=REFERENCES):
         load_score(near, tmp_path)
     shutil.copyfile(tiny_bundle / REFERENCES, tmp_path / REFERENCES)

@@ -80,7 +80,7 @@ def test_heatmaps_are_of_the_last_stage():
 
 
 def test_a_bundle_of_one_answers_as_it_was_trained(tiny_recipe, tiny_prepared, tmp_path):
-    recipe = apply(tiny_recipe, {"network.head.stages": 2, "training.head_init": "discriminant"})
+    recipe = apply(tiny_recipe, {"network.head.stages": 2, "training.head_init": "lda"})
     trained = train(recipe, tiny_prepared, tmp_path / "runs", start_fabric("cpu"))
     bundle = make_bundle(recipe, tiny_prepared, trained, tmp_path / "bundles")
     card = read_card(bundle / "card.json")

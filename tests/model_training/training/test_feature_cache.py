@@ -78,7 +78,7 @@ def test_what_is_there_is_not_computed_again(
 ) -> None:
     recipe = at_depth(tiny_recipe, 0)
     first = open_at(recipe, tiny_prepared, tmp_path)
-    monkeypatch.setattr("model_training.features._compute", None)
+    monkeypatch.setattr("model_training.training.feature_cache._compute", None)
     again = open_at(at_depth(apply(tiny_recipe, {"training.learning_rate": 0.5}), 0), tiny_prepared, tmp_path)
     assert np.array_equal(first.records, again.records)
 
