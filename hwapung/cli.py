@@ -98,7 +98,9 @@ def _phrase(error: typer.TyperException) -> str:
     parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
     if said.startswith("Missing") and parameter and parameter.help:
         said += f" ({parameter.help})"
-    return f"{said}. See {context.command_path} --help." if said and context else said
+    if said and not said.endswith("?"):
+        said += "."
+    return f"{said} See {context.command_path} --help." if said and context else said
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -151,5 +151,5 @@ def _choose_device(device: str) -> str:
     if device != "cpu" and (kind != "cuda" or not (number or "0").isdigit()):
         raise RecipeError(f"There is no device {device!r}.", "Use cpu, cuda, cuda:1 or auto.")
     if kind == "cuda" and int(number or 0) >= there:
-        raise RecipeError(f"There is no CUDA device {number or 0} on this machine.", "Use cpu or auto.")
+        raise RecipeError(f"This machine has no device {device!r}.", "Use cpu or auto.")
     return f"cuda:{number or 0}" if kind == "cuda" else device

@@ -40,8 +40,8 @@ COMMANDS = dict(walk(typer.main.get_command(app)))
 def test_every_command_is_there() -> None:
     names = {" ".join(words) for words in COMMANDS if words[:2] != ("data", "fetch")}
     assert names >= {
-        "demo", "train", "predict", "evaluate", "archive", "serve", "search", "ensemble", "distil", "convert", "gallery",
-        "compare balance", "compare splits", "compare pairs", "compare ablation", "compare sources",
+        "demo", "train", "predict", "evaluate", "archive", "serve", "search", "ensemble", "distil", "convert",
+        "gallery", "compare balance", "compare splits", "compare pairs", "compare ablation", "compare sources",
         "data draw", "data audit", "version",
     }  # fmt: skip
     assert ("data", "fetch", "met") in COMMANDS
@@ -104,7 +104,7 @@ def test_without_pictures_a_command_says_what_to_give(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["trian"], "error: No such command 'trian'. See hwapung --help.\n"),
+        (["trian"], "error: No such command 'trian'. Did you mean 'train'? See hwapung --help.\n"),
         (["archive", "x", "--into", "y"], "error: No such option: --into. See hwapung archive --help.\n"),
         (["archive"], "error: Missing argument 'bundle' (a bundle: its folder, or its name in BUILD/bundles). "
                       "See hwapung archive --help.\n"),

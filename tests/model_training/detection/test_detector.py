@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.model_training.detection.test_composer import DRAWINGS
 
 from model_training.detection.annotations import Scene
 from model_training.detection.recipe import load_detection_recipe
 from model_training.runtime.card import DetectorPart
 from model_training.runtime.detector import Detector, letterbox, suppress
 from model_training.sketch.bundle import make_detector_bundle
+from tests.model_training.detection.test_composer import DRAWINGS
 from tests.tiny_sketch import draw_page
 
 pytest.importorskip("libreyolo", reason="needs requirements/detector.txt (make .venv/detector)")
