@@ -55,9 +55,8 @@ demo: .venv/app  ## train, archive, serve and classify; DATA=folder for your own
 train: .venv/app $(if $(filter sketch_detector,$(RECIPE)),.venv/detector)  ## train RECIPE on DATA, leave its bundle in build/bundles
 	@$(hwapung) train $(RECIPE) $(given) --device $(DEVICE) $(SET)
 
-# a demonstration has the name of what it demonstrates
 archive: .venv/app  ## put RECIPE's bundle into STORE, torchserve/model_store, as a .mar
-	@$(hwapung) archive $(patsubst %_demo,%,$(RECIPE)) --out $(STORE)
+	@$(hwapung) archive $(RECIPE) --out $(STORE)
 
 serve: .venv/app  ## TorchServe with every archive of STORE, and the web pages before it
 	@exec $(hwapung) serve --store $(STORE)

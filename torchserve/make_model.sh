@@ -21,6 +21,7 @@ else
     recipe=${RECIPE}_demo data=/build/data/procedural
     hwapung data draw "$data"
 fi
+# Under the product's name also where it is a demonstration: that is the name that the pages ask for.
 # shellcheck disable=SC2086  # SET holds several overrides, with spaces between
-hwapung train "$recipe" ${SET:-} --data "$data" --build /build
+hwapung train "$recipe" "name=$RECIPE" ${SET:-} --data "$data" --build /build
 exec hwapung archive "$RECIPE" --build /build --out /models

@@ -30,7 +30,10 @@ def train(
     from ..training.loop import train as run_training
 
     if data is None:
-        raise DatasetError("There are no pictures to train on.", "Give --data FOLDER; hwapung demo draws its own.")
+        raise DatasetError(
+            "There are no pictures to train on.",
+            "Give --data FOLDER (DATA=FOLDER with make); hwapung demo draws its own.",
+        )
     if find_task(recipe) == "detection":
         train_detection(recipe, overrides or [], data, build)
         return
