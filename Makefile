@@ -1,4 +1,4 @@
-# Hwapung. `make help` lists the commands.
+# Hwapung. `make help` lists the commands; `hwapung --help` has all that the command can do.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -8,117 +8,58 @@ RECIPE ?= landscape
 DEVICE ?= auto
 DATA ?=
 SET ?=
-BACKBONES ?= resnet18 resnet50 efficientnet_b0 vit_small_patch16_224
-WORKERS ?= 1
 STORE ?= torchserve/model_store
-REPEATS ?= 5
-CLASSES ?= 4
-BUNDLE ?= build/bundles/$(RECIPE)
 
 run := .venv/bin/python
-requirements := $(wildcard requirements/*.txt)
+hwapung := $(run) -m hwapung
+given = $(if $(DATA),--data "$(DATA)")
+install := $(run) -m pip install --quiet --constraint requirements/constraints.txt
+requirements := pyproject.toml $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
 landscapes := ../shared/data/landscape
 ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
-.PHONY: help setup demo train search audit archive ensemble distil analyse forms variants serve up down compare-balance compare-splits pairs draw \
-        sketch gallery ablate test test-unit test-serving test-browser test-compose browser database \
+.PHONY: help setup demo train archive serve up down test test-unit test-serving test-browser test-compose browser database \
         lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch \
         bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\n  RECIPE=landscape  DATA=folder  DEVICE=auto|cpu|cuda|cuda:2  SET="training.epochs=3 network.pretrained=false"\n'
+	@awk -F ':.*## ' '/^##/ {print substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf 'RECIPE=landscape  DATA=folder  DEVICE=auto|cpu|cuda|cuda:2  SET="training.epochs=3 network.pretrained=false"\n'
 
-# --- set-up ----------------------------------------------------------------------------------------------------------
+## Use: aliases of the command hwapung, which does more (.venv/bin/hwapung --help)
 .venv/app: $(requirements)
 	@[ -n "$(PYTHON)" ] || { echo "error: there is no Python. Install Python 3.11 or newer." >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: $(PYTHON) is older than 3.11. Install Python 3.11, or say make PYTHON=/path/to/python3.11." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(run) -m pip install --quiet --upgrade pip
-	$(run) -m pip install --progress-bar on --requirement requirements/app.txt
+	$(run) -m pip install --progress-bar on --constraint requirements/constraints.txt --editable .
 	@touch $@
 
 # --no-deps: requirements/detector.txt says why
 .venv/detector: .venv/app
-	$(run) -m pip install --quiet --no-deps --requirement requirements/detector.txt
+	$(install) --no-deps --requirement requirements/detector.txt
 	@touch $@
 
 .venv/dev: .venv/app .venv/detector
-	$(run) -m pip install --quiet --requirement requirements/dev.txt
-	@touch $@
-
-.venv/analysis: .venv/app
-	$(run) -m pip install --quiet --requirement requirements/analysis.txt
+	$(install) --editable '.[dev]'
 	@touch $@
 
 setup: .venv/app  ## the Python environment, in .venv
 
-# --- use -------------------------------------------------------------------------------------------------------------
 demo: .venv/app  ## train, archive, serve and classify; DATA=folder for your own pictures
-	@exec $(run) hwapung.py demo $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
+	@exec $(hwapung) demo $(given) --device $(DEVICE) $(SET)
 
 train: .venv/app $(if $(filter sketch_detector,$(RECIPE)),.venv/detector)  ## train RECIPE on DATA, leave its bundle in build/bundles
-	@$(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
+	@$(hwapung) train $(RECIPE) $(given) --device $(DEVICE) $(SET)
 
-audit: .venv/app  ## what the files of DATA give away of their class, without a look at the pixels
-	@$(run) -m model_training audit "$(DATA)" --recipe $(RECIPE) $(SET)
+archive: .venv/app  ## put RECIPE's bundle into STORE, torchserve/model_store, as a .mar
+	@$(hwapung) archive $(RECIPE) --out $(STORE)
 
-search: .venv/app  ## try RECIPE's search.space on DATA, archive the best as NAME; WORKERS=2, STUDY, STORAGE=postgresql://… to share
-	@$(run) -m model_training search $(RECIPE) --data "$(DATA)" --device $(DEVICE) --workers $(WORKERS) \
-	  $(if $(STUDY),--study "$(STUDY)") $(if $(STORAGE),--storage "$(STORAGE)") $(if $(NAME),--name "$(NAME)") \
-	  $(if $(filter no,$(FEATURES)),--no-features) $(SET)
-	@$(run) -m torchserve archive --bundle build/bundles/$(or $(NAME),$(RECIPE)) --out $(STORE)
-
-archive: .venv/app  ## put RECIPE's bundle into torchserve/model_store as a .mar; FORM=int8|float32|torch with its DATA
-	@$(run) -m torchserve archive --bundle $(BUNDLE) --out $(STORE) \
-	  $(if $(FORM),--form $(FORM)) $(if $(DATA),--data "$(DATA)")
-
-comma := ,
-distil: .venv/app  ## train RECIPE on the softened answers of TEACHER=bundle[,bundle] besides the labels of DATA
-	@$(run) -m model_training distil $(RECIPE) $(foreach each,$(subst $(comma), ,$(TEACHER)),--teacher $(each)) \
-	  $(if $(DATA),--data "$(DATA)") $(if $(NAME),--name "$(NAME)") --device $(DEVICE) $(SET)
-
-ensemble: .venv/app  ## average BUNDLES, trained on DATA, into one bundle, NAME; then archive, analyse, forms as of any other
-	@$(run) -m model_training ensemble $(BUNDLES) --data "$(or $(DATA),build/data/procedural)" $(if $(NAME),--name "$(NAME)")
-
-sketch: .venv/app  ## put the sketch detector and classifier, both trained, into one bundle; then make archive RECIPE=sketch
-	@$(run) -m model_training sketch
-
-gallery: .venv/app  ## index the pictures of DATA as references for sketches, in build/gallery
-	@$(run) -m model_training gallery --data "$(DATA)"
-
-ablate: .venv/app  ## adaptations × losses of RECIPE=sketch_classifier on DATA, in build/comparisons; resumable
-	@$(run) -m model_training compare ablation $(RECIPE) --data "$(DATA)" --device $(DEVICE) $(SET)
-
-analyse: .venv/analysis  ## a report on RECIPE's bundle in analysis/reports; DATA=the pictures it was trained on
-	@$(run) -m analysis $(notdir $(BUNDLE)) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) $(SET)
-
-forms: .venv/analysis  ## BUNDLES in torch, OpenVINO and 8-bit integers: accuracy, agreement, size, latency, throughput
-	@$(run) -m analysis.forms $(or $(BUNDLES),$(BUNDLE)) $(if $(DATA),--data "$(DATA)",--data build/data/procedural)
-
-variants: .venv/analysis  ## train RECIPE with each of BACKBONES and compare them and their forms
-	@for each in $(BACKBONES); do $(run) -m model_training train $(RECIPE) $(if $(DATA),--data "$(DATA)") --device $(DEVICE) \
-	  --build build/variants/$$each network.backbone=$$each $(SET); done
-	@$(run) -m analysis.forms $(foreach each,$(BACKBONES),build/variants/$(each)/bundles/$(notdir $(BUNDLE))) \
-	  --data "$(or $(DATA),build/variants/$(firstword $(BACKBONES))/data/procedural)" --build build/variants
-
-serve: .venv/app  ## TorchServe with every archive of the store, and the front end before it
-	@exec $(run) hwapung.py serve --store $(STORE)
-
-compare-balance: .venv/app  ## ways to treat unequal classes on DATA, by class (REPEATS=5)
-	@$(run) -m model_training compare balance $(RECIPE) --data "$(DATA)" --device $(DEVICE) --repeats $(REPEATS) $(SET)
-
-compare-splits: .venv/app  ## split by SET="data.group=column" against at random: the leak in points
-	@$(run) -m model_training compare splits $(RECIPE) --data "$(DATA)" --device $(DEVICE) --repeats $(REPEATS) $(SET)
-
-pairs: .venv/app  ## the classes that are mixed up most, two by two (CLASSES=4)
-	@$(run) -m model_training compare pairs $(RECIPE) --data "$(DATA)" --device $(DEVICE) --classes $(CLASSES) $(SET)
-
-draw: .venv/app  ## draw a procedural dataset into DATA
-	@$(run) -m model_training draw "$(or $(DATA),build/data/procedural)"
+serve: .venv/app  ## TorchServe with every archive of STORE, and the web pages before it
+	@exec $(hwapung) serve --store $(STORE)
 
 compose_files := -f docker-compose.yml $(if $(shell command -v nvidia-smi),-f docker-compose.gpu.yml)
 up:  ## docker compose up --build, with the GPU where there is one
@@ -127,7 +68,7 @@ up:  ## docker compose up --build, with the GPU where there is one
 down:  ## stop and remove the containers
 	docker compose $(compose_files) down
 
-# --- tests and checks ------------------------------------------------------------------------------------------------
+## Test
 debian := export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq --no-install-recommends
 can_install := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
@@ -139,14 +80,15 @@ database:
 
 # two processes share the cores: threads of one that wait actively would take the other's time
 test: export OMP_WAIT_POLICY := PASSIVE
-test: .venv/dev .venv/analysis browser database lint  ## lint and every test but the containers'
+test: .venv/dev browser database lint  ## lint and every test but the containers'
 	$(run) -m pytest tests --ignore tests/compose --numprocesses 2 --dist loadfile --durations 25
 
-test-unit: .venv/dev .venv/analysis database  ## the tests that start no server
-	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/test_house.py
+test-unit: .venv/dev database  ## the tests that start no server
+	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/hwapung tests/test_house.py \
+	  --ignore tests/hwapung/test_demo.py
 
 test-serving: .venv/dev  ## the tests with the real TorchServe
-	$(run) -m pytest tests/torchserve tests/test_hwapung.py
+	$(run) -m pytest tests/torchserve tests/hwapung/test_demo.py
 
 test-browser: .venv/dev browser  ## the tests in a real browser
 	$(run) -m pytest tests/e2e
@@ -165,40 +107,50 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-# --- figures and benchmarks ------------------------------------------------------------------------------------------
+## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (ai-vs-real webtoon analysis sketch)
 figures: .venv/dev  ## the accuracy figures that the README quotes
 	$(run) -m tests.benchmarks.landscape_accuracy --data $(or $(DATA),$(landscapes)) --weights $(weights) $(SET)
 
-figures-ai-vs-real: .venv/dev .venv/analysis  ## accuracy, calibration and sure answers of ai_vs_real_small on real data
+# accuracy, calibration and sure answers of ai_vs_real_small on real data
+figures-ai-vs-real: .venv/dev
 	$(run) -m tests.benchmarks.ai_vs_real_figures --data $(or $(DATA),$(ai_vs_real)) --weights $(weights) $(SET)
 
-figures-webtoon: .venv/dev  ## webtoon's recipe on paintings by artist against frozen features
+# webtoon's recipe on paintings by artist against frozen features
+figures-webtoon: .venv/dev
 	$(run) -m tests.benchmarks.webtoon_figures --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
 
-figures-analysis: .venv/dev .venv/analysis  ## calibration, coverage, unknown, label errors, leaks and shortcuts on real pictures
+# calibration, coverage, unknown, label errors, leaks and shortcuts on real pictures
+figures-analysis: .venv/dev
 	$(run) -m tests.benchmarks.analysis --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
 
 searching := $(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights)
-bench-search: .venv/dev  ## a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe
+# a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe
+bench-search: .venv/dev
 	missed=0; $(searching) $(SET) || missed=$$?; \
 	  $(searching) --depths 0 --size 112 --epochs 10 --pictures 360 $(SET) || missed=$$?; exit $$missed
 
-bench-training: .venv/dev  ## pictures a second against torchvision's own loop; memory at 100,000 pictures
+# pictures a second against torchvision's own loop; memory at 100,000 pictures
+bench-training: .venv/dev
 	$(run) -m tests.benchmarks.training --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
 
-bench-analysis: .venv/dev .venv/analysis  ## a report on 10,000 predicted pictures in seconds, and on 50,000 in memory
+# a report on 10,000 predicted pictures in seconds, and on 50,000 in memory
+bench-analysis: .venv/dev
 	$(run) -m tests.benchmarks.reports $(SET)
 
-bench-serving: .venv/dev  ## predictions a second against FastAPI, LitServe and the in-process limit
+# predictions a second against FastAPI, LitServe and the in-process limit
+bench-serving: .venv/dev
 	$(run) -m tests.benchmarks.serving $(SET)
 
-bench-video: .venv/dev  ## a film of a minute through the front end: speed, and memory against length
+# a film of a minute through the front end: speed, and memory against length
+bench-video: .venv/dev
 	$(run) -m tests.benchmarks.video $(SET)
 
-figures-sketch: .venv/dev  ## mAP50 of the sketch detector with and without composed pre-training, BCE against focal
+# mAP50 of the sketch detector with and without composed pre-training, BCE against focal
+figures-sketch: .venv/dev
 	$(run) -m tests.benchmarks.sketch_detection --data $(or $(DATA),../shared/data/sketch_scenes) $(SET)
 
-bench-sketch: .venv/dev browser  ## how long a page with 5 objects takes: the model server's answer, then the page's guess
+# how long a page with 5 objects takes: the model server's answer, then the page's guess
+bench-sketch: .venv/dev browser
 	missed=0; $(run) -m tests.benchmarks.sketch_serving $(SET) || missed=$$?; \
 	  $(run) -m tests.benchmarks.sketch_page || missed=$$?; exit $$missed
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
-from hwapung import serving
+from hwapung.local import serving
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.datasets.procedural import write_dataset
 from model_training.packaging.bundle import make_bundle

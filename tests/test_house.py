@@ -28,38 +28,38 @@ def imported(folder: Path) -> set[str]:
     return {name for name in names if name not in OURS and name not in sys.stdlib_module_names}
 
 
-def named(requirements: str) -> set[str]:
-    """Distributions that a requirements file names, with those of the files that it includes."""
-    found: set[str] = set()
-    for line in (ROOT / "requirements" / requirements).read_text("utf-8").splitlines():
-        if line.startswith("-r "):
-            found |= named(line[3:].strip())
-        elif line and not line.startswith(("#", "-")):
-            found.add(normalise(re.split(r"[\[=<>~ ]", line)[0]))
-    return found
+def named(*requirements: str) -> set[str]:
+    """Distributions that requirements files name."""
+    lines = [line for name in requirements for line in (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()]
+    return {normalise(re.split(r"[\[=<>~ ]", line)[0]) for line in lines if line and not line.startswith("#")}
 
 
 def normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+RUNTIME = ("runtime",)
+TRAINING = (*RUNTIME, "training")
+SERVING = (*RUNTIME, "serving")
+APPLICATION = (*TRAINING, "serving", "frontend", "analysis")
+EXTRAS = ("quantise", "sources", "detector")
+
+
 @pytest.mark.parametrize(
     ("folder", "requirements"),
     [
-        ("model_training/runtime", "runtime.txt"),
-        ("model_training", "sources.txt"),
-        ("torchserve", "serving.txt"),
-        ("frontend", "frontend.txt"),
-        ("analysis", "analysis.txt"),
-        ("tests", "dev.txt"),
+        ("model_training/runtime", RUNTIME),
+        ("model_training", (*TRAINING, *EXTRAS)),
+        ("torchserve", SERVING),
+        ("frontend", ("frontend",)),
+        ("analysis", (*TRAINING, "analysis")),
+        ("hwapung", APPLICATION),
+        ("tests", (*APPLICATION, *EXTRAS, "dev")),
     ],
 )
-def test_what_is_imported_is_required(folder: str, requirements: str) -> None:
+def test_what_is_imported_is_required(folder: str, requirements: tuple[str, ...]) -> None:
     distributions = packages_distributions()
-    further = {"model_training": ("training.txt", "detector.txt", "quantise.txt"), "tests": ("detector.txt",)}.get(
-        folder, ()
-    )
-    allowed = named(requirements).union(*(named(each) for each in further))
+    allowed = named(*requirements)
     missing = {
         module
         for module in imported(ROOT / folder)
@@ -70,7 +70,7 @@ def test_what_is_imported_is_required(folder: str, requirements: str) -> None:
 
 def test_every_requirement_is_pinned() -> None:
     pinned = {line.partition("==")[0] for line in (ROOT / "requirements/constraints.txt").read_text().splitlines()}
-    assert not (named("dev.txt") | named("detector.txt")) - {normalise(name) for name in pinned}
+    assert not named(*APPLICATION, *EXTRAS, "dev") - {normalise(name) for name in pinned}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests" / "benchmarks").glob("*.py")), ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""`python -m torchserve archive | serve | ready`."""
+"""`python -m torchserve serve | ready`: TorchServe alone, as its container runs it; `hwapung serve` is for people."""
 
 from __future__ import annotations
 
@@ -12,42 +12,12 @@ import typer
 
 from model_training.runtime.errors import HwapungError
 
-MODEL_STORE = Path("torchserve/model_store")
-
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 
 @app.command()
-def archive(
-    bundle: Annotated[Path, typer.Option(help="Folder that training left.")] = Path("build/bundles/landscape"),
-    out: Annotated[Path, typer.Option(help="Folder for the archive.")] = MODEL_STORE,
-    form: Annotated[
-        str | None, typer.Option(help="What serves on a CPU: float32, int8 or torch; the bundle's own if unset.")
-    ] = None,
-    data: Annotated[
-        Path, typer.Option(help="The pictures that it was trained on, which another form is calibrated and tested on.")
-    ] = Path("build/data/procedural"),
-    build: Annotated[Path, typer.Option(help="Where caches are and where bundles of another form go.")] = Path("build"),
-) -> None:
-    """Make a bundle's model archive."""
-    from .archive import build_archive
-
-    if form is not None:
-        from model_training.packaging.convert import (  # training's libraries: serving goes without them
-            convert_bundle,
-            parse_precision,
-        )
-
-        bundle = convert_bundle(bundle, parse_precision(form), data, build)
-    print(build_archive(bundle, out))
-
-
-@app.command()
 def serve(
-    model_store: Annotated[
-        list[Path] | None,
-        typer.Option(help=f"Folder of archives, {MODEL_STORE} by default; may be given again. Newer archives win."),
-    ] = None,
+    model_store: Annotated[list[Path], typer.Option(help="folder of archives; repeatable, newer archives win")],
     host: Annotated[str | None, typer.Option(help="Address of the inference API.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the inference API; 0 picks a free one.")] = None,
 ) -> None:
@@ -57,7 +27,7 @@ def serve(
 
     signal.signal(signal.SIGTERM, _leave)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
-    with TorchServe(model_store or [MODEL_STORE], read_settings(**given), log=sys.stdout) as server:
+    with TorchServe(model_store, read_settings(**given), log=sys.stdout) as server:
         for name in server.models:
             server.wait_until_ready(name)
             print(f"Ready: {server.inference_url}/predictions/{name}", flush=True)

@@ -15,11 +15,13 @@ fi
 
 # Compose mounts /dev/null at /data when DATA is not set.
 if [ -d /data ]; then
-    set -- "$RECIPE" --data /data
+    recipe=$RECIPE data=/data
 else
     echo "No DATA given: the pictures are drawn by a program. They are not paintings."
-    set -- "${RECIPE}_demo" "name=$RECIPE"  # served under the name that the front end asks for
+    recipe=${RECIPE}_demo data=/build/data/procedural
+    hwapung data draw "$data"
 fi
+# Under the product's name also where it is a demonstration: that is the name that the pages ask for.
 # shellcheck disable=SC2086  # SET holds several overrides, with spaces between
-python -m model_training train "$@" ${SET:-} --build /build
-exec python -m torchserve archive --bundle "/build/bundles/$RECIPE" --out /models
+hwapung train "$recipe" "name=$RECIPE" ${SET:-} --data "$data" --build /build
+exec hwapung archive "$RECIPE" --build /build --out /models

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ..experiments.table import Comparison
     from ..recipe import Recipe
 
-app = typer.Typer(no_args_is_help=True, help="Train a recipe in several ways on the same pictures, side by side.")
-
 RecipeName = Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="key=value, for example data.group=artist")]
 Data = Annotated[Path | None, typer.Option(help="folder of pictures, or a manifest")]
@@ -32,7 +30,6 @@ Own = TypeVar("Own", int, str)
 AUTO, BUILD = "auto", Path("build")
 
 
-@app.command()
 def balance(
     recipe: RecipeName,
     overrides: Overrides = None,
@@ -48,7 +45,6 @@ def balance(
     _compare("balance", compare_balance, repeats, recipe, overrides, data, device, build, as_json)
 
 
-@app.command()
 def splits(
     recipe: RecipeName,
     overrides: Overrides = None,
@@ -64,7 +60,6 @@ def splits(
     _compare("splits", compare_splits, repeats, recipe, overrides, data, device, build, as_json)
 
 
-@app.command()
 def pairs(
     recipe: RecipeName,
     overrides: Overrides = None,
@@ -80,7 +75,6 @@ def pairs(
     _compare("pairs", compare_pairs, classes, recipe, overrides, data, device, build, as_json)
 
 
-@app.command()
 def ablation(
     recipe: RecipeName,
     overrides: Overrides = None,
@@ -96,7 +90,6 @@ def ablation(
     _compare("ablation", compare_ablation, seeds, recipe, overrides, data, device, build, as_json)
 
 
-@app.command()
 def sources(
     recipe: RecipeName,
     overrides: Overrides = None,

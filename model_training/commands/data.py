@@ -15,9 +15,10 @@ __all__ = ["audit", "draw", "fetch"]
 
 
 def audit(
-    data: Annotated[Path, typer.Argument(help="folder of pictures, or a manifest")],
-    recipe: Annotated[str, typer.Option(help="whose classes are meant")] = "ai_vs_real",
+    data: Annotated[Path, typer.Option(help="folder of pictures, or a manifest")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example data.label=artist")] = None,
+    recipe: Annotated[str, typer.Option(help="whose classes are meant")] = "ai_vs_real",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
 ) -> None:
     """Say how well the classes can be told by the files alone: format, size, JPEG tables, EXIF, colour profile."""
     from ..datasets.file_audit import audit_files, phrase_audit
@@ -27,6 +28,9 @@ def audit(
     found = audit_files(read_dataset(load_recipe(recipe, overrides or []), data))
     if found is None:
         raise DatasetError(f"{data}: no class has five files to judge by.", "Add pictures of each class.")
+    if as_json:
+        print(found.model_dump_json(indent=2))
+        return
     said = phrase_audit(found)
     console.print(said.en, said.ko, sep="\n", style="yellow" if found.warns else None, markup=False)
 

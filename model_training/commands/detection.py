@@ -59,7 +59,7 @@ def train_detection(
     )
     console.print(
         f"Test mAP50 {map50.value:.3f} (95% interval {map50.low:.3f}–{map50.high:.3f}), mAP50-95 "
-        f"{map50_95.value:.3f}, on {map50.images} scenes. 1 would mean: every object is found by a box that overlaps it by half or more, and "
-        f"nothing else is."
+        f"{map50_95.value:.3f}, on {map50.images} scenes. 1 would mean: every object is found by a box that overlaps "
+        f"it by half or more, and nothing else is."
     )
     return trained.folder, bundle

@@ -1,4 +1,4 @@
-"""`python -m model_training search RECIPE --data FOLDER [key=value …]`."""
+"""`hwapung search RECIPE --data FOLDER [key=value …]`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..runtime.errors import RecipeError
 
 def search(
     recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
+    data: Annotated[Path, typer.Option(help="folder of pictures, or a manifest")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example search.sampler=tpe")] = None,
-    data: Annotated[Path | None, typer.Option(help="folder of pictures, or a manifest")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
     build: Annotated[Path, typer.Option(help="where studies, caches and bundles go")] = Path("build"),
     storage: Annotated[
@@ -48,8 +48,6 @@ def search(
             f"A search gives each trial one device, not {device!r}.",
             "Start one search for each device, on the same study, with CUDA_VISIBLE_DEVICES=0, 1, and so on.",
         )
-    if data is None:
-        raise RecipeError("A search needs pictures.", "Give DATA=folder or DATA=manifest.csv.")
     fabric = start_fabric(device)
     study = study or chosen.name
     folder = build / "search" / study
@@ -76,6 +74,5 @@ def search(
 
 def _start_another() -> subprocess.Popen[bytes]:
     """The same command once more, as one worker that leaves results and winner to this one."""
-    arguments = sys.argv[1:]
-    command = [sys.executable, "-m", "model_training", *arguments, "--workers", "1", "--no-winner"]
+    command = [sys.executable, *sys.orig_argv[1:], "--workers", "1", "--no-winner"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

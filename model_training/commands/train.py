@@ -3,49 +3,104 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..progress import console
-from .data import draw
+from ..runtime.errors import DatasetError, RecipeError
 from .detection import train_detection
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example training.epochs=3")] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="folder of pictures, or a manifest; drawn by program if not given")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RECIPE] [KEY=VALUE]…",
+            help="a name under model_training/recipes or a YAML file, found by the folder's classes if not given; then "
+            "overrides, for example training.epochs=3",
+        ),
     ] = None,
+    data: Annotated[Path | None, typer.Option(help="folder of pictures, or a manifest")] = None,
+    title: Annotated[str | None, typer.Option(help="the question that the page asks, in any language")] = None,
+    label: Annotated[list[str] | None, typer.Option(help='a class\'s title, key="Name"; repeatable')] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto, with :N for N processes")] = "auto",
     build: Annotated[Path, typer.Option(help="where runs, caches and bundles go")] = Path("build"),
 ) -> None:
     """Train a recipe on a folder of images and leave its bundle in BUILD/bundles."""
+    given = list(words or [])
+    recipe = given.pop(0) if given and "=" not in given[0] else _find_recipe(data)
+    train_recipe(recipe, given, data, device, build, _read_titles(title, label or []))
+
+
+def _find_recipe(data: Path | None) -> str:
+    from ..datasets.manifest import list_dataset
+    from ..recipe import choose_recipe
+
+    recipe = choose_recipe(list_dataset(_require(data)).labels)
+    console.print(f"Recipe: {recipe}", markup=False)
+    return recipe
+
+
+def _require(data: Path | None) -> Path:
+    if data is None:
+        raise DatasetError(
+            "There are no pictures to train on.",
+            "Give --data FOLDER (DATA=FOLDER with make); hwapung demo draws its own.",
+        )
+    return data
+
+
+def _read_titles(title: str | None, labels: Sequence[str]) -> dict[str, object]:
+    """The options as values of a recipe."""
+    pairs = [each.partition("=") for each in labels]
+    if wrong := [each for each, (key, _, name) in zip(labels, pairs, strict=True) if not key or not name]:
+        raise RecipeError(f"--label {wrong[0]!r} names no class.", 'Write --label key="Name".')
+    found: dict[str, object] = {"labels": {key: name for key, _, name in pairs}} if pairs else {}
+    return found | ({"title": title} if title else {})
+
+
+def train_recipe(
+    recipe: str,
+    overrides: Sequence[str],
+    data: Path | None,
+    device: str,
+    build: Path,
+    titles: Mapping[str, object] | None = None,
+) -> None:
+    """`titles`: a recipe's `title`, or `labels` that are added to its own. A sketch recipe needs no `data`."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
     from ..datasets.file_audit import audit_files, phrase_audit
     from ..datasets.prepare import describe, prepare, read_dataset, with_audit
     from ..models.factory import ensure_weights
     from ..packaging.bundle import make_bundle
-    from ..recipe import find_task, load_recipe
+    from ..recipe import find_task, load_recipe, override
     from ..runtime.card import read_card
     from ..training.classification import train as run_training
     from ..training.loop import start_fabric
 
-    if find_task(recipe) == "detection":
-        left = train_detection(recipe, overrides or [], data, device, build)
+    task = find_task(recipe)
+    if titles and task != "classification":
+        raise RecipeError(f"{recipe} takes neither --title nor --label.", "Change its YAML file.")
+    if task == "sketch":
+        _compose(recipe, overrides, build)
+        return
+    data = _require(data)
+    if task == "detection":
+        left = train_detection(recipe, overrides, data, device, build)
         if left is not None:
             _point_on(*left)
         return
-    chosen = load_recipe(recipe, overrides or [])
+    chosen = load_recipe(recipe, overrides)
+    if titles:
+        added = titles.get("labels", {})
+        labels = {**chosen.labels, **added} if isinstance(added, dict) else chosen.labels
+        chosen = override(chosen, {**titles, "labels": labels})
     fabric = start_fabric(device)
     fabric.launch()
     first = fabric.is_global_zero
-    if data is None:
-        data = build / "data" / "procedural"
-        if first:
-            draw(data)
     with fabric.rank_zero_first():  # the others find the cache filled
         read_dataset(chosen, data)  # a folder that can't be used is named before anything is downloaded
         ensure_weights(chosen)
@@ -72,6 +127,16 @@ def train(
         _point_on(trained.folder, bundle)
 
 
+def _compose(recipe: str, overrides: Sequence[str], build: Path) -> None:
+    """A sketch model is put together from a detector and a classifier that are trained already."""
+    from ..sketch.bundle import compose_sketch
+    from ..sketch.recipe import load_sketch_recipe
+
+    bundle = compose_sketch(load_sketch_recipe(recipe, overrides), build / "bundles")
+    console.print(f"Bundle: {bundle}", markup=False)
+    console.print(f"Next: hwapung archive {bundle}, then hwapung serve", markup=False)
+
+
 def _point_on(run: Path, bundle: Path) -> None:
     console.print(f"Run: {run}", markup=False)
     console.print(f"Bundle: {bundle}", markup=False)
@@ -95,7 +160,7 @@ def distil(
     called = name or f"{load_recipe(recipe, overrides or []).name}_distilled"
     teachers = json.dumps([str(each) for each in teacher])
     settings = [f"name={called}", f"training.distillation.teachers={teachers}"]
-    train(recipe, [*(overrides or []), *settings], data, device, build)
+    train_recipe(recipe, [*(overrides or []), *settings], data, device, build)
 
 
 def ensemble(

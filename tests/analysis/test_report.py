@@ -12,10 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from typer.testing import CliRunner
 
 from analysis import report
-from analysis.__main__ import app
 from analysis.report import Sources, make_report
 from model_training.packaging.model_card import describe_model
 from model_training.runtime.card import read_card
@@ -184,8 +182,3 @@ def test_three_images_of_one_class_without_validation(
     stages = [line for line in capsys.readouterr().err.splitlines() if re.match(r"\d+/\d+ |Writing", line)]
     assert stages[:2] == ["1/13 Class by class", "2/13 Ranking"]
     assert stages[12:] == ["13/13 Training", "Writing the report", "Writing the report: 13/13"]
-
-
-def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["nothing", "--build", str(tmp_path)])
-    assert "nothing/card.json: there is no card." in str(result.exception)

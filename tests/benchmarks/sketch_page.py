@@ -26,7 +26,7 @@ from werkzeug.serving import make_server
 
 from frontend import create_app
 from frontend.settings import Settings
-from hwapung import serving
+from hwapung.local import serving
 from tests.benchmarks.results import MADE_HERE, Entry, publish
 from tests.benchmarks.sketch_serving import OBJECTS, make_random_bundle
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS

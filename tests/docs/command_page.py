@@ -12,7 +12,7 @@ import typer.main
 from .tables import HEAD, make_table
 
 #: Where the typer app is, and how it is called.
-APP, PROGRAM = "model_training.__main__:app", "python -m model_training"
+APP, PROGRAM = "hwapung.cli:app", "hwapung"
 INTRODUCTION = f"""
 # Commands
 `{PROGRAM} COMMAND --help` says the same. Wrong input ends with status 2, a failure with 1, Ctrl-C with 130; the

@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, expect
 
-from hwapung import serving
+from hwapung.local import serving
 from model_training.runtime.card import SketchCard, read_card
 from model_training.runtime.sketch import Sketch
 from model_training.sketch.gallery import index_gallery

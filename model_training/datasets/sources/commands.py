@@ -1,4 +1,4 @@
-"""`python -m model_training fetch SOURCE --out FOLDER`: one command a source."""
+"""`hwapung data fetch SOURCE --out FOLDER`: one command a source."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from hwapung import front_end
+from hwapung.local import front_end
 from tests.frontend.model_server_stub import ModelServerStub, answer
 from tests.frontend.video.films import make_film
 

@@ -15,7 +15,7 @@ from tests.conftest import ROOT, TINY, shared_folder
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "model_training", *arguments]
+    command = [sys.executable, "-m", "hwapung", *arguments]
     environment = os.environ | {"HF_HUB_OFFLINE": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
 
@@ -23,11 +23,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["train", "landskape"], "no recipe 'landskape'"),
-        (["train", "landscape", "training.epoch=3"], "Did you mean 'training.epochs'?"),
+        (["train", "landskape", "--data", "/nowhere"], "no recipe 'landskape'"),
+        (["train", "landscape", "training.epoch=3", "--data", "/nowhere"], "Did you mean 'training.epochs'?"),
         (["train", "landscape", "--data", "/nowhere"], "/nowhere: there is no such folder."),
-        (["train", "landscape", "--device", "tpu"], "no device 'tpu'"),
-        (["draw", "/nowhere/else", "--kinds", "china,mars"], "Nothing draws 'mars'."),
+        (["train", "landscape", "--device", "tpu", "--data", "/nowhere"], "no device 'tpu'"),
+        (["data", "draw", "/nowhere/else", "--kinds", "china,mars"], "Nothing draws 'mars'."),
     ],
 )
 def test_a_wrong_command_is_answered_in_one_line(arguments: list[str], named: str) -> None:
@@ -48,7 +48,7 @@ def test_a_download_that_cannot_be_says_what_to_do(procedural_folder: Path, tmp_
 
 
 def test_a_third_folder_makes_a_third_class(tmp_path: Path) -> None:
-    assert run("draw", str(tmp_path / "data"), "--kinds", "china,japan,korea", "--count", "6").returncode == 0
+    assert run("data", "draw", str(tmp_path / "data"), "--kinds", "china,japan,korea", "--count", "6").returncode == 0
     done = run("train", "landscape_demo", *TINY, "--data", str(tmp_path / "data"), "--build", str(tmp_path))
     assert done.returncode == 0, done.stderr
     card = json.loads((tmp_path / "bundles" / "landscape_demo" / "card.json").read_text())

@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from model_training.__main__ import app
+from hwapung.cli import app
 from model_training.runtime.card import DetectorCard, read_card
 from model_training.runtime.errors import DatasetError, RecipeError
 from tests.tiny_sketch import draw_page

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from model_training.__main__ import app
+from hwapung.cli import app
 from model_training.datasets.prepare import Prepared
 from model_training.packaging.bundle import make_bundle
 from model_training.packaging.convert import convert_bundle, parse_precision
@@ -25,7 +25,6 @@ from model_training.runtime.classifier import Classifier, softmax
 from model_training.runtime.errors import BundleError, DatasetError, RecipeError
 from model_training.runtime.network import ClassificationNetwork
 from model_training.training.loop import Trained
-from torchserve.__main__ import app as serving
 
 
 @pytest.fixture(scope="module")
@@ -142,10 +141,11 @@ def test_other_images_and_bad_names_are_refused(
 
 
 def test_an_archive_is_built_from_the_chosen_form(tiny_bundle: Path, procedural_folder: Path, tmp_path: Path) -> None:
-    arguments = ["archive", "--bundle", str(tiny_bundle), "--form", "torch", "--data", str(procedural_folder)]
-    places = ["--out", str(tmp_path / "store"), "--build", str(tmp_path)]
-    assert CliRunner().invoke(serving, [*arguments, *places], catch_exceptions=False).exit_code == 0
+    arguments = ["convert", str(tiny_bundle), "--precision", "torch", "--data", str(procedural_folder)]
+    assert CliRunner().invoke(app, [*arguments, "--build", str(tmp_path)], catch_exceptions=False).exit_code == 0
     made = tmp_path / "forms" / "torch" / "landscape"
+    arguments = ["archive", str(made), "--out", str(tmp_path / "store")]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
     with zipfile.ZipFile(tmp_path / "store" / "landscape.mar") as archive:
         assert archive.read("card.json") == (made / "card.json").read_bytes()
         assert archive.read("MODEL_CARD.md") == (made / "MODEL_CARD.md").read_bytes()

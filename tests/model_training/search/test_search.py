@@ -256,7 +256,7 @@ def test_a_database_that_is_not_there(place: str, tiny_recipe: Recipe, tiny_prep
 
 def command(recipe: Path, data: Path, build: Path, *more: str) -> list[str]:
     words = ["search", str(recipe), "--data", str(data), "--build", str(build), "--device", "cpu", "--no-winner", *more]
-    return [sys.executable, "-m", "model_training", *words]
+    return [sys.executable, "-m", "hwapung", *words]
 
 
 @pytest.mark.slow

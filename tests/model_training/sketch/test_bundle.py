@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from model_training.__main__ import app
+from hwapung.cli import app
 from model_training.runtime.card import SketchCard, read_card
 from model_training.runtime.errors import CardError, RecipeError
 from model_training.sketch.bundle import compose_sketch, hash_embedding

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from typer.testing import CliRunner
 
-from model_training.__main__ import app
+from hwapung.cli import app
 from model_training.datasets.prepare import Prepared
 from model_training.recipe import Distillation, Recipe, override
 from model_training.runtime.card import read_card

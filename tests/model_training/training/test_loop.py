@@ -196,7 +196,7 @@ def test_two_processes_train_as_one_does(procedural_folder: Path, tiny_prepared:
     recipe = load_recipe("landscape_demo", overrides)
     assert {len(batch) for batch in make_task(recipe, tiny_prepared).draw_batches(0)} == {3, 4}
     alone = train(recipe, tiny_prepared, tmp_path / "alone", start_fabric("cpu"))
-    command = [sys.executable, "-m", "model_training", "train", "landscape_demo", *overrides]
+    command = [sys.executable, "-m", "hwapung", "train", "landscape_demo", *overrides]
     command += ["--data", str(procedural_folder), "--device", "cpu:2", "--build", str(tmp_path)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400, check=False)

@@ -1,21 +1,19 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from model_training.__main__ import main
+from hwapung.cli import main
 from model_training.datasets.manifest import read_manifest
 from model_training.datasets.sources import client as client_module
 from tests.model_training.datasets.test_sources.conftest import Service, jpeg
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The exit status of `python -m model_training` with these arguments."""
-    monkeypatch.setattr(sys, "argv", ["model_training", *arguments])
+    """The exit status of `hwapung data` with these arguments."""
     with pytest.raises(SystemExit) as ended:
-        main()
+        main(["data", *arguments])
     return int(ended.value.code or 0)
 
 

@@ -1,4 +1,4 @@
-"""The sketch product's commands: `sketch` and `gallery`."""
+"""`hwapung gallery`: reference pictures to search by embedding."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ import typer
 
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
-
-
-def sketch(
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example classifier=sketch_clip")] = None,
-    build: Annotated[Path, typer.Option(help="where the two bundles are, and theirs goes")] = Path("build"),
-) -> None:
-    """Put a trained detector and classifier into one bundle; then `make archive RECIPE=sketch` makes sketch.mar."""
-    from ..sketch.bundle import compose_sketch
-    from ..sketch.recipe import load_sketch_recipe
-
-    bundle = compose_sketch(load_sketch_recipe("sketch", overrides or []), build / "bundles")
-    console.print(f"Bundle: {bundle}", markup=False)
 
 
 def gallery(

@@ -1,4 +1,4 @@
-"""`make demo`, from nothing to an answer, and Ctrl-C."""
+"""`hwapung demo`, from nothing to an answer, and Ctrl-C; from a folder that is no checkout."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 import requests
 
 from tests.conftest import ROOT, TINY
+
+ELSEWHERE = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
 
 def descendants(pid: int) -> set[int]:
@@ -40,12 +42,12 @@ def heed_ctrl_c() -> None:
 
 def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_path: Path) -> None:
     overrides = [*TINY, "network.pretrained=false"]
-    command = [sys.executable, "hwapung.py", "demo", *overrides, "--data", str(procedural_folder)]
+    command = [sys.executable, "-m", "hwapung", "demo", *overrides, "--data", str(procedural_folder)]
     log = tmp_path / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [*command, "--build", str(tmp_path / "build"), "--port", "0"],
-            cwd=ROOT, stdout=out, stderr=out, env=os.environ | {"COLUMNS": "200"}, preexec_fn=heed_ctrl_c,
+            [*command, "--build", "made", "--port", "0"],
+            cwd=tmp_path, stdout=out, stderr=out, env=ELSEWHERE, preexec_fn=heed_ctrl_c,
         )  # fmt: skip
     try:
         deadline = time.monotonic() + 300
@@ -54,7 +56,7 @@ def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_pa
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         said = log.read_text()
-        assert re.search(r"in truth china\):\s+(china|japan), confidence 0\.\d+", said), said
+        assert re.search(r"true label: china\):\s+(china|japan), confidence 0\.\d+", said), said
         assert re.search(r"Test accuracy [01]\.\d+ \(95% interval", said), said
         address = re.search(r"Open (http://127\.0\.0\.1:\d+)", said)
         assert address is not None
@@ -75,11 +77,13 @@ def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_pa
     assert status == 130
     assert log.read_text().rstrip().endswith("Ended.")
     assert not alive(started)
+    assert {path.name for path in tmp_path.iterdir()} == {"log", "made"}
 
 
 def test_a_step_that_fails_ends_the_demo_with_its_status(tmp_path: Path) -> None:
-    command = [sys.executable, "hwapung.py", "demo", "training.epoch=3", "--build", str(tmp_path / "build")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "hwapung", "demo", "training.epoch=3"]
+    done = subprocess.run(command, cwd=tmp_path, env=ELSEWHERE, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Did you mean 'training.epochs'?" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,121 @@
+"""predict, convert, archive and evaluate on a real, tiny bundle."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from model_training.runtime.card import read_card
+from tests.hwapung.test_cli import run
+from tests.tiny_sketch import draw_page
+
+
+@pytest.fixture
+def images(procedural_folder: Path, tmp_path: Path) -> list[str]:
+    """A landscape, what is no picture, and another landscape of the first one's name."""
+    folder = tmp_path / "그림"
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+    first, second = sorted(procedural_folder.rglob("*.jpg"))[:2]
+    (folder / "one" / "a.jpg").write_bytes(first.read_bytes())
+    (folder / "two" / "a.jpg").write_bytes(second.read_bytes())
+    (folder / "text.jpg").write_text("no picture")
+    return [str(folder / name) for name in ("one/a.jpg", "text.jpg", "two/a.jpg")]
+
+
+def test_pictures_are_answered_line_by_line(
+    tiny_bundle: Path, images: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, "predict", *images, "--bundle", str(tiny_bundle), "--device", "cpu")
+    assert status == 1
+    first, second = out.splitlines()
+    titles = tuple(label.title.en for label in read_card(tiny_bundle / "card.json").labels)
+    assert first.removeprefix(f"{images[0]}: ").startswith(titles)
+    assert ", confidence 0." in first
+    assert second.startswith(f"{images[2]}: ")
+    assert err.startswith(f"error: {images[1]}: ")
+    assert err.count("\n") == 1
+    status, _, err = run(capsys, "predict", images[0], "--bundle", str(tiny_bundle), "--device", "cpu")
+    assert (status, err) == (0, "")
+
+
+def test_pictures_are_answered_for_a_program(
+    tiny_bundle: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heatmaps = tmp_path / "new" / "heatmaps"
+    options = ["--bundle", str(tiny_bundle), "--device", "cpu", "--json", "--explain", str(heatmaps)]
+    status, out, _ = run(capsys, "predict", *images, *options)
+    assert status == 1
+    first, bad, second = json.loads(out)
+    assert [first["path"], bad["path"], second["path"]] == images
+    assert first["confidence"] == max(first["probabilities"].values())
+    assert bad["error"]["code"] == "not_a_picture"
+    assert sorted(path.name for path in heatmaps.iterdir()) == ["a-2.png", "a.png"]
+    with Image.open(heatmaps / "a-2.png") as covered, Image.open(images[2]) as original:
+        assert covered.size == original.size
+
+
+def test_a_drawing_is_answered_in_one_line(
+    tiny_sketch_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.png"
+    page.write_bytes(draw_page(5))
+    status, out, err = run(capsys, "predict", str(page), "--bundle", str(tiny_sketch_bundle), "--device", "cpu")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{page}: ")
+    assert out.count("\n") == 1
+
+
+def test_a_bundle_is_found_by_its_name(
+    tiny_bundle: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    build = tmp_path / "build"
+    (build / "bundles").mkdir(parents=True)
+    (build / "bundles" / "mine").symlink_to(tiny_bundle)
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run(capsys, "archive", "mine")
+    assert (status, out) == (0, "build/model_store/landscape.mar\n")
+    status, _, err = run(capsys, "predict", images[0], "--bundle", "yours")
+    assert status == 2
+    assert "Choose one of mine, or train one: hwapung train." in err
+
+
+def test_a_checkout_keeps_its_archives_where_containers_look(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "torchserve" / "model_store").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "archive", str(tiny_bundle))[:2] == (0, "torchserve/model_store/landscape.mar\n")
+
+
+def test_another_precision_can_be_archived_from_what_convert_prints(
+    tiny_bundle: Path, procedural_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--precision", "torch", "--data", str(procedural_folder), "--build", str(tmp_path)]
+    status, made, _ = run(capsys, "convert", str(tiny_bundle), *given)
+    assert status == 0
+    status, archived, _ = run(capsys, "archive", made.strip(), "--out", str(tmp_path / "store"))
+    assert status == 0
+    with zipfile.ZipFile(archived.strip()) as archive:
+        assert json.loads(archive.read("card.json"))["openvino_model"] is None
+
+
+@pytest.mark.slow
+def test_an_evaluation_for_a_program(
+    tiny_bundle: Path, procedural_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = ["--build", str(tmp_path / "build"), "--reports", str(tmp_path / "reports")]
+    given = ["--data", str(procedural_folder), "--device", "cpu", "--json"]
+    status, out, err = run(capsys, "evaluate", str(tiny_bundle), *given, *places)
+    assert status == 0, err
+    found = json.loads(out)
+    headline = next(each for each in read_card(tiny_bundle / "card.json").metrics if each.is_headline)
+    assert found["accuracy"]["value"] == pytest.approx(headline.value, abs=1e-4)
+    assert found["accuracy"]["images"] == headline.images
+    assert found["accuracy"]["low"] < found["accuracy"]["value"] <= found["accuracy"]["high"]
+    assert Path(found["report"]).is_file()
