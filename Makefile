@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
-RECIPE ?= landscape
+RECIPE ?=
 DEVICE ?= auto
 DATA ?=
 SET ?=
@@ -26,7 +26,7 @@ paintings := ../shared/data/painting_styles
 
 help:  ## this list
 	@awk -F ':.*## ' '/^##/ {print substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf 'RECIPE=landscape  DATA=folder  DEVICE=auto|cpu|cuda|cuda:2  SET="training.epochs=3 network.pretrained=false"\n'
+	@printf 'RECIPE=landscape|webtoon|… (unset: by DATA)  DATA=folder  DEVICE=auto|cpu|cuda|cuda:2  SET="training.epochs=3"\n'
 
 ## Use: aliases of the command hwapung, which does more (.venv/bin/hwapung --help)
 .venv/app: $(requirements)
@@ -55,7 +55,7 @@ demo: .venv/app  ## train, archive, serve and classify; DATA=folder for your own
 train: .venv/app $(if $(filter sketch_detector,$(RECIPE)),.venv/detector)  ## train RECIPE on DATA, leave its bundle in build/bundles
 	@$(hwapung) train $(RECIPE) $(given) --device $(DEVICE) $(SET)
 
-archive: .venv/app  ## put RECIPE's bundle into STORE, torchserve/model_store, as a .mar
+archive: .venv/app  ## put RECIPE's bundle, else the newest, into STORE, torchserve/model_store, as a .mar
 	@$(hwapung) archive $(RECIPE) --out $(STORE)
 
 serve: .venv/app  ## TorchServe with every archive of STORE, and the web pages before it

@@ -62,7 +62,7 @@ def unknown(material: Material, found: Evaluated, unlike: Sequence[tuple[str, Pr
     """`unlike`: name → images that the model is not made for."""
     served = found.card.ood
     if served is None:
-        raise CannotComputeError(_("The bundle knows no verdict “unknown”: make it again (make train)."))
+        raise CannotComputeError(_("The bundle knows no verdict “unknown”: make it again (hwapung train)."))
     section = Section("unknown", _("Pictures of another kind"))
     section.words.append(_phrase_served(served))
     test = material.test

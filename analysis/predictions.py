@@ -210,7 +210,7 @@ def choose_device(device: str) -> str:
     if device not in ("auto", "cpu", "cuda"):
         raise RecipeError(f"There is no device {device!r}.", "Use cpu, cuda or auto.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("There is no CUDA device on this machine.", "Use DEVICE=cpu.")
+        raise RecipeError("There is no CUDA device on this machine.", "Use --device cpu.")
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 

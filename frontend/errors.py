@@ -74,7 +74,7 @@ def wrong_task(name: str, task: str) -> RequestError:
 
 def no_report(name: str) -> RequestError:
     message = f"There is no report on the version of {name} that is served."
-    return RequestError(404, "no_report", message, "Make one: make analyse; and set HWAPUNG_REPORTS to its folder.")
+    return RequestError(404, "no_report", message, "Make one: hwapung evaluate; and set HWAPUNG_REPORTS to its folder.")
 
 
 def wrong_method(method: str, allowed: str) -> RequestError:

@@ -1,4 +1,4 @@
-"""The report on a model, which `make analyse` wrote: read from a folder, and never allowed to speak for this origin."""
+"""The report on a model, which `hwapung evaluate` wrote: read from a folder, and kept from speaking for this origin."""
 
 from __future__ import annotations
 

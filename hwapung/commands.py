@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PORT = 8000
 #: Pictures that are answered before the next lines are printed.
 BATCH = 16
+NEWEST = "a bundle: its folder, or its name in BUILD/bundles; the newest if not given"
 TRAINED_ON = "folder of pictures that the bundle was trained on, or its manifest"
 
 Bundle = Annotated[str, typer.Argument(help="a bundle: its folder, or its name in BUILD/bundles")]
@@ -39,7 +40,7 @@ Port = Annotated[int, typer.Option(help="of the front end; another free one wher
 
 def predict(
     images: Annotated[list[Path], typer.Argument(help="files of pictures")],
-    bundle: Annotated[str, typer.Option(help="a bundle: its folder, or its name in BUILD/bundles")] = "landscape",
+    bundle: Annotated[str | None, typer.Option(help=NEWEST)] = None,
     explain: Annotated[
         Path | None, typer.Option(help="folder for copies of the pictures under a heatmap of what decided")
     ] = None,
@@ -145,7 +146,9 @@ def compare_precisions(
     measure([find_bundle(each, build) for each in bundles], data, build, seconds)
 
 
-def archive(bundle: Bundle, out: Store = None, build: Build = BUILD) -> None:
+def archive(
+    bundle: Annotated[str | None, typer.Argument(help=NEWEST)] = None, out: Store = None, build: Build = BUILD
+) -> None:
     """Put a bundle into the model store as a .mar, for `hwapung serve`."""
     from torchserve.archive import build_archive
 

@@ -25,12 +25,17 @@ def default_gallery() -> Path | None:
     return folder.absolute() if folder.is_dir() else None
 
 
-def find_bundle(name: str, build: Path = BUILD) -> Path:
-    """A bundle by its folder, or by its name in `build`/bundles. Raises `BundleError`."""
+def find_bundle(name: str | None, build: Path = BUILD) -> Path:
+    """A bundle by its folder, or by its name in `build`/bundles; without a name the newest. Raises `BundleError`."""
+    cards = sorted((build / "bundles").glob("*/card.json"), key=lambda card: card.stat().st_mtime)
+    if name is None:
+        if not cards:
+            raise BundleError(f"There is no bundle in {build / 'bundles'}.", "Train one: hwapung train.")
+        return cards[-1].parent
     for folder in (Path(name), build / "bundles" / name):
         if (folder / "card.json").is_file():
             return folder
-    known = ", ".join(sorted(card.parent.name for card in (build / "bundles").glob("*/card.json")))
+    known = ", ".join(sorted(card.parent.name for card in cards))
     raise BundleError(
         f"There is no bundle {name!r}, neither as a folder nor in {build / 'bundles'}.",
         f"Choose one of {known}, or train one: hwapung train." if known else "Train one: hwapung train.",

@@ -73,7 +73,7 @@ def _manifest(card: Card) -> str:
 
 
 def _verify_files(card: Card, bundle: Path) -> None:
-    remedy = "Make the bundle again: make train."
+    remedy = "Make the bundle again: hwapung train."
     for name, expected in card.files.items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or path.parts[0] == PACKAGE.name:

@@ -84,7 +84,7 @@ class TorchServe:
                 raise ServingError(f"There is no model {name!r}.", f"Choose one of: {', '.join(self.models)}.")
             if reason := self._load_failure(name):
                 raise ServingError(
-                    f"The model {name!r} can't be loaded: {reason}", "Make its archive again: make archive."
+                    f"The model {name!r} can't be loaded: {reason}", "Make its archive again: hwapung archive."
                 )
             if try_prediction(self.inference_url, name):
                 return

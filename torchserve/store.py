@@ -34,7 +34,7 @@ def list_models(model_stores: Iterable[Path]) -> list[StoredModel]:
                 models[model.name] = model
     if not models:
         places = ", ".join(map(str, stores))
-        raise ServingError(f"{places}: there is no model archive (.mar).", "Make one: make archive.")
+        raise ServingError(f"{places}: there is no model archive (.mar).", "Make one: hwapung archive.")
     return sorted(models.values())
 
 
@@ -63,5 +63,5 @@ def _read_archive(path: Path) -> StoredModel:
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise ServingError(
-            f"{path}: not a model archive that can be read ({reason}).", "Make it again: make archive."
+            f"{path}: not a model archive that can be read ({reason}).", "Make it again: hwapung archive."
         ) from None

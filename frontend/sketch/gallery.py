@@ -1,4 +1,4 @@
-"""The nearest images of a gallery that `make gallery` indexed: an exact search by the cosine of embeddings.
+"""The nearest images of a gallery that `hwapung gallery` indexed: an exact search by the cosine of embeddings.
 
 A gallery is a folder with `index.json`, `embeddings.npy` (float32 (N, D), rows of length 1, row i belongs to image i)
 and `thumbnails/`. It may be indexed again while the front end runs: the index is read anew when its file changed, and
@@ -24,11 +24,13 @@ logger = logging.getLogger(__name__)
 
 THUMBNAIL = re.compile(r"^thumbnails/([0-9a-f]{16}\.jpg)$")
 
-UNSET = SourceState("unset", "No gallery is set.", "Index one with make gallery DATA=folder and set HWAPUNG_GALLERY.")
-MISSING = SourceState("missing", "The gallery has no index.", "Make it: make gallery DATA=folder.")
-BROKEN = SourceState("broken", "The gallery's index can't be read.", "Index it again: make gallery DATA=folder.")
+UNSET = SourceState(
+    "unset", "No gallery is set.", "Index one with hwapung gallery --data FOLDER and set HWAPUNG_GALLERY."
+)
+MISSING = SourceState("missing", "The gallery has no index.", "Make it: hwapung gallery --data FOLDER.")
+BROKEN = SourceState("broken", "The gallery's index can't be read.", "Index it again: hwapung gallery --data FOLDER.")
 OTHER_MODEL = SourceState(
-    "other_model", "The gallery was indexed with another model.", "Index it again with this one: make gallery."
+    "other_model", "The gallery was indexed with another model.", "Index it again with this one: hwapung gallery."
 )
 
 

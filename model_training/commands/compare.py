@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from ..progress import console
-from ..runtime.errors import DatasetError, RecipeError
+from ..runtime.errors import RecipeError
 
 if TYPE_CHECKING:
     from ..experiments.runner import Runner
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RecipeName = Annotated[str, typer.Argument(help="a name under model_training/recipes, or a YAML file")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="key=value, for example data.group=artist")]
-Data = Annotated[Path | None, typer.Option(help="folder of pictures, or a manifest")]
+Data = Annotated[Path, typer.Option(help="folder of pictures, or a manifest")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto")]
 Build = Annotated[Path, typer.Option(help="where results are kept; the same command goes on from them")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the table and each run's figures as JSON")]
@@ -32,8 +32,8 @@ AUTO, BUILD = "auto", Path("build")
 
 def balance(
     recipe: RecipeName,
+    data: Data,
     overrides: Overrides = None,
-    data: Data = None,
     repeats: Repeats = 5,
     device: Device = AUTO,
     build: Build = BUILD,
@@ -47,8 +47,8 @@ def balance(
 
 def splits(
     recipe: RecipeName,
+    data: Data,
     overrides: Overrides = None,
-    data: Data = None,
     repeats: Repeats = 5,
     device: Device = AUTO,
     build: Build = BUILD,
@@ -62,8 +62,8 @@ def splits(
 
 def pairs(
     recipe: RecipeName,
+    data: Data,
     overrides: Overrides = None,
-    data: Data = None,
     classes: Annotated[int, typer.Option(help="how many of the classes that are mixed up most", min=2)] = 4,
     device: Device = AUTO,
     build: Build = BUILD,
@@ -77,8 +77,8 @@ def pairs(
 
 def ablation(
     recipe: RecipeName,
+    data: Data,
     overrides: Overrides = None,
-    data: Data = None,
     seeds: Annotated[int, typer.Option(help="splits and starts", min=1)] = 3,
     device: Device = AUTO,
     build: Build = BUILD,
@@ -92,8 +92,8 @@ def ablation(
 
 def sources(
     recipe: RecipeName,
+    data: Data,
     overrides: Overrides = None,
-    data: Data = None,
     column: Annotated[str, typer.Option(help="the column or attribute that names the source")] = "source",
     device: Device = AUTO,
     build: Build = BUILD,
@@ -111,7 +111,7 @@ def _compare(
     own: Own,
     recipe: str,
     overrides: list[str] | None,
-    data: Path | None,
+    data: Path,
     device: str,
     build: Path,
     as_json: bool,
@@ -120,8 +120,6 @@ def _compare(
     from ..recipe import load_recipe
     from ..training.loop import start_fabric
 
-    if data is None:
-        raise DatasetError("There are no pictures to compare on.", "Give --data FOLDER or --data manifest.csv.")
     if ":" in device:
         raise RecipeError(f"A comparison gives each run one device, not {device!r}.", "Use cpu, cuda or auto.")
     chosen = load_recipe(recipe, overrides or [])

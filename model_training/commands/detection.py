@@ -29,7 +29,9 @@ def train_detection(
 
     chosen = load_detection_recipe(recipe, overrides)
     if data is None:
-        raise DatasetError("There are no labelled scenes to train on.", "Give DATA=folder, as docs/data.md describes.")
+        raise DatasetError(
+            "There are no labelled scenes to train on.", "Give --data FOLDER, as docs/data.md describes."
+        )
     fabric = start_fabric(device)
     fabric.launch()
     scenes = read_scenes(data)

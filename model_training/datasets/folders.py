@@ -88,7 +88,7 @@ def list_folder(root: Path, attributes: Sequence[str] = ()) -> Dataset:
     """
     if not root.is_dir():
         raise DatasetError(
-            f"{root}: there is no such folder.", "Give DATA=folder, with one folder of pictures per class."
+            f"{root}: there is no such folder.", "Give --data FOLDER, with one folder of pictures per class."
         )
     folders = _subfolders(root)
     splits = {folder: SPLIT_FOLDERS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLIT_FOLDERS}

@@ -220,7 +220,7 @@ def detect_encoding(path: Path) -> str:
             file.seek(0)
             return _detect_by_lines(path, file)
     except FileNotFoundError:
-        raise DatasetError(f"{path}: there is no such file.", "Give DATA=folder or DATA=manifest.csv.") from None
+        raise DatasetError(f"{path}: there is no such file.", "Give --data FOLDER or --data manifest.csv.") from None
 
 
 def _detect_by_lines(path: Path, lines: Collection[bytes] | Iterator[bytes]) -> str:

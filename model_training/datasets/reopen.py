@@ -49,7 +49,7 @@ def read_classifier_card(bundle: Path) -> ModelCard:
     if card.task == "sketch":
         raise BundleError(
             f"{bundle} holds a detector besides its classifier.",
-            "Give the classifier's bundle; to serve both, put them together afterwards: make sketch.",
+            "Give the classifier's bundle; to serve both, put them together afterwards: hwapung train sketch.",
         )
     return card
 

@@ -34,7 +34,9 @@ def compare_ablation(recipe: Recipe, runner: Runner, seeds: int) -> Comparison:
     runs, keys = [], []
     for number, (adaptation, loss) in itertools.product(range(seeds), itertools.product(adaptations, LOSSES)):
         seeded = {"data.split.seed": recipe.data.split.seed + number, "training.seed": recipe.training.seed + number}
-        variant = override(recipe, {**adaptations[adaptation], **seeded, "training.loss": loss})
+        # A loss takes the place of what else a recipe does to its loss.
+        settings = {**adaptations[adaptation], **seeded, "training.loss": loss, "training.class_balancing": "none"}
+        variant = override(recipe, settings)
         runs.append(runner.plan(f"{adaptation}, {loss}, seed {number}", variant))
         keys.append((adaptation, loss))
     results = runner.run(runs)

@@ -26,7 +26,7 @@ def make_ensemble(bundles: Sequence[Path], data: Path, build: Path, name: str | 
     """
     if len(bundles) < 2:
         raise BundleError(
-            "An ensemble takes two bundles or more.", 'Say BUNDLES="build/bundles/one build/bundles/two".'
+            "An ensemble takes two bundles or more.", "Say hwapung ensemble build/bundles/one build/bundles/two."
         )
     cards = [read_card(bundle / "card.json") for bundle in bundles]
     _check_alike(bundles, cards)

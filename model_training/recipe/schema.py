@@ -171,7 +171,7 @@ class Range(Section):
 
 
 class Search(Section):
-    """What `make search` tries. See `model_training/search`."""
+    """What `hwapung search` tries. See `model_training/search`."""
 
     space: dict[str, tuple[bool | int | float | str | None, ...] | Range] = Field(
         default_factory=dict, description="dotted key of network, training or augmentation → the values to try"

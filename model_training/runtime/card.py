@@ -259,18 +259,18 @@ def read_card(path: Path, kind: type[Card] = ModelCard) -> Card:
 
     Raises `CardError` where the file is missing, broken, of another schema version or of a task that is not `kind`'s.
     """
-    remedy = "Make the bundle again: make train."
+    remedy = "Make the bundle again: hwapung train."
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise CardError(f"{path}: there is no card.", "Make the bundle: make train.") from None
+        raise CardError(f"{path}: there is no card.", "Make the bundle: hwapung train.") from None
     except (ValueError, OSError) as error:
         raise CardError(f"{path}: the card can't be read ({error}).", remedy) from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise CardError(
             f"{path}: the card is of schema version {version}, this code reads version {SCHEMA_VERSION}.",
-            "Make the bundle again with this code: make train.",
+            "Make the bundle again with this code: hwapung train.",
         )
     task = content.get("task", "classification")
     if task not in CARDS:

@@ -52,7 +52,7 @@ class Detector:
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise BundleError(
-                f"{path}: OpenVINO can't load the detector ({reason}).", "Make the bundle again: make sketch."
+                f"{path}: OpenVINO can't load the detector ({reason}).", "Make the bundle again: hwapung train sketch."
             ) from None
         self.request = self.compiled.create_infer_request()
         self.lock = threading.Lock()

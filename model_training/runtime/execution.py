@@ -73,7 +73,7 @@ class OpenVINOExecution:
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise BundleError(
-                f"{model}: OpenVINO can't load the network ({reason}).", "Make the bundle again: make train."
+                f"{model}: OpenVINO can't load the network ({reason}).", "Make the bundle again: hwapung train."
             ) from None
         self.shape = tuple(each.get_length() for each in list(compiled.input(0).partial_shape)[1:])
         self.widths = [each.partial_shape[1].get_length() for each in compiled.outputs]
@@ -148,6 +148,6 @@ def choose_execution(card: ModelCard, bundle: Path, network: ClassificationNetwo
     if device == "cpu" and card.openvino_model is not None:
         path = bundle / card.openvino_model.file
         if not path.is_file():
-            raise BundleError(f"{path}: the OpenVINO form is missing.", "Make the bundle again: make train.")
+            raise BundleError(f"{path}: the OpenVINO form is missing.", "Make the bundle again: hwapung train.")
         return OpenVINOExecution(path)
     return TorchExecution(network, device)

@@ -72,7 +72,7 @@ def read_examples(card: Card, bundle: Path) -> list[dict[str, object]]:
             data = (folder / example.image).read_bytes()
             answer = json.loads((folder / f"{example.name}.json").read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise BundleError(f"{folder / example.name}: {error}.", "Make the bundle again: make train.") from None
+            raise BundleError(f"{folder / example.name}: {error}.", "Make the bundle again: hwapung train.") from None
         listed.append(
             {
                 "name": example.name,

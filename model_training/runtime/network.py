@@ -133,11 +133,11 @@ def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
     try:
         network.backbone.load_state_dict(load_file(path))
     except FileNotFoundError:
-        raise BundleError(f"{path}: the weights are missing.", "Make the bundle again: make train.") from None
+        raise BundleError(f"{path}: the weights are missing.", "Make the bundle again: hwapung train.") from None
     except Exception as error:
         reason = " ".join(str(error).split())[:300]  # torch lists the names that do not fit on lines of their own
         raise BundleError(
-            f"{path}: the weights do not fit the card ({reason}).", "Make the bundle again: make train."
+            f"{path}: the weights do not fit the card ({reason}).", "Make the bundle again: hwapung train."
         ) from None
     return network.eval()
 
@@ -148,7 +148,7 @@ def _read_mean_image(network: ClassificationNetwork, path: Path) -> None:
     except (OSError, ValueError, EOFError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise BundleError(
-            f"{path}: the mean image can't be read ({reason}).", "Make the bundle again: make train."
+            f"{path}: the mean image can't be read ({reason}).", "Make the bundle again: hwapung train."
         ) from None
 
 

@@ -69,5 +69,6 @@ def load_nearest_neighbours(bundle: Path) -> NearestNeighbours:
         return NearestNeighbours(np.load(path))
     except (OSError, ValueError) as error:
         raise BundleError(
-            f"{path}: the features of training pictures can't be read ({error}).", "Make the bundle again: make train."
+            f"{path}: the features of training pictures can't be read ({error}).",
+            "Make the bundle again: hwapung train.",
         ) from None

@@ -22,7 +22,7 @@ _NAMES = {"accuracy": "validation accuracy", "macro_f1": "validation macro-F1"}
 def draw_plots(study: optuna.Study, metric: str, folder: Path) -> dict[str, Path]:
     """`importances`, `slice`, `parallel` and `history` of the complete trials; returns name → PNG in `folder`.
 
-    Importances are by fANOVA (Hutter et al. 2014); a single trial has none.
+    Importances are by fANOVA (Hutter et al. 2014); trials that all came out alike have none.
     """
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -35,7 +35,7 @@ def draw_plots(study: optuna.Study, metric: str, folder: Path) -> dict[str, Path
         "parallel": (charts.plot_parallel_coordinate, 2.5 * keys + 3.5),
         "history": (charts.plot_optimization_history, 8),
     }
-    if len(complete) == 1:
+    if len({trial.value for trial in complete}) == 1:
         del plots["importances"]
     for name, (plot, width) in plots.items():
         with pyplot.rc_context({"figure.figsize": (width, 4.4)}), warnings.catch_warnings():

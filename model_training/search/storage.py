@@ -48,7 +48,7 @@ def open_study(name: str, place: str, recipe: Recipe, prepared: Prepared) -> Sha
         identity = _identify(recipe, prepared)
         if "hwapung" not in study.user_attrs:
             if study.get_trials(deepcopy=False):
-                raise StudyError(f"The study {name!r} in {_hide(place)} is not Hwapung's.", "Choose STUDY=other.")
+                raise StudyError(f"The study {name!r} in {_hide(place)} is not Hwapung's.", "Choose --study OTHER.")
             study.set_user_attr("hwapung", identity)
         _compare(name, place, study.user_attrs["hwapung"], identity)
     return SharedStudy(study, storage, recipe.search)
@@ -62,7 +62,7 @@ def explain_storage(place: str) -> Iterator[None]:
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = " ".join(str(error.__cause__ or error).split())[:160]
         raise StudyError(
-            f"The study's database {_hide(place)} can't be used ({reason}).", "Start it, or correct STORAGE."
+            f"The study's database {_hide(place)} can't be used ({reason}).", "Start it, or correct --storage."
         ) from None
 
 
@@ -78,7 +78,7 @@ def _open_storage(place: str) -> BaseStorage:
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
         raise StudyError(
             f"{_hide(place)} is no address of a database that can be used.",
-            "Write STORAGE=postgresql://user:password@host:5432/database, or the path of a journal file.",
+            "Write --storage postgresql://user:password@host:5432/database, or the path of a journal file.",
         ) from None
 
 
@@ -88,12 +88,14 @@ def _open_journal(path: Path) -> BaseStorage:
         _mend(path)
         return JournalStorage(JournalFileBackend(str(path)))
     except OSError as error:
-        raise StudyError(f"{path}: the study can't be written ({error.strerror}).", "Choose another STORAGE.") from None
+        raise StudyError(
+            f"{path}: the study can't be written ({error.strerror}).", "Choose another --storage."
+        ) from None
     except (ValueError, KeyError, AssertionError, TypeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise StudyError(
             f"{path}: this is no journal of a study, or a damaged one ({reason}).",
-            "Choose another place with STORAGE, or remove the file to begin again.",
+            "Choose another place with --storage, or remove the file to begin again.",
         ) from None
 
 
@@ -152,7 +154,7 @@ def _flatten(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _compare(name: str, place: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     where = f"The study {name!r} in {_hide(place)}"
-    remedy = "Begin another one with STUDY=name, or go back to what it was begun with."
+    remedy = "Begin another one with --study NAME, or go back to what it was begun with."
     if found["version"] != wanted["version"]:
         raise StudyError(f"{where} was made by another version of this program.", remedy)
     if found["space"] != wanted["space"]:

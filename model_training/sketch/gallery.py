@@ -40,7 +40,7 @@ def index_gallery(model: Sketch, data: Path, out: Path, progress: Callable[[int,
     same embedding weights, keeps its row. Unreadable files are passed over. Raises `DatasetError`.
     """
     if not data.is_dir():
-        raise DatasetError(f"{data}: there is no such folder.", "Give DATA=folder with pictures.")
+        raise DatasetError(f"{data}: there is no such folder.", "Give --data FOLDER with pictures.")
     words = _read_words(data / "manifest.csv")
     files = [path for path in sorted(data.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
     previous, rows = _read_previous(out, str(model.card.embedding))

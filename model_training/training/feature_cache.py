@@ -114,7 +114,7 @@ def open_features(
             needed = len(missing) * numbers * 4 / 2**30
             raise DatasetError(
                 f"{folder}: the disk is full; the frozen layers' features need {needed:.1f} GiB more.",
-                "Free some space and run again: it goes on from here. Or train without them: FEATURES=no.",
+                "Free some space and run again: it goes on from here. Or train without them: --no-features.",
             ) from None
         known = _read_index(folder, numbers)
     places = np.full((len(prepared.targets), 2), -1, np.int64)

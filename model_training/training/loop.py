@@ -126,11 +126,11 @@ def start_fabric(device: str) -> Fabric:
     if kind not in ("cpu", "cuda") or not (count or "1").isdigit() or count == "0":
         raise RecipeError(f"There is no device {device!r}.", "Use cpu, cuda or auto, with :N for N processes.")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("There is no CUDA device on this machine.", "Use DEVICE=cpu.")
+        raise RecipeError("There is no CUDA device on this machine.", "Use --device cpu.")
     processes = int(count or 1)
     if kind == "cuda" and processes > torch.cuda.device_count():
         cards = torch.cuda.device_count()
-        raise RecipeError(f"{device}: this machine has only {cards} CUDA devices.", f"Use DEVICE=cuda:{cards}.")
+        raise RecipeError(f"{device}: this machine has only {cards} CUDA devices.", f"Use --device cuda:{cards}.")
     precision: Any = "32-true"
     if kind == "cuda":
         precision = "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"

@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 import requests
 
-from hwapung import front_end
+from hwapung.local import front_end
 from model_training.datasets.prepare import prepare
 from model_training.datasets.procedural import draw, write_dataset
 from model_training.packaging.bundle import make_bundle

@@ -106,8 +106,10 @@ def test_without_pictures_a_command_says_what_to_give(
     [
         (["trian"], "error: No such command 'trian'. Did you mean 'train'? See hwapung --help.\n"),
         (["archive", "x", "--into", "y"], "error: No such option: --into. See hwapung archive --help.\n"),
-        (["archive"], "error: Missing argument 'bundle' (a bundle: its folder, or its name in BUILD/bundles). "
-                      "See hwapung archive --help.\n"),
+        (["evaluate"], "error: Missing argument 'bundle' (a bundle: its folder, or its name in BUILD/bundles). "
+                       "See hwapung evaluate --help.\n"),
+        (["archive"], "error: There is no bundle in build/bundles. Train one: hwapung train.\n"),
+        (["predict", "a.jpg"], "error: There is no bundle in build/bundles. Train one: hwapung train.\n"),
         (["archive", "x"], "error: There is no bundle 'x', neither as a folder nor in build/bundles. "
                            "Train one: hwapung train.\n"),
         (["convert", "x", "--precision", "int4", "--data", "y"],

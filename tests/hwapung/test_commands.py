@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from hwapung.places import find_bundle
 from model_training.runtime.card import read_card
+from model_training.runtime.errors import BundleError
 from tests.hwapung.test_cli import run
 from tests.tiny_sketch import draw_page
 
@@ -119,3 +123,15 @@ def test_an_evaluation_for_a_program(
     assert found["accuracy"]["images"] == headline.images
     assert found["accuracy"]["low"] < found["accuracy"]["value"] <= found["accuracy"]["high"]
     assert Path(found["report"]).is_file()
+
+
+def test_without_a_name_the_newest_bundle_is_meant(tmp_path: Path) -> None:
+    for age, name in ((30, "newer"), (60, "older")):
+        card = tmp_path / "bundles" / name / "card.json"
+        card.parent.mkdir(parents=True)
+        card.write_text("{}")
+        os.utime(card, (time.time() - age,) * 2)
+    assert find_bundle(None, tmp_path).name == "newer"
+    assert find_bundle("older", tmp_path).name == "older"
+    with pytest.raises(BundleError, match="Choose one of newer, older"):
+        find_bundle("other", tmp_path)

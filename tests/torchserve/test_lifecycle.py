@@ -235,7 +235,7 @@ def test_the_command_says_an_error_in_one_line(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == f"error: {tmp_path}: there is no model archive (.mar). Make one: make archive.\n"
+    assert done.stderr == f"error: {tmp_path}: there is no model archive (.mar). Make one: hwapung archive.\n"
 
 
 # --- the group -------------------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_a_gallery_of_another_model_is_refused(tmp_path: Path) -> None:
     write_gallery(tmp_path, np.eye(3, dtype=np.float32), "another")
     found = Gallery(tmp_path).nearest(np.eye(3, dtype=np.float32), EMBEDDING, 2, "/g/")
     assert (found.state.code, found.groups) == ("other_model", ((), (), ()))
-    assert "make gallery" in found.state.remedy
+    assert "hwapung gallery" in found.state.remedy
 
 
 def test_embeddings_of_another_length_are_refused(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from model_training.commands.compare import app
+from hwapung.cli import compare as app
 from model_training.experiments import comparisons
-from model_training.runtime.errors import DatasetError, HwapungError, RecipeError
+from model_training.runtime.errors import HwapungError, RecipeError
 from tests.conftest import TINY
 
 COMPARISONS = ("balance", "splits", "pairs", "ablation", "sources")
@@ -20,13 +20,6 @@ def refuse(*arguments: str) -> HwapungError:
     error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, HwapungError)
     return error
-
-
-@pytest.mark.parametrize("comparison", COMPARISONS)
-def test_without_data_it_says_what_to_give(comparison: str) -> None:
-    error = refuse(comparison, "landscape")
-    assert isinstance(error, DatasetError)
-    assert str(error) == "There are no pictures to compare on. Give --data FOLDER or --data manifest.csv."
 
 
 @pytest.mark.parametrize("comparison", COMPARISONS)
@@ -53,5 +46,5 @@ def test_a_table_for_programs(procedural_folder: Path, tmp_path: Path, monkeypat
     assert done.exit_code == 0, done.output
     content = json.loads(done.stdout)
     assert [each["name"] for each in content["results"]] == ["none, split 0", "up_sampling, split 0"]
-    assert content == json.loads((tmp_path / "comparisons" / "landscape-balance.json").read_text())
-    assert (tmp_path / "comparisons" / "landscape-balance.csv").read_text().startswith("balance,macro-F1,")
+    assert content == json.loads((tmp_path / "comparisons" / "landscape_demo-balance.json").read_text())
+    assert (tmp_path / "comparisons" / "landscape_demo-balance.csv").read_text().startswith("balance,macro-F1,")

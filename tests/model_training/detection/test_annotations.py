@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from model_training.detection.annotations import divide, read_coco, read_scenes
-from model_training.detection.train import load_page
+from model_training.detection.pages import load_page
 from model_training.runtime.errors import DatasetError
 from tests.conftest import shared_folder
 

@@ -34,8 +34,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "test": [scene("c", 2, 8, 15, labelled=2)],
     }
     recipe = load_detection_recipe("sketch_detector", [f"network.input={SIDE}"])
-    trained: Any = SimpleNamespace(network=GridDetector(), folder=folder, seconds=61.24)
-    return make_detector_bundle(recipe, trained, ("object",), sides, folder / "bundles", "cuda:0")
+    epochs = [SimpleNamespace(seconds=60.0), SimpleNamespace(seconds=1.24)]
+    trained: Any = SimpleNamespace(network=GridDetector(), folder=folder, epochs=epochs, device="cuda:0")
+    return make_detector_bundle(recipe, trained, ("object",), sides, folder / "bundles")
 
 
 def test_the_card_says_what_it_was_trained_on(bundle: Path) -> None:
@@ -81,16 +82,16 @@ def test_it_lists_its_files_and_answers_its_examples(bundle: Path) -> None:
 def test_its_model_card_speaks_of_boxes(bundle: Path) -> None:
     text = (bundle / "MODEL_CARD.md").read_text("utf-8")
     assert "| mAP50 of the boxes |" in text
-    assert "| class (objects) | train | test |\n|---|---|---|\n| object | 10 | 2 |" in text
+    assert "| class (objects) | train | test |\n|---|---|---|\n| Object | 10 | 2 |" in text
     assert "Boxes with a score below 0.3 are dropped" in text
-    assert "점수가 0.3보다 낮은 상자는 버리고" in text
+    assert "점수가 0.3보다 낮은 상자는 버립니다" in text
     assert "Logits are divided" not in text
 
 
 def test_test_scenes_without_an_object_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     (tmp_path / "page.png").write_bytes(draw_page(0))
     page = Scene(tmp_path / "page.png", 640, 640, np.empty((0, 4), np.float32), np.empty(0, np.int64), "page")
-    trained: Any = SimpleNamespace(network=GridDetector(), folder=tmp_path, seconds=1.0)
+    trained: Any = SimpleNamespace(network=GridDetector(), folder=tmp_path, epochs=[], device="cpu")
     recipe = load_detection_recipe("sketch_detector")
     with pytest.raises(DatasetError, match="None of the 1 test scenes has a labelled object"):
         make_detector_bundle(recipe, trained, ("object",), {"train": [page], "test": [page]}, tmp_path / "bundles")

@@ -26,7 +26,7 @@ def refusal(path: Path) -> CardError:
     error = caught.value
     assert "\n" not in str(error)
     assert str(path) in error.message
-    assert "make train" in error.remedy
+    assert "hwapung train" in error.remedy
     assert (error.code, error.status) == ("bad_card", 500)
     return error
 

@@ -13,7 +13,7 @@ from model_training.runtime.errors import BundleError
 from model_training.runtime.execution import OpenVINOExecution, TorchExecution, choose_execution, export_openvino
 from model_training.runtime.network import load_network
 
-REMEDY = "make train"
+REMEDY = "hwapung train"
 
 
 @pytest.fixture(scope="module")

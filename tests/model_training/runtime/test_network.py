@@ -31,7 +31,7 @@ def refusal(bundle: Path) -> BundleError:
     error = caught.value
     assert "\n" not in str(error)
     assert str(bundle / "weights.safetensors") in error.message
-    assert "make train" in error.remedy
+    assert "hwapung train" in error.remedy
     return error
 
 

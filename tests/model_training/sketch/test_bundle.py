@@ -76,7 +76,7 @@ def test_the_previous_bundle_stays_where_composing_fails(bundles: Path) -> None:
 
 def test_the_command(bundles: Path) -> None:
     shutil.copytree(bundles / "sketch_classifier", bundles / "other")
-    arguments = ["sketch", "classifier=other", "--build", str(bundles.parent)]
+    arguments = ["train", "sketch", "classifier=other", "--build", str(bundles.parent)]
     outcome = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert outcome.exit_code == 0
     assert read_card(bundles / "sketch" / "card.json", SketchCard).name == "sketch"

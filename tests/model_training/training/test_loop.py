@@ -210,4 +210,4 @@ def test_two_processes_train_as_one_does(procedural_folder: Path, tiny_prepared:
     ours, theirs = (torch.load(each / "last.ckpt", weights_only=True)["model"] for each in (folder, alone.folder))
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=1e-5, msg=name)
-    assert (tmp_path / "bundles" / "landscape" / "card.json").is_file()
+    assert (tmp_path / "bundles" / "landscape_demo" / "card.json").is_file()
