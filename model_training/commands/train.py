@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -53,13 +54,24 @@ def _require(data: Path | None) -> Path:
     return data
 
 
-def _read_titles(title: str | None, labels: Sequence[str]) -> dict[str, object]:
-    """The options as values of a recipe."""
+@dataclass(frozen=True)
+class Titles:
+    """What the pages call a model and its classes, in the place of the recipe's words."""
+
+    title: str | None
+    labels: Mapping[str, str]
+
+
+def _read_titles(title: str | None, labels: Sequence[str]) -> Titles | None:
     pairs = [each.partition("=") for each in labels]
     if wrong := [each for each, (key, _, name) in zip(labels, pairs, strict=True) if not key or not name]:
         raise RecipeError(f"--label {wrong[0]!r} names no class.", 'Write --label key="Name".')
-    found: dict[str, object] = {"labels": {key: name for key, _, name in pairs}} if pairs else {}
-    return found | ({"title": title} if title else {})
+    return Titles(title, {key: name for key, _, name in pairs}) if title or pairs else None
+
+
+def _check_titled(titled: Collection[str], known: Sequence[str], data: Path) -> None:
+    if strange := [key for key in titled if key not in known]:
+        raise RecipeError(f"--label {strange[0]}: {data} has no such class.", f"Name one of {', '.join(known)}.")
 
 
 def train_recipe(
@@ -68,9 +80,9 @@ def train_recipe(
     data: Path | None,
     device: str,
     build: Path,
-    titles: Mapping[str, object] | None = None,
+    titles: Titles | None = None,
 ) -> None:
-    """`titles`: a recipe's `title`, or `labels` that are added to its own. A sketch recipe needs no `data`."""
+    """Train any recipe; a sketch recipe, whose parts are trained already, needs no `data`."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
     from ..datasets.file_audit import audit_files, phrase_audit
     from ..datasets.prepare import describe, prepare, read_dataset, with_audit
@@ -94,15 +106,16 @@ def train_recipe(
             _point_on(*left)
         return
     chosen = load_recipe(recipe, overrides)
+    added = dict(titles.labels) if titles else {}
     if titles:
-        added = titles.get("labels", {})
-        labels = {**chosen.labels, **added} if isinstance(added, dict) else chosen.labels
-        chosen = override(chosen, {**titles, "labels": labels})
+        values: dict[str, object] = {"labels": {**chosen.labels, **added}}
+        chosen = override(chosen, values | ({"title": titles.title} if titles.title else {}))
     fabric = start_fabric(device)
     fabric.launch()
     first = fabric.is_global_zero
     with fabric.rank_zero_first():  # the others find the cache filled
-        read_dataset(chosen, data)  # a folder that can't be used is named before anything is downloaded
+        # A folder that can't be used is named before anything is downloaded.
+        _check_titled(added, read_dataset(chosen, data).labels, data)
         ensure_weights(chosen)
         prepared = prepare(chosen, data, build / "cache", quiet=not first)
     if first:

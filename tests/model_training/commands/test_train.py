@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from hwapung.cli import main
 from tests.conftest import ROOT, TINY, shared_folder
 
 
@@ -76,3 +78,37 @@ def test_real_paintings_are_told_apart(tmp_path: Path) -> None:
     assert accuracy["images"] >= 70
     assert accuracy["value"] >= 0.93
     assert card["data"]["near_duplicates"] >= 1
+
+
+def test_a_strange_folder_gets_the_neutral_recipe_and_the_titles_that_are_given(
+    procedural_folder: Path, tmp_path: Path
+) -> None:
+    for kind, key in (("china", "naive_art_primitivism"), ("japan", "rococo")):
+        shutil.copytree(procedural_folder / kind, tmp_path / "data" / key)
+    titled = ["--title", "Which manner?", "--label", "rococo=Rococo: the late one"]
+    done = run("train", *TINY, "--data", str(tmp_path / "data"), *titled, "--build", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "Recipe: pictures\n" in done.stderr
+    card = json.loads((tmp_path / "bundles" / "pictures" / "card.json").read_text("utf-8"))
+    assert card["title"] == {"en": "Which manner?", "ko": "Which manner?"}
+    wrong = run("train", *TINY, "--data", str(tmp_path / "data"), "--label", "rokoko=R", "--build", str(tmp_path))
+    assert wrong.returncode == 2
+    assert wrong.stderr.endswith("data has no such class. Name one of naive_art_primitivism, rococo.\n")
+    titles = {label["key"]: label["title"]["en"] for label in card["labels"]}
+    assert titles == {"naive_art_primitivism": "Naive art primitivism", "rococo": "Rococo: the late one"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["landscape", "--label", "china"], "error: --label 'china' names no class. Write --label key=\"Name\".\n"),
+        (["sketch_detector", "--title", "x"], "error: sketch_detector takes neither --title nor --label. "),
+        (["training.epochs=2", "--data", "/nowhere"], "error: /nowhere: there is no such folder. "),
+    ],
+)
+def test_titles_that_can_not_be_given(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", *arguments, "--build", str(tmp_path)])
+    assert capsys.readouterr().err.startswith(said)
