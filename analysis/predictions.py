@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from model_training.datasets.duplicates import find_duplicates
 from model_training.datasets.folders import SUFFIXES, Dataset, Entry
@@ -15,7 +14,7 @@ from model_training.datasets.reopen import open_bundle, read_classifier_card, re
 from model_training.progress import follow
 from model_training.runtime.card import ModelCard
 from model_training.runtime.classifier import softmax
-from model_training.runtime.errors import DatasetError, RecipeError
+from model_training.runtime.errors import DatasetError
 from model_training.runtime.execution import Execution, choose_execution
 from model_training.runtime.network import ClassificationNetwork, load_network
 
@@ -203,15 +202,6 @@ def _evaluate(
     )
     unreadable = {dataset.place(dataset.entries[row]): store.errors[row] for row in meant if row in store.errors}
     return Evaluated(card, bundle, network, execution, device, predictions, copies, same_data, unreadable, cache)
-
-
-def choose_device(device: str) -> str:
-    """`auto` takes CUDA where there is one. Raises `RecipeError` for CUDA where there is none, or anything else."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise RecipeError(f"There is no device {device!r}.", "Use cpu, cuda or auto.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("There is no CUDA device on this machine.", "Use --device cpu.")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _columns(entries: list[Entry]) -> dict[str, np.ndarray]:

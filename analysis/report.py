@@ -13,11 +13,12 @@ from model_training.fonts import find_missing_letters
 from model_training.packaging.model_card import write_model_card
 from model_training.progress import console, follow
 from model_training.runtime.card import ModelCard, Text
+from model_training.runtime.device import choose_device
 
 from . import audit_sections, confidence, explanations, galleries, sections
 from .document import CannotComputeError, Document, Section
 from .material import Material
-from .predictions import Evaluated, Predictions, choose_device, evaluate, evaluate_test, evaluate_unlike
+from .predictions import Evaluated, Predictions, evaluate, evaluate_test, evaluate_unlike
 from .translation import _
 from .writer import write_document
 

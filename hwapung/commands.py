@@ -95,9 +95,10 @@ def evaluate(
             "Give --data with those of its training, or --test with others.",
         )
     from analysis.metrics import accuracy
-    from analysis.predictions import choose_device, evaluate_test
     from analysis.predictions import evaluate as evaluate_split
+    from analysis.predictions import evaluate_test
     from analysis.report import Sources, make_report
+    from model_training.runtime.device import choose_device
 
     device = choose_device(device)
     folder = find_bundle(bundle, build)

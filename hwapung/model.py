@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
 from model_training.runtime.card import Card
-from model_training.runtime.errors import ImageError, RecipeError
+from model_training.runtime.errors import ImageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -76,9 +76,10 @@ class Model:
 
     def __init__(self, bundle: Path, device: str) -> None:
         # torch takes seconds to import, which whoever only asks for a type or for --help need not wait for.
+        from model_training.runtime.device import choose_device
         from model_training.runtime.load import load_bundle
 
-        self._model = load_bundle(bundle, _choose_device(device))
+        self._model = load_bundle(bundle, choose_device(device))
 
     @property
     def card(self) -> Card:
@@ -139,17 +140,3 @@ def _read(image: ImageLike) -> bytes | ImageError:
     drawable = image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # what PNG, which loses nothing, can hold
     (image if drawable else image.convert("RGB")).save(buffer, "PNG", exif=image.getexif())
     return buffer.getvalue()
-
-
-def _choose_device(device: str) -> str:
-    import torch
-
-    there = torch.cuda.device_count()
-    if device == "auto":
-        return "cuda:0" if there else "cpu"
-    kind, _, number = device.partition(":")
-    if device != "cpu" and (kind != "cuda" or not (number or "0").isdigit()):
-        raise RecipeError(f"There is no device {device!r}.", "Use cpu, cuda, cuda:1 or auto.")
-    if kind == "cuda" and int(number or 0) >= there:
-        raise RecipeError(f"This machine has no device {device!r}.", "Use cpu or auto.")
-    return f"cuda:{number or 0}" if kind == "cuda" else device

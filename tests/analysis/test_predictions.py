@@ -9,11 +9,11 @@ import pytest
 from analysis import audits
 from analysis.alterations import greyscale
 from analysis.kept import predict_kept
-from analysis.predictions import choose_device, evaluate, evaluate_test, evaluate_unlike
+from analysis.predictions import evaluate, evaluate_test, evaluate_unlike
 from model_training.packaging.convert import convert_bundle
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier, softmax
-from model_training.runtime.errors import BundleError, DatasetError, RecipeError
+from model_training.runtime.errors import BundleError, DatasetError
 from model_training.runtime.execution import OpenVINOExecution, TorchExecution
 from tests.analysis.conftest import LABELS, draw_images
 from tests.analysis.made_up import make_predictions
@@ -144,9 +144,3 @@ def test_images_without_an_answer_are_set_apart() -> None:
     assert predictions.of("test").places == ("a/00000.png", "a/00002.png", "b/00003.png", "b/00005.png")
     kept = predictions.of("test")
     assert kept.probabilities == pytest.approx(softmax(kept.logits))
-
-
-def test_devices_are_checked() -> None:
-    assert choose_device("cpu") == "cpu"
-    with pytest.raises(RecipeError, match="tpu"):
-        choose_device("tpu")
