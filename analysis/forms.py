@@ -1,4 +1,4 @@
-"""`python -m analysis.forms BUNDLE… --data FOLDER`: which form of which network to serve, in one table.
+"""`hwapung compare precisions BUNDLE… --data FOLDER`: which form of which network to serve, in one table.
 
 Every bundle in torch, in OpenVINO with 32-bit floats and in OpenVINO with 8-bit integers, on the same test images:
 accuracy with its interval, agreement with the first row, size, latency of one image and throughput.
@@ -6,26 +6,24 @@ accuracy with its interval, agreement with the first row, size, latency of one i
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 from rich.table import Table as Printed
 
 from model_training.datasets.reopen import Opened, open_bundle
 from model_training.evaluation.predict import predict_logits
 from model_training.packaging.bundle import export_form
 from model_training.packaging.convert import precision_of
-from model_training.progress import console, follow, print_whole
+from model_training.progress import follow, print_whole
 from model_training.recipe import Precision
-from model_training.runtime.errors import DatasetError, HwapungError
+from model_training.runtime.errors import DatasetError
 from model_training.runtime.execution import Execution, OpenVINOExecution, TorchExecution
+from model_training.runtime.files import replacing
 from model_training.runtime.network import load_network
 from model_training.translation import plain
 
@@ -169,25 +167,9 @@ def _show(cell: Cell) -> str:
     return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
 
 
-def measure(
-    bundles: Annotated[list[Path], typer.Argument(help="folders of bundles; the first is what others are held to")],
-    data: Annotated[Path, typer.Option(help="the pictures that they were trained on")],
-    build: Annotated[Path, typer.Option(help="where caches are, and where forms.csv goes")] = Path("build"),
-    seconds: Annotated[float, typer.Option(help="how long each throughput is measured")] = 3.0,
-) -> None:
-    """Print the table and write BUILD/forms.csv."""
+def measure(bundles: list[Path], data: Path, build: Path, seconds: float) -> None:
+    """Print `compare_forms` as a table and write it to `build`/forms.csv."""
     table = as_table(compare_forms(bundles, data, build, seconds))
     _print(table)
-    (build / "forms.csv").write_text(to_csv(table), "utf-8-sig")
-
-
-def main() -> None:
-    try:
-        typer.run(measure)
-    except HwapungError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()
+    with replacing(build / "forms.csv") as temporary:
+        temporary.write_text(to_csv(table), "utf-8-sig")

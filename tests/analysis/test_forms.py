@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.forms import FORMS, _load_forms, _print, as_table, compare_forms, main, measure_speed
+from analysis.forms import FORMS, _load_forms, _print, as_table, compare_forms, measure_speed
 from analysis.writer import to_csv
+from hwapung.cli import main
 from model_training.datasets.prepare import prepare
 from model_training.datasets.reopen import open_bundle, read_recipe
 from model_training.packaging.convert import convert_bundle
@@ -64,13 +65,12 @@ def test_bundles_of_other_images_are_refused(bundle: Path, images: Path, tmp_pat
 
 
 def test_images_that_the_bundle_may_have_been_trained_on_are_refused_in_a_line(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     strange = draw_images(tmp_path / "strange", dict.fromkeys(LABELS, 20), seed=9)
     build = tmp_path / "build"
-    monkeypatch.setattr("sys.argv", ["forms", str(bundle), "--data", str(strange), "--build", str(build)])
     with pytest.raises(SystemExit) as ended:
-        main()
+        main(["compare", "precisions", str(bundle), "--data", str(strange), "--build", str(build)])
     assert ended.value.code == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"error: {strange} does not hold, split for split, the pictures that {bundle} was trained and tested on. "
