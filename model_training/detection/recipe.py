@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ..recipe import Section, Split, read_recipe
-from ..runtime.card import Text
+from ..recipe import Product, Section, Split, read_recipe
 from .composer import Composer
 from .losses import LossName
 
@@ -36,19 +35,14 @@ class DetectionTraining(Section):
     class_gain: float = Field(0.5, gt=0, description="weight of the class loss beside the boxes' (YOLOv9: 0.5)")
     composed_epochs: int = Field(10, ge=0, description="epochs on composed scenes, first")
     epochs: int = Field(30, ge=0, description="epochs on labelled scenes, after that")
-    batch_size: int = Field(16, ge=1)
+    batch_size: int = Field(16, ge=1, description="pages a step, over all processes together")
     learning_rate: float = Field(2e-3, gt=0, description="AdamW's, at the top of a one-cycle schedule for each phase")
-    weight_decay: float = Field(0.01, ge=0)
-    seed: int = 0
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's")
+    seed: int = Field(0, description="of the network's start, the pages and their order")
 
 
-class DetectionRecipe(Section):
+class DetectionRecipe(Product):
     task: Literal["detection"]
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    version: str = Field("1.0", pattern=r"^[0-9][0-9A-Za-z.\-]*$")
-    title: Text
-    summary: Text
-    limits: Text
     data: DetectionData = DetectionData()
     network: DetectionNetwork = DetectionNetwork()
     composer: Composer = Composer()

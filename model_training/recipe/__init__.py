@@ -6,7 +6,8 @@ one, and every value can be overridden by its dotted name: `network.backbone=mob
 
 from .combinations import CLIP, PACKAGE, PACKAGE_BACKBONE
 from .read import RECIPES, choose_recipe, find_task, load_recipe, override, read_recipe, validate_recipe
-from .schema import (
+from .schema import Recipe
+from .sections import (
     Adapter,
     Augmentation,
     ClassBalancing,
@@ -14,8 +15,8 @@ from .schema import (
     Distillation,
     Network,
     Precision,
+    Product,
     Range,
-    Recipe,
     Search,
     Section,
     Split,
@@ -25,6 +26,7 @@ from .schema import (
 
 __all__ = [
     "CLIP", "PACKAGE", "PACKAGE_BACKBONE", "RECIPES", "Adapter", "Augmentation", "ClassBalancing", "Data",
-    "Distillation", "Network", "Precision", "Range", "Recipe", "Search", "Section", "Split", "Training", "Verdicts",
-    "choose_recipe", "find_task", "load_recipe", "override", "read_recipe", "validate_recipe",
+    "Distillation", "Network", "Precision", "Product", "Range", "Recipe", "Search", "Section", "Split", "Training",
+    "Verdicts", "choose_recipe", "find_task", "load_recipe", "override", "read_recipe",
+    "validate_recipe",
 ]  # fmt: skip

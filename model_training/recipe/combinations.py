@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..runtime.card import Head
 from ..runtime.errors import RecipeError
-
-if TYPE_CHECKING:
-    from .schema import Recipe
+from .sections import Network, Training
 
 #: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
 CLIP = "clip:"
@@ -16,9 +12,8 @@ CLIP = "clip:"
 PACKAGE, PACKAGE_BACKBONE = "package", "tf_efficientnet_lite0"
 
 
-def check_combinations(recipe: Recipe) -> None:
-    """Raise `RecipeError` for the first pair of settings that exclude each other."""
-    network, training = recipe.network, recipe.training
+def check_combinations(name: str, network: Network, training: Training) -> None:
+    """Raise `RecipeError` for the first pair of settings of the recipe `name` that exclude each other."""
     head, adapter = network.head, network.adapter
     is_clip = network.backbone.startswith(CLIP)
     from_lda = training.head_init == "lda"
@@ -78,4 +73,4 @@ def check_combinations(recipe: Recipe) -> None:
     ]
     for holds, message, remedy in refused:
         if holds:
-            raise RecipeError(f"{recipe.name}: {message}", remedy)
+            raise RecipeError(f"{name}: {message}", remedy)

@@ -1,199 +1,15 @@
-"""The recipe's sections and keys, strict: an unknown key is an error."""
+"""The recipe as a whole: its sections, and that they fit together."""
 
 from __future__ import annotations
 
-from typing import Literal
+from pydantic import Field, model_validator
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
-from ..runtime.card import Head, Preprocessing, Text, Verdict, VerdictWords, name_class
+from ..runtime.card import Preprocessing, Text, name_class
 from .combinations import check_combinations
+from .sections import Augmentation, Data, Network, Precision, Product, Search, Training, Verdicts
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Split(Section):
-    """How one folder per class is divided. Given `train/val/test` folders are used as they are."""
-
-    validation: float = Field(0.2, gt=0, lt=0.5)
-    test: float = Field(0.2, gt=0, lt=0.5)
-    seed: int = 0
-
-
-class Data(Section):
-    name: Text | None = Field(None, description="what the card calls the pictures; the folder's name if unset")
-    split: Split = Split()
-    near_duplicate_distance: int = Field(
-        8, ge=0, le=16, description="bits of 64 in which the perceptual hashes of near duplicates may differ"
-    )
-    unreadable: Literal["error", "skip"] = Field("error", description="what to do about a file that can't be decoded")
-    label: str = Field("label", description="the manifest's column that names the class")
-    labels: tuple[str, ...] | None = Field(None, description="the classes to keep, in this order; all if unset")
-    merge: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="new class → the classes it is made of")
-    group: str | None = Field(
-        None, description="the manifest's column whose pictures stay on one side of the split: series, artist"
-    )
-    attributes: tuple[str, ...] = Field(
-        (), description="names for the levels of folders inside a class folder: colour, view"
-    )
-    stratify: tuple[str, ...] = Field(
-        (), description="columns or attributes whose combinations with the class each split gets in equal shares"
-    )
-    too_few: Literal["error", "drop"] = Field(
-        "error", description="what to do about a class with too few pictures or groups to be in every split"
-    )
-
-
-class Augmentation(Section):
-    """Applied to training images only."""
-
-    horizontal_flip: float = Field(0.5, ge=0, le=1, description="probability")
-    translation: float = Field(0.0, ge=0, lt=0.5, description="largest share of each side by which a picture moves")
-    rotation: float = Field(0.0, ge=0, le=180, description="largest rotation either way, in degrees")
-    zoom: float = Field(0.0, ge=0, lt=0.7, description="largest change of size either way, as a natural logarithm")
-    shear: float = Field(0.0, ge=0, lt=45, description="largest slant either way, in degrees")
-    stroke: float = Field(0.0, ge=0, le=1, description="probability that dark lines grow wider or paler")
-    corruption: float = Field(
-        0.0, ge=0, le=1, description="probability of JPEG, shrinking, blur, noise, cropping or a screenshot"
-    )
-
-
-class Adapter(Section):
-    """LoRA in the recipe."""
-
-    place: Literal["qkvo", "vo", "mlp"] = Field(
-        "mlp", description="q, k, v and output projections; value and output; or the perceptrons"
-    )
-    rank: int = Field(8, ge=1, description="of the update")
-    alpha: int = Field(16, ge=1, description="the update is scaled by alpha / rank")
-    dropout: float = Field(0.0, ge=0, lt=1, description="of what enters the update")
-    layers: tuple[int, ...] | Literal["all"] = Field("all", description="numbers of the transformer's layers, from 0")
-    encoders: tuple[Literal["vision", "text"], ...] = Field(("vision",), description="CLIP: which of its two encoders")
-
-
-class Network(Section):
-    backbone: str = Field("resnet18", description="a timm name, or clip: and a name on Hugging Face or a local folder")
-    adapter: Adapter | None = Field(None, description="LoRA, in place of training the backbone's own weights")
-    prompts: tuple[str, ...] = Field(
-        ("a sketch of a {}.", "a hand drawing of a {}."),
-        min_length=1,
-        description="CLIP: {} stands for a class's title",
-    )
-    pretrained: bool | str = Field(
-        True,
-        description="true downloads, a path loads a file, `package` takes those of an installed package, "
-        "false starts from scratch",
-    )
-    head: Head = Head()
-    unfreeze: int | Literal["all"] = Field(
-        "all", description="how many of the backbone's layers with parameters are trained, counted from the top"
-    )
-
-    @field_validator("unfreeze", mode="before")
-    @classmethod
-    def _is_a_depth(cls, value: object) -> object:
-        if value != "all" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            raise ValueError("a depth is a number of layers, 0 or more, or all")
-        return value
-
-    @field_validator("prompts")
-    @classmethod
-    def _have_a_place_for_the_title(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for prompt in value:
-            if prompt.count("{}") != 1 or prompt.count("{") != 1 or prompt.count("}") != 1:
-                raise ValueError("a prompt holds {} once, where a class's title goes")
-        return value
-
-
-#: How unequal classes are treated, see `model_training/training/sampling.py` and `losses.py`.
-ClassBalancing = Literal[
-    "none", "down_sampling", "up_sampling", "balanced_sampler", "class_weights", "focal_loss", "logit_adjustment"
-]
-
-
-class Distillation(Section):
-    """Teachers, see `model_training/training/distillation.py`."""
-
-    teachers: tuple[str, ...] = Field(min_length=1, description="folders of bundles; of several the mean is taught")
-    temperature: float = Field(4.0, gt=0, description="softens both answers; 1 leaves them as they are")
-    weight: float = Field(0.9, ge=0, le=1, description="of the teachers' answers; the labels have the rest")
-
-
-class Training(Section):
-    loss: Literal["cross_entropy", "focal", "quantile_margin", "quantile_margin_hard"] = Field(
-        "cross_entropy",
-        description="all but cross_entropy go without the losses of `class_balancing`",
-    )
-    focal_gamma: float = Field(2.0, ge=0, description="focal: how much easy pictures fade")
-    margin_quantile: float = Field(0.25, gt=0, lt=1, description="quantile_margin: share of a batch with small margins")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
-    head_init: Literal["random", "lda"] = Field(
-        "random", description="how the head begins: drawn, or as a linear discriminant of the pretrained features"
-    )
-    class_balancing: ClassBalancing = Field("none", description="what is done about unequal classes")
-    class_balancing_strength: float = Field(
-        1.0, ge=0, description="0 does nothing, 1 makes classes equal; focal loss: its gamma, of which 2 is usual"
-    )
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(0.001, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to zero at the last step")
-    epochs: int = Field(10, ge=1)
-    monitor: Literal["accuracy", "macro_f1"] = Field(
-        "accuracy", description="the validation figure of the epoch to keep"
-    )
-    batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
-    distillation: Distillation | None = Field(None, description="learn from other bundles, besides the labels")
-    seed: int = 0
-
-
-class Verdicts(Section):
-    """When an answer is sure, and what a page says then. `words` may hold `{error}`, the error rate aimed at."""
-
-    max_error_rate: float = Field(0.02, gt=0, lt=0.5, description="share of the sure answers that may be wrong")
-    confidence_level: float | None = Field(
-        None,
-        gt=0.5,
-        lt=1,
-        description="how certain the validation pictures must make that rate; unset, their own error rate decides",
-    )
-    words: dict[Verdict, VerdictWords] = Field(default_factory=dict, description="verdict → title and sentence")
-
-
-class Range(Section):
-    """Any number from `low` to `high`, whole where both are; `log` spreads the tries over orders of magnitude."""
-
-    low: int | float
-    high: int | float
-    log: bool = False
-
-
-class Search(Section):
-    """What `hwapung search` tries. See `model_training/search`."""
-
-    space: dict[str, tuple[bool | int | float | str | None, ...] | Range] = Field(
-        default_factory=dict, description="dotted key of network, training or augmentation → the values to try"
-    )
-    sampler: Literal["grid", "random", "tpe", "gp", "nsgaii", "qmc"] = Field(
-        "grid", description="grid tries every combination, the others choose as optuna's samplers do"
-    )
-    trials: int = Field(50, ge=1, description="how many a sampler other than grid may try")
-    prune: bool = Field(False, description="stop a trial that is worse than the median of the others at its epoch")
-    seed: int | None = Field(0, description="of the sampler")
-
-
-#: OpenVINO in 32-bit floats, OpenVINO in 8-bit integers, or torch itself.
-Precision = Literal["float32", "int8", "torch"]
-
-
-class Recipe(Section):
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    version: str = Field("1.0", pattern=r"^[0-9][0-9A-Za-z.\-]*$")
-    title: Text
-    summary: Text
-    limits: Text
+class Recipe(Product):
     labels: dict[str, Text] = Field(
         default_factory=dict, description="class folder → title; one without is shown by its name, readably"
     )
@@ -208,7 +24,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> Recipe:
-        check_combinations(self)
+        check_combinations(self.name, self.network, self.training)
         return self
 
     def name_class(self, key: str) -> Text:

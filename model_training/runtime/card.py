@@ -67,12 +67,12 @@ class Preprocessing(Part):
         "stretch",
         description="stretch both sides; keep proportions and pad with black; the square around a drawing's strokes",
     )
-    height: int = Field(ge=8, le=2048)
-    width: int = Field(ge=8, le=2048)
+    height: int = Field(ge=8, le=2048, description="of the network's input in pixels")
+    width: int = Field(ge=8, le=2048, description="the same")
     mean: tuple[float, float, float] | Literal["image"] = Field(
         description="of each channel; `image` subtracts the mean of the training pictures, pixel by pixel"
     )
-    std: tuple[float, float, float]
+    std: tuple[float, float, float] = Field(description="of each channel")
     jpeg_quality: int | None = Field(
         None, ge=1, le=100, description="after fitting, every picture goes through JPEG of this quality"
     )
