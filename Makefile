@@ -84,7 +84,7 @@ test: .venv/dev browser database lint  ## lint and every test but the containers
 	$(run) -m pytest tests --ignore tests/compose --numprocesses 2 --dist loadfile --durations 25
 
 test-unit: .venv/dev database  ## the tests that start no server
-	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/hwapung tests/test_house.py \
+	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/hwapung tests/docs tests/test_*.py \
 	  --ignore tests/hwapung/test_demo.py
 
 test-serving: .venv/dev  ## the tests with the real TorchServe

@@ -12,6 +12,7 @@ import requests
 import typer
 
 from model_training.commands.data import draw
+from model_training.commands.train import find_recipe
 from model_training.progress import console
 from model_training.runtime.card import read_card
 
@@ -30,13 +31,12 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="end after the example instead of waiting")] = False,
 ) -> None:
     """Train, archive, serve and classify an example; print the address and wait."""
-    from model_training.datasets.manifest import list_dataset
-    from model_training.recipe import choose_recipe, load_recipe
+    from model_training.recipe import load_recipe
     from torchserve.archive import build_archive
 
     from .local import keep_serving, serving, until_interrupted
 
-    recipe = choose_recipe(list_dataset(data).labels) if data else "landscape_demo"
+    recipe = find_recipe(data, overrides or []) if data else "landscape_demo"
     name = load_recipe(recipe, overrides or []).name  # a wrong override is told before anything is drawn
     with until_interrupted():
         if data is None:

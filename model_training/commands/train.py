@@ -32,17 +32,23 @@ def train(
 ) -> None:
     """Train a recipe on a folder of images and leave its bundle in BUILD/bundles."""
     given = list(words or [])
-    recipe = given.pop(0) if given and "=" not in given[0] else _find_recipe(data)
+    recipe = given.pop(0) if given and "=" not in given[0] else _find_recipe(_require(data), given)
     train_recipe(recipe, given, data, device, build, _read_titles(title, label or []))
 
 
-def _find_recipe(data: Path | None) -> str:
-    from ..datasets.manifest import list_dataset
-    from ..recipe import choose_recipe
-
-    recipe = choose_recipe(list_dataset(_require(data)).labels)
+def _find_recipe(data: Path, overrides: Sequence[str]) -> str:
+    recipe = find_recipe(data, overrides)
     console.print(f"Recipe: {recipe}", markup=False)
     return recipe
+
+
+def find_recipe(data: Path, overrides: Sequence[str]) -> str:
+    """The recipe for a folder's classes, or for those in the manifest's column that `data.label` names."""
+    from ..datasets.manifest import list_dataset
+    from ..recipe import choose_recipe, load_recipe
+
+    settings = load_recipe("pictures", [each for each in overrides if each.startswith("data.")]).data
+    return choose_recipe(list_dataset(data, settings.label, attributes=settings.attributes).labels)
 
 
 def _require(data: Path | None) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hwapung.cli import main
+from model_training.commands.train import find_recipe
 from tests.conftest import ROOT, TINY, shared_folder
 
 
@@ -112,3 +113,12 @@ def test_titles_that_can_not_be_given(
     with pytest.raises(SystemExit, match="2"):
         main(["train", *arguments, "--build", str(tmp_path)])
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_the_recipe_is_found_by_the_column_that_is_asked_for(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("path,style,country\na.jpg,ink,china\nb.jpg,print,japan\n")
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    assert find_recipe(manifest, ["data.label=country", "training.epochs=2"]) == "landscape"
+    assert find_recipe(tmp_path, ["data.label=style"]) == "pictures"
