@@ -87,7 +87,7 @@ class Catalogue:
     def _fetch(self, name: str) -> Model:
         card = self._server.card(name)
         if card.get("schema_version") != CARD_SCHEMA:
-            raise errors.model_failed(name)
+            raise errors.model_outdated(name)
         examples = tuple(
             Example(
                 name=example["name"],

@@ -168,6 +168,11 @@ def model_failed(name: str) -> ModelServerError:
     return ModelServerError(502, "model_failed", message, "Try again, or with another picture.")
 
 
+def model_outdated(name: str) -> ModelServerError:
+    message = f"The model {name} was made by another version, whose card can't be read."
+    return ModelServerError(502, "model_outdated", message, "Train and archive it again.")
+
+
 def model_starting(name: str) -> ModelServerError:
     return ModelServerError(503, "model_starting", f"The model {name} is starting.", "Try again in a few seconds.")
 

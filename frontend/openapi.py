@@ -77,7 +77,7 @@ ERRORS = {
     "413": "picture_too_large",
     "415": "unsupported_body",
     "429": "too_many_requests",
-    "502": "model_failed",
+    "502": "model_failed, model_outdated",
     "503": "model_starting, model_busy, model_down",
     "504": "model_too_slow",
 }

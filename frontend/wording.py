@@ -26,6 +26,7 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "wrong_method": (_("This can't be done here."), _("Start again from the first page.")),
     "unsupported_body": (_("We can't read what was sent."), _("Choose a picture and try again.")),
     "too_many_requests": (_("That was a lot of pictures at once."), _("Wait a little and try again.")),
+    "model_outdated": (_("This model was made by another version."), _("Ask whoever runs this page to make it again.")),
     "model_failed": (_("The model could not answer for this picture."), _("Try again, or choose another picture.")),
     "model_starting": (_("The model is still starting."), _("Try again in a few seconds.")),
     "model_busy": (

@@ -137,7 +137,7 @@ def test_a_card_of_another_schema_is_refused(client: FlaskClient, model_server: 
     model_server.reply = (200, b'{"card": {"schema_version": 3}}')
     response = client.get("/api/v1/models/landscape")
     assert response.json is not None
-    assert (response.status_code, response.json["error"]["code"]) == (502, "model_failed")
+    assert (response.status_code, response.json["error"]["code"]) == (502, "model_outdated")
 
 
 def test_a_limit_counts_predictions_of_pages_and_api_together(make_client: MakeClient) -> None:

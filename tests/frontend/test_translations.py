@@ -69,6 +69,6 @@ def test_every_error_code_has_words() -> None:
         "wrong_task no_report unsupported_body too_many_requests model_failed model_starting model_busy model_down "
         "model_too_slow offline internal_error empty_video not_a_video still_picture no_video_stream broken_video "
         "truncated_video wrong_parameter no_video_model video_too_large video_too_long frame_too_large unknown_codec "
-        "too_many_videos no_room unknown_task"
+        "too_many_videos no_room unknown_task model_outdated"
     )
     assert set(wording.ERRORS) == set(codes.split())
