@@ -22,7 +22,7 @@ from ..evaluation.metrics import mean_f1
 from ..evaluation.predict import batches
 from ..models.factory import finish_network, head_layers, make_network
 from ..models.lda_head import start_head
-from ..recipe import Recipe, Training
+from ..recipe import CLIP, Recipe, Training
 from ..runtime.network import ClassificationNetwork
 from .distillation import Teacher, ask_teachers, distil, identify_teachers
 from .feature_cache import choose_inputs
@@ -132,10 +132,12 @@ class ClassificationTask:
 
 def run_folder(recipe: Recipe, prepared: Prepared, runs: Path) -> Path:
     """A folder of its own for each recipe and data, so that a resumed run is always a run of the same thing."""
-    # Titles and sentences change nothing about the weights.
+    # Titles and sentences change nothing about the weights, but for CLIP, which takes its prompts from the titles.
     identity = recipe.model_dump_json(include={"preprocessing", "augmentation", "network", "training"})
     identity += prepared.provenance.fingerprint + identify_teachers(recipe)
     identity += json.dumps(prepared.dataset.labels)  # their order is that of the outputs
+    if recipe.network.backbone.startswith(CLIP):
+        identity += json.dumps([recipe.name_class(key).en for key in prepared.dataset.labels])
     digest = hashlib.sha256(identity.encode()).hexdigest()
     return runs / recipe.name / digest[:12]
 

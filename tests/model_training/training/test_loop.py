@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from model_training.datasets.prepare import Prepared
-from model_training.recipe import Augmentation, Recipe, load_recipe
+from model_training.recipe import Augmentation, Recipe, load_recipe, override
 from model_training.runtime.errors import CheckpointError, RecipeError
 from model_training.training.classification import ClassificationTask, Epoch, build_network, evaluate, run_folder, train
 from model_training.training.inputs import PixelInputs, flip_some
@@ -211,3 +211,12 @@ def test_two_processes_train_as_one_does(procedural_folder: Path, tiny_prepared:
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=1e-5, msg=name)
     assert (tmp_path / "bundles" / "landscape_demo" / "card.json").is_file()
+
+
+@pytest.mark.parametrize(("backbone", "same"), [("resnet18", True), ("clip:folder", False)])
+def test_a_title_makes_another_run_only_where_it_is_a_prompt(
+    backbone: str, same: bool, tiny_recipe: Recipe, tiny_prepared: Prepared, tmp_path: Path
+) -> None:
+    one = override(tiny_recipe, {"network.backbone": backbone})
+    other = override(one, {"labels": {**one.labels, "china": "Middle Kingdom"}})
+    assert (run_folder(one, tiny_prepared, tmp_path) == run_folder(other, tiny_prepared, tmp_path)) is same
