@@ -34,6 +34,7 @@ from ..runtime.card import (
     Network,
     OpenVINOModel,
     OutOfDistribution,
+    Probe,
     Provenance,
     Text,
     Verdict,
@@ -64,19 +65,21 @@ class Product:
     architecture: Network
     provenance: Provenance
     records: Path | None
+    probe: Probe | None = None
 
 
 def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
     """`pack` what training left."""
     architecture = Network(
         backbone=recipe.network.backbone,
-        head=recipe.network.head,
+        head=trained.network.head,
         parameters=count_parameters(trained.network),
         clip=getattr(trained.network.backbone, "configuration", None),
     )
     seconds = round(sum(each.seconds for each in trained.epochs), 1)
     provenance = record_making(recipe, seconds, trained.device)
-    return pack(recipe, prepared, Product(trained.network, architecture, provenance, trained.folder), bundles)
+    product = Product(trained.network, architecture, provenance, trained.folder, trained.probe)
+    return pack(recipe, prepared, product, bundles)
 
 
 def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
@@ -132,6 +135,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             verdicts=phrase_verdicts(recipe.verdicts),
             conformal=_fit_conformal(logits, prepared, calibration.temperature),
             ood=_fit_ood(stage, served, prepared, seen["validation"], calibration.temperature),
+            probe=product.probe,
             metrics=(
                 *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
                 *measure(predicted, prepared.targets[test], "test", len(keys)),

@@ -24,6 +24,7 @@ from .measures import (
     Metric,
     OutOfDistribution,
     Part,
+    Probe,
     Thresholds,
 )
 
@@ -224,6 +225,7 @@ class ModelCard(Card):
     )
     conformal: Conformal | None = None
     ood: OutOfDistribution | None = None
+    probe: Probe | None = Field(None, description="unset where nothing was trained, or from weights drawn at random")
     openvino_model: OpenVINOModel | None
 
 
