@@ -141,8 +141,12 @@ class Training(Section):
     head_init: Literal["probe", "lda", "random"] = Field(
         "probe",
         description="how the head begins: as logistic regression on the pretrained features, as their linear "
-        "discriminant, or drawn; drawn in any case without pretrained weights, with CLIP, and where the head is more "
-        "than one linear layer",
+        "discriminant, or drawn; `probe` draws without pretrained weights, with CLIP, with probe=false and where the "
+        "head is more than one linear layer",
+    )
+    probe: bool = Field(
+        True,
+        description="fit a linear probe on the pretrained features first, and keep it unless fine-tuning beats it",
     )
     class_balancing: ClassBalancing = Field("none", description="what is done about unequal classes")
     class_balancing_strength: float = Field(

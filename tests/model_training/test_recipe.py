@@ -14,7 +14,7 @@ from model_training.sketch.recipe import load_sketch_recipe
 
 
 def test_landscape_is_what_its_authors_trained() -> None:
-    recipe = load_recipe("landscape")
+    recipe = load_recipe("landscape_paper")
     assert (recipe.preprocessing.height, recipe.preprocessing.width, recipe.preprocessing.fit) == (224, 224, "stretch")
     assert recipe.preprocessing.mean == (0.485, 0.456, 0.406)
     assert recipe.preprocessing.std == (0.229, 0.224, 0.225)
@@ -23,6 +23,8 @@ def test_landscape_is_what_its_authors_trained() -> None:
     training = recipe.training
     assert (training.optimizer, training.learning_rate, training.epochs) == ("adam", 0.001, 10)
     assert (training.schedule, training.loss) == ("constant", "cross_entropy")
+    assert (training.layer_decay, training.warmup_epochs, training.average, training.patience) == (1, 0, "none", None)
+    assert (training.head_init, training.probe) == ("random", False)
     assert (recipe.data.split.validation, recipe.data.split.test) == (0.2, 0.2)
 
 
