@@ -7,6 +7,7 @@ import torch
 
 from ..datasets.image_store import average
 from ..datasets.prepare import Prepared
+from ..models.batch_norm import mend_batch_norm
 from ..models.factory import head_layers, make_network
 from ..models.features import extract_features
 from ..models.lda_head import start_head
@@ -24,8 +25,9 @@ MOST_IMAGES = 10_000
 
 
 def has_probe(recipe: Recipe) -> bool:
-    """Whether there are features to fit a linear probe on, and a last layer for it: CLIP answers by its prompts."""
-    return recipe.network.pretrained is not False and not recipe.network.backbone.startswith(CLIP)
+    """Whether the recipe has a probe, features to fit it on, and a last layer for it: CLIP answers by its prompts."""
+    pretrained = recipe.network.pretrained is not False and not recipe.network.backbone.startswith(CLIP)
+    return recipe.training.probe and pretrained
 
 
 def build_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None) -> ClassificationNetwork:
@@ -39,11 +41,13 @@ def build_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None 
 
 
 def make_untouched(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
-    """With a head drawn at random, centred on the training images where the recipe asks for it."""
+    """With a head drawn at random and batch norm whose statistics are those of its inputs, centred on the training images where the recipe asks for it."""
     keys = prepared.dataset.labels
     network = make_network(recipe, len(keys), [recipe.name_class(key).en for key in keys])
     if recipe.preprocessing.mean == "image":
         network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
+    if recipe.network.pretrained is not False:
+        mend_batch_norm(network, prepared, f"network.pretrained={recipe.network.pretrained}")
     return network
 
 
