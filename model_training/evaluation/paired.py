@@ -32,8 +32,8 @@ def measure_lead(ours: np.ndarray, theirs: np.ndarray, targets: np.ndarray, clas
     the same draw, so that what is hard for both cancels. `ours`, `theirs`, `targets`: int (N,), classes.
 
     McNemar's exact test is of accuracy alone, and keeps far below its level where two good classifiers differ on a
-    handful of images. With `cross_fit`'s answers an equal passes for a better one in 3 to 6 of 100 simulated cases,
-    with those of the best of ten epochs in 15 to 20 (tests/model_training/evaluation/test_paired.py).
+    handful of images. With `cross_fit`'s answers an equal passes for a better one in 6 of 100 simulated cases, with
+    those of the best of ten epochs in 14 (tests/model_training/evaluation/test_paired.py).
     """
     # Images that agree in target and in both answers are exchangeable: counted, they are drawn all at once.
     (target, our, their), counts = np.unique(np.stack([targets, ours, theirs]), axis=1, return_counts=True)

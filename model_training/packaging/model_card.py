@@ -215,15 +215,15 @@ def phrase_probe(probe: Probe) -> Text:
     if probe.kept == "probe":
         return _(
             "The linear probe on the untouched pretrained features was kept: fine-tuning changed the {figure} on "
-            "{images} validation pictures by {lead:+.1f} points (95% interval {low:+.1f} to {high:+.1f}), which is not "
-            "better beyond noise. On the test pictures the probe is right in {probe:.1%}, the fine-tuned network in "
-            "{tuned:.1%}.",
+            "{images} validation pictures by {lead:+.1f} points (interval of 95%: {low:+.1f} to {high:+.1f}), which "
+            "is not better beyond noise. On the test pictures the probe is right in {probe:.1%}, the fine-tuned "
+            "network in {tuned:.1%}.",
             **figures,
         )
     return _(
-        "The fine-tuned network was kept: on {images} validation pictures its {figure} is {lead:+.1f} points (95% "
-        "interval {low:+.1f} to {high:+.1f}) ahead of the linear probe on the untouched pretrained features. On the "
-        "test pictures the probe is right in {probe:.1%}, the fine-tuned network in {tuned:.1%}.",
+        "The fine-tuned network was kept: on {images} validation pictures its {figure} is {lead:+.1f} points "
+        "(interval of 95%: {low:+.1f} to {high:+.1f}) ahead of the linear probe on the untouched pretrained features. "
+        "On the test pictures the probe is right in {probe:.1%}, the fine-tuned network in {tuned:.1%}.",
         **figures,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..runtime.card import Head
 from ..runtime.errors import RecipeError
-from .sections import Network, Training
+from .sections import Augmentation, Network, Training
 
 #: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
 CLIP = "clip:"
@@ -12,7 +12,7 @@ CLIP = "clip:"
 PACKAGE, PACKAGE_BACKBONE = "package", "tf_efficientnet_lite0"
 
 
-def check_combinations(name: str, network: Network, training: Training) -> None:
+def check_combinations(name: str, network: Network, training: Training, augmentation: Augmentation) -> None:
     """Raise `RecipeError` for the first pair of settings of the recipe `name` that exclude each other."""
     head, adapter = network.head, network.adapter
     is_clip = network.backbone.startswith(CLIP)
@@ -69,6 +69,16 @@ def check_combinations(name: str, network: Network, training: Training) -> None:
             training.loss.startswith("quantile_margin") and training.label_smoothing > 0,
             f"training.label_smoothing: {training.loss} goes without it.",
             "Set training.label_smoothing=0.",
+        ),
+        (
+            augmentation.mixes and (own_loss or training.class_balancing == "focal_loss"),
+            "augmentation.mixup and cutmix share a target between two classes, which only cross-entropy takes.",
+            "Set augmentation.mixup=0 and augmentation.cutmix=0, or training.loss=cross_entropy and no focal loss.",
+        ),
+        (
+            augmentation.mixes and training.distillation is not None,
+            "augmentation.mixup and cutmix make pictures that the teachers were not asked about.",
+            "Set augmentation.mixup=0 and augmentation.cutmix=0, or leave out training.distillation.",
         ),
     ]
     for holds, message, remedy in refused:

@@ -67,6 +67,16 @@ class Augmentation(Section):
     corruption: float = Field(
         0.0, ge=0, le=1, description="probability of JPEG, shrinking, blur, noise, cropping or a screenshot"
     )
+    policy: Literal["none", "randaugment", "trivialaugment"] = Field(
+        "none", description="changes of shape and colour: two of medium strength (RandAugment), or one of any"
+    )
+    mixup: float = Field(0.0, ge=0, description="alpha of the shares in which two pictures are blended; 0 is off")
+    cutmix: float = Field(0.0, ge=0, description="alpha of the share that another picture's piece takes; 0 is off")
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a training image shows two, and its target is shared between their classes."""
+        return bool(self.mixup or self.cutmix)
 
 
 class Adapter(Section):

@@ -100,9 +100,9 @@ class ProbeFigures(Part):
 class Probe(Part):
     """The linear probe on the untouched pretrained features, beside the fine-tuned network of the same training.
 
-    `lead` is how far the kept network's `figure` was ahead on the validation pictures, with its 95% interval, each of
-    them answered by an epoch that the others chose (`model_training/evaluation/paired.py`). The fine-tuned network is
-    kept only where it leads beyond that noise.
+    `lead` is how far fine-tuning's `figure` was ahead of the probe's on the validation pictures, below 0 where it was
+    behind, with its 95% interval. Each picture is answered by an epoch that the others chose
+    (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where it leads beyond that noise.
     """
 
     method: Literal["logistic_regression"] = "logistic_regression"

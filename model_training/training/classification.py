@@ -27,6 +27,7 @@ from .feature_cache import choose_inputs
 from .inputs import Inputs
 from .loop import Trained, fit, mix_seed
 from .losses import make_loss
+from .mixing import mix
 from .optimizer import find_rate, make_optimizer
 from .probe import fit_once, keep_better, remember_answers
 from .sampling import draw_rows
@@ -78,6 +79,7 @@ class ClassificationTask:
         teacher: Teacher | None = None,
     ) -> None:
         self.settings = recipe.training
+        self.augmentation = recipe.augmentation
         self.prepared = prepared
         self.network = network
         self.trained = trained
@@ -112,8 +114,13 @@ class ClassificationTask:
         mine = rows[fabric.global_rank :: fabric.world_size]
         seed = mix_seed(self.seed, epoch)
         targets = torch.from_numpy(self.prepared.targets[mine]).to(fabric.device)
-        logits = answer(*self.inputs.for_training(mine, seed, fabric.device))
-        loss = self.loss(logits, targets)
+        given = self.inputs.for_training(mine, seed, fabric.device)
+        wanted = targets
+        if self.augmentation.mixes:
+            pixels, wanted = mix(given[0], targets, self.classes, self.augmentation, (seed, int(rows[0])))
+            given = (pixels,)
+        logits = answer(*given)
+        loss = self.loss(logits, wanted)
         if self.teacher is not None and self.settings.distillation is not None:
             loss = distil(loss, logits, self.teacher.answer(mine, seed, fabric.device), self.settings.distillation)
         # A mean over shares that differ by an image is that of the batch only where a larger share counts more.

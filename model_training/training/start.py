@@ -41,7 +41,8 @@ def build_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None 
 
 
 def make_untouched(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
-    """With a head drawn at random and batch norm whose statistics are those of its inputs, centred on the training images where the recipe asks for it."""
+    """With a head drawn at random; batch norm has the statistics of its inputs, and the network is centred on the
+    training images where the recipe asks for it."""
     keys = prepared.dataset.labels
     network = make_network(recipe, len(keys), [recipe.name_class(key).en for key in keys])
     if recipe.preprocessing.mean == "image":

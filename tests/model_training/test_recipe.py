@@ -145,6 +145,12 @@ ADAPTER = "network.adapter.rank=4"
         ([CLIP, "network.unfreeze=3"], "network.unfreeze=3: CLIP is trained whole or by adapters."),
         ([ADAPTER, "network.adapter.encoders=[vision, text]"], "resnet18.tv_in1k has no text encoder."),
         ([ADAPTER, "network.unfreeze=3"], "network.unfreeze=3 does nothing beside network.adapter"),
+        (["augmentation.mixup=0.2", "training.loss=focal"], "which only cross-entropy takes."),
+        (["augmentation.cutmix=1", "training.class_balancing=focal_loss"], "which only cross-entropy takes."),
+        (
+            ["augmentation.mixup=0.2", "training.distillation.teachers=[a]"],
+            "pictures that the teachers were not asked about.",
+        ),
         (["training.head_init=lda", "network.head.hidden=8"], "head_init=lda needs a head of one linear layer."),
         (["training.head_init=lda", "network.head.standardise=true"], "head_init=lda needs a head of one linear"),
         (["network.pretrained=package"], "has the weights of tf_efficientnet_lite0, not of resnet18.tv_in1k."),

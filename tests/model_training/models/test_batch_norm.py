@@ -54,7 +54,7 @@ def test_statistics_that_are_far_off_are_named_and_good_ones_left_alone(
         warnings.simplefilter("error")
         mend_batch_norm(network, tiny_prepared, "file")
     assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
-    name, layer = list(layers.items())[0]
+    name, layer = next(iter(layers.items()))
     layer.running_var.mul_(1e4)  # type: ignore[union-attr]
     before = network.eval()(pixels)
     with pytest.warns(UserWarning, match=f"file: the batch norm of .* does not match the pictures .first {name}."):
