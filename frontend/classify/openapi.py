@@ -30,11 +30,11 @@ Answer = TypedDict(
             Annotated[
                 Reason,
                 Field(
-                    description="Why the verdict is unknown; missing where it is another. unlike: far from every picture "
-                    "that the model was trained on; blank: one colour, or almost; tiny: a side under 32 pixels; long: "
-                    "beyond 1:8; text: a page of text; finer: much more detail than any training picture; coarser, "
-                    "softer, compressed: fewer pixels, blurrier, compressed more strongly than any. The class is then "
-                    "only the nearest one."
+                    description="Why the verdict is unknown; missing where it is another. unlike: far from every "
+                    "training picture; blank: one colour, or almost; tiny: a side under 32 pixels; long: beyond 1:8; "
+                    "text: a page of text; finer: much more detail than any training picture; coarser, softer, "
+                    "compressed: fewer pixels, blurrier, compressed more strongly than any. The class is then only the "
+                    "nearest one."
                 ),
             ]
         ],

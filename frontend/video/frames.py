@@ -45,9 +45,9 @@ def draw_image(frame: av.VideoFrame, network: NetworkSize) -> bytes:
     """A frame as an upright PNG, as small as the network allows: the model answers and explains these very bytes.
 
     PNG loses nothing, and by its fastest filter and compression takes no longer to write than a BMP. Where the model
-    stretches images to its input, the frame is scaled to exactly that; for a letterbox to what lies between the margins;
-    else both sides stay twice as long as the input's, and the model does the rest. FFmpeg's bilinear filter widens for
-    shrinking as the model's own does, so the two ways differ by rounding.
+    stretches images to its input, the frame is scaled to exactly that; for a letterbox to what lies between its
+    margins; else both sides stay twice as long as the input's, and the model does the rest. FFmpeg's bilinear filter
+    widens for shrinking as the model's own does, so the two ways differ by rounding.
     """
     return _encode(_to_rgb(frame, *_image_size(upright_size(frame), network)), "png", "rgb24", PNG_OPTIONS)
 

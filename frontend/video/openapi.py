@@ -24,12 +24,12 @@ ERRORS = {
 
 EVENTS = """Server-sent events; lines that begin with a colon are signs of life. The data of each is JSON.
 `video`: seconds, width, height, codec, sampling, interval (seconds between frames), model, version.
-`frame`: index, time (seconds); class, confidence, probabilities, verdict, of an unknown frame reason; or error. If wanted
-image, the very PNG that the model answered, and preview, a JPEG to look at, both in base64.
+`frame`: index, time (seconds); class, confidence, probabilities, verdict, of an unknown frame reason; or error. If
+wanted image, the very PNG that the model answered, and preview, a JPEG to look at, both in base64.
 `waiting`: error; the model server is away and the frame is sent again.
 `result`: class, confidence (mean over time), interval (95%, or null), verdict, probabilities (class → mean, interval,
-share_of_time), unknown (reason → share of time), frames, failed, model, version, complete; where that is false, error says
-why. Unknown frames do not count in the means, unless most of the video is unknown, as its verdict then is.
+share_of_time), unknown (reason → share of time), frames, failed, model, version, complete; where that is false, error
+says why. Unknown frames do not count in the means, unless most of the video is unknown, as its verdict then is.
 `error`: instead of a result where no frame was answered."""
 
 

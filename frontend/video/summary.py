@@ -21,9 +21,9 @@ def summarise(answers: list[Answer], seconds: float, card: dict[str, Any]) -> di
 
     The class is the one of the highest mean. The verdict is `unknown` where the model did not know most of the film,
     `sure` where the lower end of the interval reaches the confidence from which the model calls an image sure, else
-    `unsure`; without an interval (a few frames), `sure` takes that every frame was. Frames that the model does not know,
-    such as titles and black ones, have no part in the means unless they are most of the film; `unknown` says what share
-    of the time they stand for, by reason.
+    `unsure`; without an interval (a few frames), `sure` takes that every frame was. Frames that the model does not
+    know, such as titles and black ones, have no part in the means unless they are most of the film; `unknown` says what
+    share of the time they stand for, by reason.
     """
     known = [answer for answer in answers if "error" not in answer.content]
     if not known:

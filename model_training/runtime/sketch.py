@@ -76,8 +76,8 @@ class Sketch:
         return fit(crop_square(page, place, MARGIN), self.card.preprocessing.model_copy(update={"fit": "stretch"}))
 
     def _classify(self, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Probabilities float64 (N, classes), embeddings float32 (N, D) of unit length, and which crops are unlike those
-        of the training, bool (N,)."""
+        """Probabilities float64 (N, classes), embeddings float32 (N, D) of unit length, and which crops are unlike
+        those of the training, bool (N,)."""
         logits, features = self.classifier.execute.forward_with_features(np.stack(crops))
         embeddings = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
         probabilities = softmax(logits, self.card.calibration.temperature)
