@@ -53,9 +53,8 @@ SketchedObject = TypedDict(
 )
 
 #: What a model says of one image. A classifier's answer has `class`, `confidence` (0 to 1), `probabilities` (class →
-#: 0 to 1) and `prediction_set`, or, where the image is unknown, `reason`: the class is then only the nearest. A sketch
-#: model's has `objects`, best first, and the image's `width` and `height` in pixels. `explanation` is there if it was asked
-#: for.
+#: 0 to 1) and `prediction_set`, or, of an unknown image, `reason`: the class is then only the nearest. A sketch model's
+#: has `objects`, best first, and the image's `width` and `height` in pixels. `explanation` is there if asked for.
 Answer = TypedDict(
     "Answer",
     {

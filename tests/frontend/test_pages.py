@@ -309,7 +309,7 @@ def test_the_cards_words_follow_the_verdict(
 
 UNKNOWN_WORDS = {
     "en": ("Unlike anything that I learned", "The nearest class is “China”."),
-    "ko": ("제가 배운 어떤 것과도 다릅니다", "가장 가까운 클래스는 ‘중국’이지만"),
+    "ko": ("배운 것과 전혀 다릅니다", "가장 가까운 클래스는 ‘중국’이지만"),
 }
 
 

@@ -99,7 +99,7 @@ def test_a_whole_page_has_no_box(client: FlaskClient, model_server: ModelServerS
     ("language", "doubt", "headline"),
     [
         ("en", "unlike anything learned; the nearest class is House", "Unlike anything that I learned"),
-        ("ko", "학습한 그림과 다름 · 가장 가까운 클래스는 집", "제가 배운 어떤 것과도 다릅니다"),
+        ("ko", "학습한 그림과 다름 · 가장 가까운 클래스는 집", "배운 것과 전혀 다릅니다"),
     ],
 )
 def test_an_unknown_object_is_a_question_mark(

@@ -137,7 +137,18 @@ def test_frames_come_with_their_words(
     assert [frame["words"] for frame in frames] == words
     assert (frames[2]["verdict"], frames[2]["reason"]) == ("unknown", "blank")
     assert events[-1][1]["unknown"] == {"blank": pytest.approx(1 / 3)}
-    assert {"en": "one colour, or almost 33.3%", "ko": "거의 한 가지 색 33.3%"}[language] in events[-1][1]["html"]
+    assert {"en": "33.3% (one colour, or almost)", "ko": "33.3% (거의 한 가지 색)"}[language] in events[-1][1]["html"]
+
+
+def test_the_cards_words_are_for_an_unlike_film_and_not_for_a_black_one(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    told = {"title": {"en": "No landscape", "ko": "산수화가 아닙니다"}, "text": {"en": "Or so.", "ko": "아마도요."}}
+    model_server.verdicts = {"unknown": told | {"instead_of_class": False}}
+    for reason, headline in (("unlike", "No landscape"), ("blank", "Unlike anything that I learned")):
+        model_server.reply = (200, json.dumps(unknown_answer(reason)).encode())
+        response = client.post(f"{PAGE}?lang=en", data=make_film(), content_type="video/mp4", headers=FRAGMENT)
+        assert f'<h2 class="answer-class">{headline}</h2>' in parse(response.text)[-1][1]["html"]
 
 
 def test_of_an_unknown_film_the_verdict_leads(client: FlaskClient, model_server: ModelServerStub) -> None:
