@@ -98,8 +98,8 @@ class Evaluated:
 
     `copies`: int64 (N,), the same number for exact and near duplicates; `same_data`: whether it is, split for split,
     what the model was trained on; `unreadable`: path → what was wrong. `execution` is the form that is served on
-    `device`, and every figure is made of its answers; `network` is for what needs gradients. `cache`: where further
-    predictions go.
+    `device`, and every figure is made of its answers; `network` is for what needs gradients. `root`: the folder that
+    the predictions' places are in. `cache`: where further predictions go.
     """
 
     card: ModelCard
@@ -111,6 +111,7 @@ class Evaluated:
     copies: np.ndarray
     same_data: bool
     unreadable: dict[str, str]
+    root: Path
     cache: Path
 
 
@@ -201,7 +202,9 @@ def _evaluate(
         rows=readable,
     )
     unreadable = {dataset.place(dataset.entries[row]): store.errors[row] for row in meant if row in store.errors}
-    return Evaluated(card, bundle, network, execution, device, predictions, copies, same_data, unreadable, cache)
+    return Evaluated(
+        card, bundle, network, execution, device, predictions, copies, same_data, unreadable, dataset.root, cache
+    )
 
 
 def _columns(entries: list[Entry]) -> dict[str, np.ndarray]:

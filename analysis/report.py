@@ -20,6 +20,7 @@ from .document import CannotComputeError, Document, Section
 from .material import Material
 from .predictions import Evaluated, Predictions, evaluate, evaluate_test, evaluate_unlike
 from .translation import _
+from .verdicts import verdicts
 from .writer import write_document
 
 Make = Callable[[], Section]
@@ -61,6 +62,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
             _("Pictures of another kind"),
             lambda: confidence.unknown(material, found, [(name, _answered(each)) for name, each in unlike]),
         ),
+        (_("Verdicts"), lambda: verdicts(found, unlike)),
         (_("Shortcuts"), lambda: audit_sections.shortcuts(material, found)),
         (_("Worse pictures"), lambda: audit_sections.corruptions(material, found)),
         (_("Slices"), lambda: audit_sections.by_column(material)),

@@ -23,6 +23,7 @@ LIMITED = (
     "sketch.clean_paper",
     "video.classify",
     "video.ask",
+    "video.explain",
 )
 
 

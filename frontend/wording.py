@@ -68,8 +68,40 @@ VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
         _("The model is not sure"),
         _("Its confidence is below the threshold. Take this as a guess and look at the other classes too."),
     ),
-    "unknown": (_("The model does not know this"), _("The picture is unlike those that the model was trained on.")),
 }
+
+#: The headline of an unknown answer, whatever the reason.
+UNKNOWN = _("Unlike anything that I learned")
+
+#: reason of an unknown answer → what it means for the picture, and what helps where something does
+REASONS: dict[str, LazyString] = {
+    "unlike": _("Nothing among the pictures that I was trained on comes close to it."),
+    "blank": _("It has one colour, or almost: there is nothing on it that I could judge."),
+    "tiny": _("It is too small to judge: a side has fewer than 32 pixels. Try a larger copy."),
+    "long": _("It is more than eight times as long as it is wide. Try a part of it."),
+    "text": _("It looks like a page of text."),
+    "finer": _("It shows much more detail than any picture that I was trained on."),
+    "coarser": _("It has fewer pixels than any picture that I was trained on. Try a larger copy."),
+    "softer": _("It is blurrier than any picture that I was trained on. Try a sharper copy."),
+    "compressed": _("It is compressed more strongly than any picture that I was trained on. Try the original file."),
+}
+
+#: The same where there is room for a few words only: beside a frame or an object.
+SHORT_REASONS: dict[str, LazyString] = {
+    "unlike": _("unlike anything learned"),
+    "blank": _("one colour, or almost"),
+    "tiny": _("too small"),
+    "long": _("too long and narrow"),
+    "text": _("a page of text"),
+    "finer": _("much more detailed than anything learned"),
+    "coarser": _("fewer pixels than anything learned"),
+    "softer": _("blurrier than anything learned"),
+    "compressed": _("compressed more than anything learned"),
+}
+
+#: A verdict beside a frame of a video.
+SHORT_VERDICTS: dict[str, LazyString] = {"sure": _("sure"), "unsure": _("not sure")}
+NO_FRAME_ANSWER = _("no answer for this frame")
 
 #: What is wrong with the gallery, for whoever runs the server; that none is set is no fault.
 GALLERY_FAULTS: dict[str, LazyString] = {
@@ -85,10 +117,7 @@ VIDEO_VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
         _("The model is not sure"),
         _("The interval reaches below the model's threshold. Look at the timeline before you conclude anything."),
     ),
-    "unknown": (
-        _("The model does not know this"),
-        _("Most of the frames are unlike the pictures that the model was trained on."),
-    ),
+    "unknown": (UNKNOWN, _("For most of the time the frames are unlike the pictures that I was trained on.")),
 }
 
 METRICS: dict[str, LazyString | str] = {

@@ -18,9 +18,23 @@ from . import __version__
 from .places import BUILD, default_reports, default_store, find_bundle
 
 if TYPE_CHECKING:
-    from .model import Answer
+    from model_training.runtime.card import Reason
+
+    from .model import Answer, SketchedObject
 
 PORT = 8000
+#: Why a picture is unknown.
+REASONS: dict[Reason, str] = {
+    "unlike": "no training picture comes close",
+    "blank": "one colour, or almost",
+    "tiny": "a side under 32 pixels",
+    "long": "more than eight times as long as wide",
+    "text": "a page of text",
+    "finer": "much more detail than in any training picture",
+    "coarser": "fewer pixels than any training picture",
+    "softer": "blurrier than any training picture",
+    "compressed": "compressed more strongly than any training picture",
+}
 #: Pictures that are answered before the next lines are printed.
 BATCH = 16
 NEWEST = "a bundle: its folder, or its name in BUILD/bundles; the newest if not given"
@@ -42,7 +56,8 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="files of pictures")],
     bundle: Annotated[str | None, typer.Option(help=NEWEST)] = None,
     explain: Annotated[
-        Path | None, typer.Option(help="folder for copies of the pictures under a heatmap of what decided")
+        Path | None,
+        typer.Option(help="folder for copies of the pictures under a heatmap of what decided; none of unknown ones"),
     ] = None,
     device: Device = "auto",
     build: Build = BUILD,
@@ -64,7 +79,7 @@ def predict(
                 console.print(f"error: {path}: {answer}", style="red", markup=False)
                 continue
             answered.append({"path": str(path), **answer})
-            if explain is not None and "explanation" in answer:
+            if explain is not None and "explanation" in answer and answer["verdict"] != "unknown":
                 explain.mkdir(parents=True, exist_ok=True)
                 overlay(path, answer["explanation"]).save(_free_name(explain, path.stem))
             if not as_json:
@@ -182,13 +197,19 @@ def print_json(content: object) -> None:
 def _phrase(answer: Answer, titles: dict[str, str]) -> str:
     """An answer in one line."""
     if "objects" in answer:
-        objects = [f"{titles[each['class']]} {each['confidence']:.3f}" for each in answer["objects"]]
-        return ", ".join(objects) or "no drawing"
+        return ", ".join(_name(each, titles) for each in answer["objects"]) or "no drawing"
+    if answer["verdict"] == "unknown":
+        return f"unlike anything learned: {REASONS[answer['reason']]} (nearest: {titles[answer['class']]})"
     said = f"{titles[answer['class']]}, confidence {answer['confidence']:.3f}, {answer['verdict']}"
     if "prediction_set" in answer and len(answer["prediction_set"]["classes"]) > 1:
         chosen = answer["prediction_set"]
         said += f" ({chosen['coverage']:.0%} set: {', '.join(titles[key] for key in chosen['classes'])})"
     return said
+
+
+def _name(found: SketchedObject, titles: dict[str, str]) -> str:
+    title = titles[found["class"]]
+    return f"? (nearest: {title})" if found.get("verdict") == "unknown" else f"{title} {found['confidence']:.3f}"
 
 
 def _free_name(folder: Path, stem: str) -> Path:

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
-from model_training.runtime.card import Card
+from model_training.runtime.card import Card, Reason, Verdict
 from model_training.runtime.errors import ImageError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ Explanation = TypedDict(
 )
 
 #: One object of a drawing. `box` is left, top, right, bottom in pixels of the upright image, None for the whole of it.
+#: `verdict` is there where the model can tell strange drawings.
 SketchedObject = TypedDict(
     "SketchedObject",
     {
@@ -45,13 +46,15 @@ SketchedObject = TypedDict(
         "probabilities": dict[str, float],
         "box": list[float] | None,
         "score": float | None,
+        "verdict": NotRequired[Verdict],
+        "reason": NotRequired[Reason],
         "embedding": NotRequired[str],
     },
 )
 
 #: What a model says of one image. A classifier's answer has `class`, `confidence` (0 to 1), `probabilities` (class →
-#: 0 to 1) and, unless the image is unknown, `prediction_set`; a sketch model's has `objects`, best first, and the
-#: image's `width` and `height` in pixels. `explanation` is there where it was asked for.
+#: 0 to 1) and `prediction_set`, or, of an unknown image, `reason`: the class is then only the nearest. A sketch model's
+#: has `objects`, best first, and the image's `width` and `height` in pixels. `explanation` is there if asked for.
 Answer = TypedDict(
     "Answer",
     {
@@ -62,6 +65,7 @@ Answer = TypedDict(
         "class": NotRequired[str],
         "confidence": NotRequired[float],
         "probabilities": NotRequired[dict[str, float]],
+        "reason": NotRequired[Reason],
         "prediction_set": NotRequired[PredictionSet],
         "explanation": NotRequired[Explanation],
         "objects": NotRequired[list[SketchedObject]],

@@ -8,10 +8,10 @@ from typing import Any
 from babel.lists import format_list
 from flask_babel import format_percent
 
-from .. import wording
 from ..catalogue import Model
-from ..formatting import text, title_of
+from ..formatting import title_of
 from ..languages import language
+from ..verdicts import UNKNOWN, UNLIKE, VerdictWords, words_of
 
 MOST_CANDIDATES = 5
 
@@ -26,15 +26,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class VerdictView:
-    """What the page says about answers of one verdict; `instead_of_class`: its title stands where the class does."""
-
-    title: str
-    text: str
-    instead_of_class: bool = False
-
-
-@dataclass(frozen=True)
 class Candidates:
     """The classes, as "one or another", among which the true one is in `coverage`, "90%", of cases."""
 
@@ -44,13 +35,15 @@ class Candidates:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """An answer as the page shows it. `heatmap` is a data URI of a transparent image, or None; `candidates` says what
-    else it may be, None where that says nothing."""
+    """An answer as the page shows it. `heatmap` is a data URI of a transparent image, or None: where the model looked
+    says nothing about a picture that it does not know. `candidates` says what else it may be, None where that says
+    nothing. `reason`: why the picture is unknown, else None."""
 
     title: str
     confidence: float
     verdict: str
-    words: VerdictView | None
+    reason: str | None
+    words: VerdictWords | None
     milliseconds: float
     rows: tuple[Row, ...]
     heatmap: str | None
@@ -61,7 +54,8 @@ class AnswerView:
 
 def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> AnswerView:
     """Turn a model's JSON answer into what the page shows, most probable class first."""
-    explanation = answer.get("explanation")
+    unknown = answer["verdict"] == UNKNOWN
+    explanation = None if unknown else answer.get("explanation")
     rows = (
         Row(title_of(model, key), probability, key == answer["class"])
         for key, probability in answer["probabilities"].items()
@@ -70,7 +64,8 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
         title=title_of(model, answer["class"]),
         confidence=answer["confidence"],
         verdict=answer["verdict"],
-        words=words_of(model, answer["verdict"]),
+        reason=answer.get("reason", UNLIKE) if unknown else None,
+        words=words_of(model, answer),
         milliseconds=answer["processing_time_ms"],
         rows=tuple(sorted(rows, key=lambda row: -row.probability)),
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
@@ -89,12 +84,3 @@ def view_candidates(answer: dict[str, Any], model: Model) -> Candidates | None:
     return Candidates(
         str(format_percent(found["coverage"], "#,##0.#%")), format_list(titles, style="or", locale=language())
     )
-
-
-def words_of(model: Model, verdict: str) -> VerdictView | None:
-    """The card's words for a verdict, else the page's own; None for a verdict that neither knows."""
-    told = model.card.get("verdicts", {}).get(verdict)
-    if told is not None:
-        return VerdictView(text(told["title"]), text(told["text"]), told["instead_of_class"])
-    own = wording.VERDICTS.get(verdict)
-    return VerdictView(str(own[0]), str(own[1])) if own else None

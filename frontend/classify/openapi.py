@@ -16,6 +16,8 @@ class PredictionSet(TypedDict):
     classes: Annotated[list[str], Field(min_length=1)]
 
 
+Reason = Literal["unlike", "blank", "tiny", "long", "text", "finer", "coarser", "softer", "compressed"]
+
 Answer = TypedDict(
     "Answer",
     {
@@ -24,6 +26,18 @@ Answer = TypedDict(
         "processing_time_ms": Milliseconds,
         "probabilities": dict[str, Probability],
         "verdict": Literal["sure", "unsure", "unknown"],
+        "reason": NotRequired[
+            Annotated[
+                Reason,
+                Field(
+                    description="Why the verdict is unknown; missing where it is another. unlike: far from every "
+                    "training picture; blank: one colour, or almost; tiny: a side under 32 pixels; long: beyond 1:8; "
+                    "text: a page of text; finer: much more detail than any training picture; coarser, softer, "
+                    "compressed: fewer pixels, blurrier, compressed more strongly than any. The class is then only the "
+                    "nearest one."
+                ),
+            ]
+        ],
         "model": str,
         "version": str,
         "prediction_set": NotRequired[

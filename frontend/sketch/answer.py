@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from ..catalogue import Model
 from ..formatting import title_of
 from ..languages import language
+from ..verdicts import UNKNOWN, say_unknown
 from .recognition import Answer
 
 
 @dataclass(frozen=True)
 class ObjectView:
     """One recognised object as the page shows it. `box`: x, y, width and height in percent of the square sheet, in
-    whose middle the image lies; None for the whole of it."""
+    whose middle the image lies; None for the whole of it. `doubt`: of an unknown object why, and what it is nearest to;
+    else None."""
 
     key: str
     title: str
@@ -21,6 +23,7 @@ class ObjectView:
     others: tuple[tuple[str, float], ...]
     box: tuple[float, float, float, float] | None
     references: tuple[Answer, ...]
+    doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,16 @@ def view_sketch(answer: Answer, model: Model) -> SketchView:
         if found["box"]:
             x0, y0, x1, y1 = found["box"]
             box = (100 * (left + x0) / side, 100 * (top + y0) / side, 100 * (x1 - x0) / side, 100 * (y1 - y0) / side)
+        title = found["title"].get(language()) or title_of(model, found["class"])
         others = sorted(found["probabilities"].items(), key=lambda item: -item[1])
         return ObjectView(
             key=found["class"],
-            title=found["title"].get(language()) or title_of(model, found["class"]),
+            title=title,
             confidence=found["confidence"],
             others=tuple((title_of(model, key), p) for key, p in others if key != found["class"])[:2],
             box=box,
             references=tuple(found.get("references", ())),
+            doubt=say_unknown(found, title) if found.get("verdict") == UNKNOWN else None,
         )
 
     return SketchView(

@@ -32,6 +32,17 @@ Object = TypedDict(
         "title": Text,
         "confidence": Probability,
         "probabilities": dict[str, Probability],
+        "verdict": NotRequired[
+            Annotated[
+                Literal["sure", "unsure", "unknown"],
+                Field(
+                    description="of a model that can tell strange drawings; with unknown, the class is the nearest one"
+                ),
+            ]
+        ],
+        "reason": NotRequired[
+            Annotated[str, Field(description="why the verdict is unknown, as of an answer on a picture")]
+        ],
         "references": list[Reference],
     },
 )

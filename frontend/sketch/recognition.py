@@ -14,6 +14,7 @@ from .. import errors
 from ..catalogue import Model
 from ..current import catalogue, model_server
 from ..model_server import read_answer
+from ..verdicts import UNKNOWN
 from .gallery import Gallery
 from .references import Reference, SourceState
 from .unsplash import UNSET, Unsplash
@@ -70,8 +71,11 @@ def add_references(model: Model, answer: Answer, *, photographs: bool = True) ->
         groups, sources["gallery"] = list(near.groups), state_as_answer(near.state)
         if photographs:
             unsplash: Unsplash = current_app.extensions["unsplash"]
-            found = unsplash.search([search_words(model, each["class"]) for each in objects], REFERENCES)
-            groups = [ours + theirs for ours, theirs in zip(groups, found.groups, strict=True)]
+            # What an unknown object is nearest to is no photograph that anybody asked for.
+            known = [index for index, each in enumerate(objects) if each.get("verdict") != UNKNOWN]
+            found = unsplash.search([search_words(model, objects[index]["class"]) for index in known], REFERENCES)
+            for index, theirs in zip(known, found.groups, strict=True):
+                groups[index] += theirs
             sources["unsplash"] = state_as_answer(found.state)
     shown = [
         {key: value for key, value in each.items() if key != "embedding"}

@@ -11,6 +11,7 @@ function prepare(root) {
   const [progress, bar, progressText, waiting] = ["progress", "bar", "progress-text", "waiting-note"].map(find);
   const [moment, caption, explained, slider, opacity] = ["moment", "caption", "explained", "slider", "opacity"].map(find);
   const [result, status, cancelButton, explainButton] = ["result", "status", "cancel", "explain"].map(find);
+  const unknownKey = find("unknown-key");
   const classes = JSON.parse(root.dataset.classes);
   const UPDATE_MS = 200; // reading what has come so far costs as much as all of it, so not at every piece
 
@@ -71,6 +72,7 @@ function prepare(root) {
     explained.replaceChildren();
     waiting.replaceChildren();
     part.hidden = moment.hidden = still.hidden = true;
+    if (unknownKey) unknownKey.hidden = true;
     cool();
   }
 
@@ -95,7 +97,7 @@ function prepare(root) {
     const own = (request = new XMLHttpRequest()); // fetch can't say how far an upload is
     let read = 0;
     let timer = null;
-    own.open("POST", `${form.action}?${find("wish").value}&previews=true`);
+    own.open("POST", `${form.action}?${find("wish").value}&images=true`);
     own.setRequestHeader("X-Fragment", "events");
     own.setRequestHeader("Content-Type", "application/octet-stream");
     own.upload.addEventListener("progress", (event) => {
@@ -158,15 +160,18 @@ function prepare(root) {
   function add(data) {
     const before = frames.at(-1);
     const box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    const height = "error" in data ? 4 : 100 * data.confidence;
-    const hue = "error" in data ? "none" : Math.min(classes.indexOf(data.class), 6);
-    box.setAttribute("class", `hue-${hue}${data.verdict === "sure" ? "" : " pale"}`);
+    const unknown = data.verdict === "unknown"; // how high its bar would be, and of which class, says nothing
+    const height = "error" in data ? 4 : unknown ? 100 : 100 * data.confidence;
+    const hue = "error" in data ? "none" : unknown ? "unknown" : Math.min(classes.indexOf(data.class), 6);
+    box.setAttribute("class", `hue-${hue}${data.verdict === "sure" || unknown ? "" : " pale"}`);
+    if (unknown) unknownKey.hidden = false;
     place(box, { x: scale(data.time), y: 100 - height, height, width: scale(Math.min(interval, seconds - data.time)) });
     // A frame stands for the time until the next one.
     if (before) place(before.box, { width: scale(data.time - before.time) });
     bars.prepend(box);
-    const preview = data.preview && `data:image/jpeg;base64,${data.preview}`;
-    frames.push({ ...data, preview, box });
+    const { time, words, verdict } = data;
+    const explainable = !unknown && !("error" in data);
+    frames.push({ time, words, verdict, explainable, image: toBlob(data.image, "png"), preview: toBlob(data.preview, "jpeg"), box });
     waiting.replaceChildren();
     const done = data.time / seconds;
     const spent = (performance.now() - began) / 1000;
@@ -250,8 +255,10 @@ function prepare(root) {
     chosen = index;
     moment.hidden = false;
     const time = clock(frame.time, 1);
-    const words = "error" in frame ? fill(root.dataset.failed, { time }) : `${fill(root.dataset.caption, { time, title: frame.title, percent: frame.percent })} · ${root.dataset[frame.verdict] ?? ""}`;
+    const words = fill(root.dataset.caption, { time, words: frame.words });
     caption.textContent = words;
+    caption.classList.toggle("unknown", frame.verdict === "unknown");
+    explainButton.hidden = !frame.explainable;
     timeline.setAttribute("aria-valuenow", frame.time);
     timeline.setAttribute("aria-valuetext", words);
     playhead.style.insetInlineStart = `${(100 * frame.time) / (seconds || 1)}%`;
@@ -269,15 +276,16 @@ function prepare(root) {
   }
 
   function showStill() {
-    still.src = frames[chosen].preview;
+    URL.revokeObjectURL(still.src);
+    still.src = URL.createObjectURL(frames[chosen].preview);
     still.hidden = false;
   }
 
-  // ---- where the model looked in one frame: the picture that came with its answer is asked about again
+  // ---- where the model looked in one frame: it is shown the very image that it answered, and the answer stays
 
   explainButton.addEventListener("click", async () => {
     const frame = frames[chosen];
-    if (!frame?.preview) return;
+    if (!frame?.explainable) return;
     question?.abort();
     const own = (question = new AbortController());
     explained.setAttribute("aria-busy", "true");
@@ -288,8 +296,8 @@ function prepare(root) {
     let content;
     try {
       const body = new FormData();
-      body.append("file", toBlob(frame.preview), "frame.jpg");
-      const response = await fetch(root.dataset.pictureAddress, { method: "POST", body, headers: { "X-Fragment": "answer" }, signal: own.signal });
+      body.append("file", frame.image, "frame.png");
+      const response = await fetch(root.dataset.heatmapAddress, { method: "POST", body, headers: { "X-Fragment": "answer" }, signal: own.signal });
       content = await response.text();
     } catch {
       if (own.signal.aborted) return;
@@ -297,13 +305,14 @@ function prepare(root) {
     }
     explained.setAttribute("aria-busy", "false");
     explained.innerHTML = content;
+    status.textContent = explained.textContent.trim();
     const map = explained.querySelector("[data-heatmap]");
     if (map) warm(map.src);
   });
 
-  function toBlob(source) {
-    const bytes = Uint8Array.from(atob(source.split(",")[1]), (letter) => letter.charCodeAt(0));
-    return new Blob([bytes], { type: "image/jpeg" });
+  function toBlob(data, kind) {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    return new Blob([bytes], { type: `image/${kind}` });
   }
 
   function warm(source) {

@@ -67,7 +67,7 @@ def _follow(events: Iterator[tuple[str, dict[str, Any]]], *, as_json: bool) -> i
         elif kind == "video":
             seconds = data["seconds"]
         elif kind == "frame":
-            said = f"{data['class']} {data['confidence']:.3f} {data['verdict']}" if "class" in data else "no answer"
+            said = _say(data) if "class" in data else "no answer"
             print(f"{data['time']:9.2f} s of {seconds:.2f}  {said}", flush=True)
         elif kind == "result":
             _print_result(data)
@@ -76,10 +76,22 @@ def _follow(events: Iterator[tuple[str, dict[str, Any]]], *, as_json: bool) -> i
     return code
 
 
+def _say(answer: dict[str, Any]) -> str:
+    """The verdict leads where it is `unknown`: the class is then only the nearest."""
+    if answer["verdict"] == "unknown":
+        return f"unknown ({answer.get('reason', 'unlike')}), nearest {answer['class']}"
+    return f"{answer['class']} {answer['confidence']:.3f} {answer['verdict']}"
+
+
 def _print_result(result: dict[str, Any]) -> None:
     interval = result["interval"]
     span = f" (95% interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-    print(f"\n{result['class']}: {result['confidence']:.3f}{span}, {result['verdict']}, from {result['frames']} frames")
+    said = f"{result['class']}: {result['confidence']:.3f}{span}, {result['verdict']}"
+    if result["verdict"] == "unknown":
+        said = f"unknown, nearest {result['class']}"
+    print(f"\n{said}, from {result['frames']} frames")
+    for reason, share in result["unknown"].items():
+        print(f"  {f'unknown ({reason})':24} {share:.0%} of the time")
     for key, share in sorted(result["probabilities"].items(), key=lambda item: -item[1]["mean"]):
         print(f"  {key:24} mean {share['mean']:.3f}, ahead in {share['share_of_time']:.0%} of the time")
 

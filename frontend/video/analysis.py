@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 #: While nothing happens, an empty event goes out as often as this: writing is how a server learns that a client left.
 HEARTBEAT_SECONDS = 0.25
 LONGEST_PAUSE = 2.0
+#: What the images of one film come to at most, as base64: a browser keeps an answer as one text, which has a limit.
+MOST_CHARACTERS = 400 * 2**20
 #: Frames a second that one may ask for.
 RATES = (0.02, 30.0)
 
@@ -45,16 +47,16 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Wish:
-    """What a client asks for: frames a second, how they are picked, and whether each comes with a small JPEG."""
+    """What a client asks for: frames a second, how they are picked, and whether each comes with its images."""
 
     rate: float
     sampling: Sampling = "even"
-    previews: bool = False
+    images: bool = False
 
 
 @dataclass(frozen=True)
 class Picked:
-    """A frame that was picked: when it is shown, the image for the model, the one for the page, its upright size."""
+    """A frame that was picked: when it is shown, the image for the model, the one for people, its upright size."""
 
     time: float
     image: bytes
@@ -85,7 +87,10 @@ class Analysis:
         self._limits = Limits(settings.video_max_seconds, settings.video_max_pixels)
         self._network = NetworkSize.of(model.card)
         self._survey = survey(file, self._limits)
-        self._interval = max(1 / wish.rate, self._survey.seconds / settings.video_max_frames)
+        most = settings.video_max_frames
+        if wish.images:
+            most = min(most, self._network.count_images(MOST_CHARACTERS))
+        self._interval = max(1 / wish.rate, self._survey.seconds / most)
         self._stop = threading.Event()
         self._trouble: FrontEndError | None = None
         self._pool = ThreadPoolExecutor(settings.video_requests, thread_name_prefix="video-ask")
@@ -117,7 +122,7 @@ class Analysis:
             while isinstance(entry, Asked):
                 yield from self._wait_for(entry.answer)
                 answers.append(Answer(entry.picked.time, entry.answer.result()))
-                yield Event("frame", {"index": len(answers) - 1} | self._describe(answers[-1], entry.picked.preview))
+                yield Event("frame", {"index": len(answers) - 1} | self._describe(answers[-1], entry.picked))
                 entry = yield from self._next()
             fault = entry
         except FrontEndError as error:
@@ -159,7 +164,7 @@ class Analysis:
                 return
 
     def _draw(self, timed: TimedFrame) -> Picked:
-        preview = draw_preview(timed.frame, self._network) if self._wish.previews else None
+        preview = draw_preview(timed.frame) if self._wish.images else None
         return Picked(timed.time, draw_image(timed.frame, self._network), preview, upright_size(timed.frame))
 
     # ---- asking, in the pool's threads
@@ -218,11 +223,12 @@ class Analysis:
             "version": self._model.card["version"],
         }
 
-    def _describe(self, answer: Answer, preview: bytes | None) -> dict[str, Any]:
+    def _describe(self, answer: Answer, picked: Picked) -> dict[str, Any]:
         """When a frame is shown, and the model's answer or error for it."""
-        kept = ("class", "confidence", "probabilities", "verdict", "error")
+        kept = ("class", "confidence", "probabilities", "verdict", "reason", "error")
         data: dict[str, Any] = {"time": round(answer.time, 3)}
         data |= {key: answer.content[key] for key in kept if key in answer.content}
-        if preview is not None:
-            data["preview"] = base64.b64encode(preview).decode("ascii")
+        if picked.preview is not None:
+            data["image"] = base64.b64encode(picked.image).decode("ascii")
+            data["preview"] = base64.b64encode(picked.preview).decode("ascii")
         return data

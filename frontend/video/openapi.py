@@ -24,10 +24,12 @@ ERRORS = {
 
 EVENTS = """Server-sent events; lines that begin with a colon are signs of life. The data of each is JSON.
 `video`: seconds, width, height, codec, sampling, interval (seconds between frames), model, version.
-`frame`: index, time (seconds); class, confidence, probabilities, verdict, or error; if wanted, preview: a base64 JPEG.
+`frame`: index, time (seconds); class, confidence, probabilities, verdict, of an unknown frame reason; or error. If
+wanted image, the very PNG that the model answered, and preview, a JPEG to look at, both in base64.
 `waiting`: error; the model server is away and the frame is sent again.
 `result`: class, confidence (mean over time), interval (95%, or null), verdict, probabilities (class → mean, interval,
-share_of_time), frames, failed, model, version, complete; where that is false, error says why.
+share_of_time), unknown (reason → share of time), frames, failed, model, version, complete; where that is false, error
+says why. Unknown frames do not count in the means, unless most of the video is unknown, as its verdict then is.
 `error`: instead of a result where no frame was answered."""
 
 
@@ -35,7 +37,7 @@ def describe(settings: Settings) -> Part:
     queries: dict[str, Json] = {
         "rate": {"type": "number", "minimum": RATES[0], "maximum": RATES[1], "default": settings.video_rate},
         "sampling": {"enum": list(get_args(Sampling)), "default": "even"},
-        "previews": {"type": "boolean", "default": False},
+        "images": {"type": "boolean", "default": False},
     }
     body = (
         f"An MP4, MOV, WebM, Matroska, AVI, MPEG or Ogg of at most {settings.video_max_bytes} bytes and "

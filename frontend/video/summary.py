@@ -21,7 +21,9 @@ def summarise(answers: list[Answer], seconds: float, card: dict[str, Any]) -> di
 
     The class is the one of the highest mean. The verdict is `unknown` where the model did not know most of the film,
     `sure` where the lower end of the interval reaches the confidence from which the model calls an image sure, else
-    `unsure`; without an interval (a few frames), `sure` takes that every frame was.
+    `unsure`; without an interval (a few frames), `sure` takes that every frame was. Frames that the model does not
+    know, such as titles and black ones, have no part in the means unless they are most of the film; `unknown` says what
+    share of the time they stand for, by reason.
     """
     known = [answer for answer in answers if "error" not in answer.content]
     if not known:
@@ -30,15 +32,17 @@ def summarise(answers: list[Answer], seconds: float, card: dict[str, Any]) -> di
     values = np.array([[answer.content["probabilities"].get(key, 0.0) for key in keys] for answer in known])
     weights = durations(np.array([answer.time for answer in known]), seconds)
     share_of_time = weights / weights.sum()
-    mean = mean_over_time(values, weights)
-    main = int(mean.value.argmax())
     verdicts = [answer.content["verdict"] for answer in known]
-    classes = [answer.content["class"] for answer in known]
-    unknown = np.array([one == "unknown" for one in verdicts])
-    if share_of_time[unknown].sum() > 0.5:
+    classes = np.array([answer.content["class"] for answer in known])
+    reasons = np.array([_reason(answer) for answer in known])
+    mostly_unknown = share_of_time[reasons != ""].sum() > 0.5
+    counted = (reasons == "") | mostly_unknown
+    mean = mean_over_time(values[counted], weights[counted])
+    main = int(mean.value.argmax())
+    if mostly_unknown:
         verdict = "unknown"
     elif mean.low is None:
-        verdict = "sure" if set(verdicts) == {"sure"} and len(set(classes)) == 1 else "unsure"
+        verdict = "sure" if set(verdicts) == {"sure"} and len(np.unique(classes)) == 1 else "unsure"
     else:
         verdict = "sure" if mean.low[main] >= card["thresholds"]["sure"] else "unsure"
     return {
@@ -50,15 +54,27 @@ def summarise(answers: list[Answer], seconds: float, card: dict[str, Any]) -> di
             key: {
                 "mean": float(mean.value[row]),
                 "interval": _interval(mean, row),
-                "share_of_time": float(share_of_time[[one == key for one in classes]].sum()),
+                "share_of_time": float(share_of_time[counted & (classes == key)].sum()),
             }
             for row, key in enumerate(keys)
         },
+        "unknown": _share_reasons(reasons, share_of_time),
         "frames": len(known),
         "failed": len(answers) - len(known),
         "model": card["name"],
         "version": card["version"],
     }
+
+
+def _reason(answer: Answer) -> str:
+    """Why the model does not know a frame; empty where it does. An archive of before there were reasons gives none."""
+    return str(answer.content.get("reason", "unlike")) if answer.content["verdict"] == "unknown" else ""
+
+
+def _share_reasons(reasons: np.ndarray, share_of_time: np.ndarray) -> dict[str, float]:
+    """reason → share of time, the longest first."""
+    shares = {str(reason): float(share_of_time[reasons == reason].sum()) for reason in np.unique(reasons) if reason}
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
 def _interval(mean: Mean, row: int) -> list[float] | None:

@@ -12,17 +12,20 @@ from typing import Any, get_args
 from flask import Blueprint, Flask, Response, current_app, render_template, request, stream_with_context
 from flask_babel import lazy_gettext as _
 
-from .. import errors, openapi
+from .. import errors, openapi, wording
 from ..catalogue import Model
-from ..current import catalogue, settings
+from ..current import catalogue, model_server, settings
 from ..errors import ModelServerError
 from ..failures import finish
 from ..formatting import likelihood, title_of
 from ..languages import remember_language
 from ..metrics import ERRORS
+from ..model_server import read_answer
 from ..patience import grant_time
 from ..settings import Settings
 from ..tasks import Link, add_link
+from ..uploads import read_image
+from ..verdicts import UNKNOWN, say_unknown
 from .analysis import RATES, Analysis, Event, Wish
 from .openapi import describe
 from .places import Places
@@ -71,9 +74,8 @@ def ask(name: str) -> Response:
 
     def put_into_words(event: Event) -> dict[str, Any]:
         match event.kind:
-            case "frame" if "error" not in event.data:
-                words = {"title": title_of(model, event.data["class"]), "percent": likelihood(event.data["confidence"])}
-                return event.data | words
+            case "frame":
+                return event.data | {"words": say_frame(event.data, model)}
             case "result":
                 return event.data | {"html": render_template("video/_result.html", result=event.data, model=model)}
             case "waiting" | "error":
@@ -81,6 +83,35 @@ def ask(name: str) -> Response:
         return event.data
 
     return _stream(model, put_into_words)
+
+
+@blueprint.post("/models/<name>/video/heatmap")
+def explain(name: str) -> str:
+    """The part of the page with where the model looked in one frame.
+
+    It comes without an answer: the frame has its own, from the stream, and keeps it. The image of the form is the one
+    that was answered, byte for byte.
+    """
+    model = _model(name)
+    answer = read_answer(name, model_server.explain(name, read_image(request, settings.max_upload_bytes)))
+    if "explanation" not in answer:
+        raise errors.model_failed(name)
+    explanation = answer["explanation"]
+    return render_template(
+        "video/_heatmap.html",
+        title=title_of(model, explanation["class"]),
+        heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}",
+    )
+
+
+def say_frame(frame: dict[str, Any], model: Model) -> str:
+    """What the model said of a frame, in a few words of the visitor's language."""
+    if "error" in frame:
+        return str(wording.NO_FRAME_ANSWER)
+    title = title_of(model, frame["class"])
+    if frame["verdict"] == UNKNOWN:
+        return say_unknown(frame, title)
+    return f"{title}, {likelihood(frame['confidence'])} · {wording.SHORT_VERDICTS.get(frame['verdict'], '')}"
 
 
 def _stream(model: Model, tell: Callable[[Event], dict[str, Any]]) -> Response:
@@ -128,10 +159,10 @@ def _read_wish(settings: Settings) -> Wish:
     sampling: Any = request.args.get("sampling", "even")
     if sampling not in get_args(Sampling):
         raise errors.wrong_parameter("sampling", "even or scene")
-    previews = request.args.get("previews", "false")
-    if previews not in ("true", "false"):
-        raise errors.wrong_parameter("previews", "true or false")
-    return Wish(rate, sampling, previews == "true")
+    images = request.args.get("images", "false")
+    if images not in ("true", "false"):
+        raise errors.wrong_parameter("images", "true or false")
+    return Wish(rate, sampling, images == "true")
 
 
 def _to_rate(text: str) -> float:

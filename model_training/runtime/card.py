@@ -131,6 +131,9 @@ class VerdictWords(Part):
 
 Verdict = Literal["sure", "unsure", "unknown"]
 
+#: Why an answer is `unknown`: what the picture shows, or what its pixels are. ARCHITECTURE.md says what each means.
+Reason = Literal["unlike", "blank", "tiny", "long", "text", "finer", "coarser", "softer", "compressed"]
+
 
 class OpenVINOModel(Part):
     """An OpenVINO form of the network, used for prediction on a CPU."""

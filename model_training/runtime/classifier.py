@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .card import Conformal, ModelCard, read_card
+from .card import Conformal, ModelCard, Reason, read_card
 from .drawing import PixelBox
 from .errors import ImageError
 from .execution import choose_execution
@@ -52,7 +52,7 @@ class Classifier:
             )
             elapsed = round((time.perf_counter() - started) * 1000, 2)
             for row, (index, _, _) in enumerate(readable):
-                said = self._phrase(probabilities[row], bool(unknown[row]), elapsed)
+                said = self._phrase(probabilities[row], "unlike" if unknown[row] else None, elapsed)
                 answers[index] = said | explanations[row]
         return [each if isinstance(each, ImageError) else answers[index] for index, each in enumerate(read)]
 
@@ -72,10 +72,20 @@ class Classifier:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes), and which
         images are unlike those of the training, bool (N,)."""
         logits, features = self.execute.forward_with_features(pixels)
-        unknown = np.zeros(len(pixels), bool)
+        return softmax(logits, self.card.calibration.temperature), self.find_unknown(logits, features)
+
+    def find_unknown(self, logits: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """Which images are unlike those of the training, bool (N,): none where the card has no `ood`."""
         if self.ood_score and self.card.ood:
-            unknown = self.ood_score(logits, features) > self.card.ood.threshold
-        return softmax(logits, self.card.calibration.temperature), unknown
+            unknown: np.ndarray = self.ood_score(logits, features) > self.card.ood.threshold
+            return unknown
+        return np.zeros(len(logits), bool)
+
+    def judge(self, confidence: float, reason: Reason | None) -> Answer:
+        """The `verdict` of an answer. `reason`: why the image is unknown, which is then said, too; None if it isn't."""
+        if reason is not None:
+            return {"verdict": "unknown", "reason": reason}
+        return {"verdict": "sure" if confidence >= self.card.thresholds.sure else "unsure"}
 
     def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[PixelBox | None]) -> list[Answer]:
         """`boxes`: where each image lies in its pixels, None where no heatmap is wanted. A map is of the image,
@@ -91,10 +101,9 @@ class Classifier:
                 explanations[row] = {"explanation": {"class": self.card.labels[index].key} | encode_heatmap(over)}
         return explanations
 
-    def _phrase(self, probabilities: np.ndarray, unknown: bool, elapsed_ms: float) -> Answer:
+    def _phrase(self, probabilities: np.ndarray, reason: Reason | None, elapsed_ms: float) -> Answer:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
-        verdict = "sure" if confidence >= self.card.thresholds.sure else "unsure"
         answer: Answer = {
             "class": self.card.labels[best].key,
             "confidence": round(confidence, 6),
@@ -102,12 +111,12 @@ class Classifier:
             "probabilities": {
                 label.key: round(float(value), 6) for label, value in zip(self.card.labels, probabilities, strict=True)
             },
-            "verdict": "unknown" if unknown else verdict,
+            **self.judge(confidence, reason),
             "model": self.card.name,
             "version": self.card.version,
         }
         # What the set promises, it promises for images like those of the training.
-        if self.card.conformal is not None and not unknown:
+        if self.card.conformal is not None and reason is None:
             answer["prediction_set"] = self._choose_set(probabilities, self.card.conformal)
         return answer
 

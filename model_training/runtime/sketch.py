@@ -75,19 +75,25 @@ class Sketch:
         # What the classifier was trained on was cut out around its strokes by `fit`; here the box says where to cut.
         return fit(crop_square(page, place, MARGIN), self.card.preprocessing.model_copy(update={"fit": "stretch"}))
 
-    def _classify(self, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities float64 (N, classes) and embeddings float32 (N, D) of unit length."""
+    def _classify(self, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Probabilities float64 (N, classes), embeddings float32 (N, D) of unit length, and which crops are unlike
+        those of the training, bool (N,)."""
         logits, features = self.classifier.execute.forward_with_features(np.stack(crops))
         embeddings = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-        return softmax(logits, self.card.calibration.temperature), embeddings
+        probabilities = softmax(logits, self.card.calibration.temperature)
+        return probabilities, embeddings, self.classifier.find_unknown(logits, features)
 
-    def _name(self, probabilities: np.ndarray, embedding: np.ndarray) -> Object:
+    def _name(self, probabilities: np.ndarray, embedding: np.ndarray, unknown: bool) -> Object:
         order = np.argsort(-probabilities, kind="stable")[:_TOP]
         best = self.card.labels[order[0]]
+        confidence = float(probabilities[order[0]])
+        # Without what tells strangers, an object is named and not judged, as in bundles made before it was.
+        judged = self.classifier.judge(confidence, "unlike" if unknown else None) if self.card.ood else {}
         return {
             "class": best.key,
             "title": best.title.model_dump(),
-            "confidence": round(float(probabilities[order[0]]), 6),
+            "confidence": round(confidence, 6),
             "probabilities": {self.card.labels[row].key: round(float(probabilities[row]), 6) for row in order},
             "embedding": base64.b64encode(embedding.astype("<f4").tobytes()).decode("ascii"),
+            **judged,
         }

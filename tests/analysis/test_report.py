@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,8 +16,11 @@ from safetensors.torch import load_file, save_file
 
 from analysis import report
 from analysis.report import Sources, make_report
+from analysis.verdicts import count_verdicts
 from model_training.packaging.model_card import describe_model
 from model_training.runtime.card import read_card
+from model_training.runtime.classifier import Classifier
+from model_training.runtime.errors import ImageError
 from tests.analysis.conftest import LABELS, draw_images
 
 
@@ -80,7 +84,15 @@ def test_every_chart_is_a_png_in_both_languages_and_every_table_a_csv(written: P
             assert Image.open(written / file).width > 300
     for name in ("grid", *(f"gradcam_{label}" for label in LABELS)):
         assert Image.open(written / f"{name}.png").width > 100
-    for name in ("classification_report", "predictions", "unknown", "shortcuts", "label_errors", "comparison"):
+    for name in (
+        "classification_report",
+        "predictions",
+        "unknown",
+        "verdicts",
+        "shortcuts",
+        "label_errors",
+        "comparison",
+    ):
         rows = list(csv.reader((written / f"{name}.csv").read_text("utf-8-sig").splitlines()))
         assert len(rows) > 1
         assert {len(row) for row in rows} == {len(rows[0])}
@@ -93,6 +105,41 @@ def test_tables_say_what_was_predicted(written: Path) -> None:
     report_rows = list(csv.DictReader((written / "classification_report.csv").read_text("utf-8-sig").splitlines()))
     assert [row["class"] for row in report_rows] == list(LABELS)
     assert sum(float(row["recall"]) * int(row["pictures"]) for row in report_rows) == pytest.approx(right)
+
+
+def test_verdicts_are_counted_as_they_are_served(written: Path, bundle: Path) -> None:
+    """By asking the model about the same files, one by one."""
+    rows = list(csv.DictReader((written / "verdicts.csv").read_text("utf-8-sig").splitlines()))
+    assert [row["pictures of"] for row in rows] == ["test pictures", "사진"]
+    classifier = Classifier.load(bundle)
+    files = sorted((written.parents[2] / "사진").rglob("*.png"))
+    counts = Counter(classifier.answer([file.read_bytes()])[0]["verdict"] for file in files)  # type: ignore[index]
+    for name, verdict in (("sure", "sure"), ("not sure", "unsure"), ("unknown", "unknown")):
+        assert int(rows[1][name]) == counts[verdict]
+    for row, asked in zip(rows, (8, 6), strict=True):
+        verdicts = [int(row[name]) for name in ("sure", "not sure", "unknown")]
+        assert int(row["pictures"]) == sum(verdicts) == asked
+        assert sum(int(row[name]) for name in list(row)[5:]) == verdicts[2]
+
+
+def test_strangers_are_counted_by_reason(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = Classifier.load(bundle)
+    reasons = iter(["unlike", "blank", "blank", None, "text"])
+
+    def answer(images: list[bytes]) -> list[object]:
+        return [
+            ImageError("Broken.", "Save it again."),
+            *({"verdict": "unsure"} | ({"reason": r} if r else {}) for r in reasons),
+        ]
+
+    monkeypatch.setattr(classifier, "answer", answer)
+    draw_images(tmp_path, {"x": 6})
+    assert count_verdicts(classifier, sorted(tmp_path.rglob("*.png"))) == {
+        "unlike": 1,
+        "blank": 2,
+        "text": 1,
+        "unsure": 1,
+    }
 
 
 def test_the_page_needs_nothing_else(written: Path) -> None:
@@ -180,5 +227,5 @@ def test_three_images_of_one_class_without_validation(
     assert "Every picture of three counts as a test picture." in page
     assert "shows boxes for them: ภ" in page
     stages = [line for line in capsys.readouterr().err.splitlines() if re.match(r"\d+/\d+ |Writing", line)]
-    assert stages[:2] == ["1/13 Class by class", "2/13 Ranking"]
-    assert stages[12:] == ["13/13 Training", "Writing the report", "Writing the report: 13/13"]
+    assert stages[:2] == ["1/14 Class by class", "2/14 Ranking"]
+    assert stages[13:] == ["14/14 Training", "Writing the report", "Writing the report: 14/14"]

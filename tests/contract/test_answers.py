@@ -6,13 +6,14 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema_rs
 import numpy as np
 import pytest
 from PIL import Image
 
+from model_training.runtime.card import Reason
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import ImageError
 from model_training.runtime.load import load_bundle
@@ -22,12 +23,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 
 
+#: Keys that answers may lack: `reason` belongs to unknown ones, `prediction_set` to the others.
+OPTIONAL = ("prediction_set", "reason")
+
+
 def closed(**properties: object) -> dict[str, object]:
-    """An object with these keys, all of them and no others; a `prediction_set` may be missing."""
+    """An object with these keys, all of them but the optional ones, and no others."""
     return {
         "type": "object",
         "properties": properties,
-        "required": [name for name in properties if name != "prediction_set"],
+        "required": [name for name in properties if name not in OPTIONAL],
         "additionalProperties": False,
     }
 
@@ -38,6 +43,7 @@ ANSWER: dict[str, object] = {
     "processing_time_ms": {"type": "number", "exclusiveMinimum": 0},
     "probabilities": {"type": "object", "minProperties": 2, "additionalProperties": SHARE},
     "verdict": {"enum": ["sure", "unsure", "unknown"]},
+    "reason": {"enum": list(get_args(Reason))},
     "model": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
     "version": {"type": "string", "minLength": 1},
     "prediction_set": closed(
@@ -112,7 +118,23 @@ def image() -> bytes:
 def test_the_documented_answer_conforms() -> None:
     (example,) = re.findall(r'```json\n(\{"class".*?)\n```', CONTRACT, re.DOTALL)
     assert conforms(closed(**ANSWER), json.loads(example))
-    assert json.loads(example).keys() == ANSWER.keys()
+    assert json.loads(example).keys() == ANSWER.keys() - {"reason"}
+
+
+def test_every_reason_is_documented() -> None:
+    documented = re.findall(r"^\| `(\w+)` \| [A-Z]", CONTRACT[CONTRACT.index("| `reason` |") :], re.MULTILINE)
+    assert tuple(documented) == get_args(Reason)
+
+
+def test_an_unknown_answer_conforms_and_is_explained_all_the_same(
+    classifier: Classifier, image: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifier, "ood_score", lambda logits, features: np.full(len(logits), np.inf))
+    plain, explained = (through_json(one) for one in classifier.answer([image, image], [False, True]))
+    assert (plain["verdict"], plain["reason"]) == (explained["verdict"], explained["reason"]) == ("unknown", "unlike")
+    assert conforms(closed(**ANSWER), plain)
+    assert conforms(closed(**ANSWER, explanation=EXPLANATION), explained)
+    assert not {"prediction_set"} & plain.keys()
 
 
 def test_the_documented_explanation_conforms() -> None:

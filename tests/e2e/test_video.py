@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import SCREENS, draw_mountains
 from tests.e2e.test_accessibility import serious_findings
 from tests.frontend.video.films import make_film
+from tests.frontend.video.test_stream import parse
 
 FILE = "[data-file]"
 
@@ -67,13 +71,41 @@ def test_the_way_through(video_page: Page, films: dict[str, Path]) -> None:
     assert page.evaluate("document.querySelector('[data-film]').currentTime") == pytest.approx(9, abs=0.2)
     timeline.press("ArrowRight")
     expect(timeline).to_have_attribute("aria-valuenow", "9.5")
+    said = page.locator("p[data-caption]").text_content()
     page.get_by_role("button", name="Show where it looked").click()
-    expect(page.locator("[data-explained] [data-answer]")).to_be_visible()
+    expect(page.locator("[data-explained] .legend")).to_be_visible()
     expect(page.locator("[data-heat]")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text(re.compile("^The brighter a place in the heatmap"))
+    # The frame has one verdict: the explanation brings no second one.
+    expect(page.locator("p[data-caption]")).to_have_text(str(said))
+    expect(page.locator("[data-explained]")).not_to_have_text(re.compile("%|sure"))
     expect(page.locator("[data-film]")).to_be_visible()
     assert serious_findings(page) == []
     timeline.press("Home")
     expect(page.locator("[data-heat]")).to_be_hidden()
+
+
+def test_a_frame_keeps_its_verdict_when_it_is_explained(live_site: str, films: dict[str, Path]) -> None:
+    """The real front end, TorchServe and handler: to the last digit, since the bytes are the same."""
+    api = f"{live_site}/api/v1/models/landscape"
+    told = ("class", "confidence", "probabilities", "verdict")
+
+    def explain(image: str) -> dict[str, Any]:
+        body = base64.b64decode(image)
+        answer = requests.post(f"{api}/explain", data=body, headers={"Content-Type": "image/png"}, timeout=60).json()
+        assert answer["explanation"]["method"] == "grad-cam"
+        return {key: answer[key] for key in told}
+
+    film = films["short.webm"].read_bytes()
+    stream = requests.post(
+        f"{api}/video?images=true&rate=1", data=film, headers={"Content-Type": "video/webm"}, timeout=120
+    )
+    frames = [data for kind, data in parse(stream.text) if kind == "frame"]
+    assert len(frames) == 12
+    judged = [{key: frame[key] for key in told} for frame in frames]
+    assert [explain(frame["image"]) for frame in frames] == judged
+    # The JPEG for people is another image, and has other figures: what once was explained.
+    assert [explain(frame["preview"]) for frame in frames] != judged
 
 
 def test_the_timeline_grows_and_the_work_is_called_off(video_page: Page, films: dict[str, Path]) -> None:

@@ -75,6 +75,13 @@ def answer(*, explained: bool = False, china: float = 0.97) -> dict[str, Any]:
     return content
 
 
+def unknown_answer(reason: str | None = "unlike", *, explained: bool = False) -> dict[str, Any]:
+    """An answer about a stranger, of which the network is certain all the same. `reason`: None in old archives."""
+    content = answer(explained=explained, china=0.996) | {"verdict": "unknown"} | ({"reason": reason} if reason else {})
+    del content["prediction_set"]
+    return content
+
+
 def card(*, procedural: bool = True) -> dict[str, Any]:
     return make_card(
         name="landscape",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -12,6 +13,8 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from frontend import wording
+from frontend.classify import openapi
+from model_training.runtime.card import Reason
 
 FRONT_END = Path(wording.__file__).parent
 KOREAN = FRONT_END / "translations" / "ko" / "LC_MESSAGES"
@@ -61,6 +64,11 @@ def test_the_compiled_file_is_up_to_date() -> None:
     with (KOREAN / "messages.mo").open("rb") as file:
         compiled = {message.id: message.string for message in read_mo(file) if message.id}
     assert compiled == {message.id: message.string for message in korean() if message.id}
+
+
+def test_every_reason_has_words() -> None:
+    assert set(wording.REASONS) == set(wording.SHORT_REASONS) == set(get_args(Reason))
+    assert get_args(openapi.Reason) == get_args(Reason)
 
 
 def test_every_error_code_has_words() -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import time
 import zipfile
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from hwapung.commands import REASONS
 from hwapung.places import find_bundle
-from model_training.runtime.card import read_card
+from model_training.runtime.card import OutOfDistribution, Reason, SketchCard, read_card, write_card
+from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
 from tests.hwapung.test_cli import run
-from tests.tiny_sketch import draw_page
+from tests.tiny_sketch import LABELS, draw_page
 
 
 @pytest.fixture
@@ -61,6 +67,41 @@ def test_pictures_are_answered_for_a_program(
     assert sorted(path.name for path in heatmaps.iterdir()) == ["a-2.png", "a.png"]
     with Image.open(heatmaps / "a-2.png") as covered, Image.open(images[2]) as original:
         assert covered.size == original.size
+
+
+def test_of_a_stranger_the_verdict_leads(
+    tiny_bundle: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(Classifier, "find_unknown", lambda self, logits, features: np.ones(len(logits), bool))
+    options = ["--bundle", str(tiny_bundle), "--device", "cpu", "--explain", str(tmp_path / "heatmaps")]
+    status, out, _ = run(capsys, "predict", images[0], *options)
+    assert status == 0
+    titles = "|".join(label.title.en for label in read_card(tiny_bundle / "card.json").labels)
+    said = r"unlike anything learned: no training picture comes close \(nearest: "
+    assert re.fullmatch(f"{re.escape(images[0])}: {said}({titles})\\)\n", out)
+    assert not (tmp_path / "heatmaps").exists()
+    _, out, _ = run(capsys, "predict", images[0], *options, "--json")
+    (answer,) = json.loads(out)
+    assert (answer["verdict"], answer["reason"]) == ("unknown", "unlike")
+    assert "explanation" in answer  # programs get it, of the nearest class
+
+
+def test_every_reason_is_said() -> None:
+    assert set(REASONS) == set(get_args(Reason))
+
+
+def test_an_unknown_object_is_no_name(
+    tiny_sketch_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, page = shutil.copytree(tiny_sketch_bundle, tmp_path / "sketch"), tmp_path / "page.png"
+    card = read_card(bundle / "card.json", SketchCard)
+    strict = OutOfDistribution(method="energy", threshold=-1e9, rejected=1, auroc_spoiled={}, fitted_on=9)
+    write_card(card.model_copy(update={"ood": strict}), bundle / "card.json")
+    page.write_bytes(draw_page(0, 10))
+    _, out, _ = run(capsys, "predict", str(page), "--bundle", str(bundle), "--device", "cpu")
+    stranger = rf"\? \(nearest: ({'|'.join(LABELS)})\)"
+    assert re.fullmatch(f"{re.escape(str(page))}: {stranger}, {stranger}\n", out)
 
 
 def test_a_drawing_is_answered_in_one_line(

@@ -57,6 +57,11 @@ def sketch_object(key: str, box: list[float] | None, vector: NDArray[np.float32]
     }
 
 
+def unknown_object(box: list[float] | None = None) -> dict[str, Any]:
+    """A drawing of nothing that the model has learned, which it takes for a house all the same."""
+    return sketch_object("house", box, unit(2), 0.97) | {"verdict": "unknown", "reason": "unlike"}
+
+
 def sketch_answer(*objects: dict[str, Any]) -> dict[str, Any]:
     """Two objects, or those given; 640 pixels wide and high."""
     found = list(objects) or [

@@ -25,6 +25,7 @@ from tests.frontend.sketch.sketch_stub import (
     sketch_examples,
     sketch_object,
     unit,
+    unknown_object,
 )
 from tests.frontend.sketch.test_gallery import write_gallery
 from tests.frontend.sketch.unsplash_stub import FAULTS as UNSPLASH_FAULTS
@@ -92,6 +93,34 @@ def test_a_whole_page_has_no_box(client: FlaskClient, model_server: ModelServerS
     text = client.post(PAGE, data=image(), content_type="image/png", headers=SCRIPT | {"Accept-Language": "ko"}).text
     assert "<rect x" not in text
     assert ">집<" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "doubt", "headline"),
+    [
+        ("en", "unlike anything learned; the nearest class is House", "Unlike anything that I learned"),
+        ("ko", "학습한 그림과 다름 · 가장 가까운 클래스는 집", "배운 것과 전혀 다릅니다"),
+    ],
+)
+def test_an_unknown_object_is_a_question_mark(
+    client: FlaskClient, model_server: ModelServerStub, language: str, doubt: str, headline: str
+) -> None:
+    known = sketch_object("cat", [64, 128, 320, 448], unit(0), 0.87) | {"verdict": "sure"}
+    content = sketch_answer(known, unknown_object([400, 32, 600, 600]))
+    model_server.reply = (200, json.dumps(content).encode())
+    sent = {"data": drawing(), "content_type": "image/png"}
+    text = client.post(PAGE, **sent, headers=SCRIPT | {"Accept-Language": language}).text  # type: ignore[arg-type]
+    assert text.count(">?<") == 2  # on the sheet and in the list
+    assert text.count(doubt) == 2  # in the list and for who hears the page
+    assert f">{headline}<" in text
+    assert "97.0%" not in text
+    assert "87.0%" in text
+    answer = client.post(RECOGNISE, **sent).json  # type: ignore[arg-type]
+    assert answer is not None
+    assert [(each["verdict"], each.get("reason")) for each in answer["objects"]] == [
+        ("sure", None),
+        ("unknown", "unlike"),
+    ]
 
 
 def test_a_form_without_scripts_shows_the_cleaned_page_with_its_objects(
@@ -286,6 +315,25 @@ def test_photographs_come_beside_the_gallery_or_leave_it_alone(
         assert set(stub.searches) == {"cat", "tree"}
         assert "Jane &lt;Doe&gt;</a>" in shown
         assert "utm_source=hwapung&amp;utm_medium=referral" in shown
+    stub.close()
+
+
+def test_nobody_asks_for_photographs_of_what_an_unknown_object_is_nearest_to(
+    model_server: ModelServerStub, make_client: Callable[..., FlaskClient], gallery: Path
+) -> None:
+    stub = UnsplashStub()
+    model_server.models["sketch"] = (sketch_card(), sketch_examples())
+    content = sketch_answer(unknown_object([10, 10, 90, 90]), sketch_object("cat", [64, 128, 320, 448], unit(0), 0.87))
+    model_server.reply = (200, json.dumps(content).encode())
+    client = make_client(models=("sketch",), gallery=gallery, unsplash_access_key=KEY, unsplash_url=stub.address)
+    answer = client.post(RECOGNISE, data=drawing(), content_type="image/png").json
+    assert answer is not None
+    assert stub.searches == ["cat"]
+    kinds = [[each["source"] for each in found["references"]] for found in answer["objects"]]
+    assert kinds == [["gallery"] * 4, ["gallery"] * 4 + ["unsplash"] * 4]
+    text = client.post(PAGE, data=drawing(), content_type="image/png", headers=SCRIPT).text
+    assert 'data-photographs-for="cat"' in text
+    assert 'data-photographs-for="house"' not in text
     stub.close()
 
 

@@ -14,7 +14,7 @@ from frontend.video.frames import NetworkSize, draw_image, draw_preview, upright
 from frontend.video.reader import Limits, read_frames
 from model_training.datasets.procedural import draw
 from model_training.runtime.card import Preprocessing
-from model_training.runtime.preprocess import read
+from model_training.runtime.preprocess import read, read_placed
 from tests.frontend.video.films import make_film
 
 STRETCH = NetworkSize(32, 24, "stretch")
@@ -34,7 +34,7 @@ def test_a_turned_film_is_turned_back(rotation: int, top: str) -> None:
     frame = first_frame(make_film(rotation=rotation))
     size = (48, 64) if rotation % 180 else (64, 48)
     assert upright_size(frame) == size
-    preview = pixels(draw_preview(frame, STRETCH))
+    preview = pixels(draw_preview(frame))
     assert preview.shape == (size[1], size[0], 3)
     high, low = preview[size[1] // 8, size[0] // 2], preview[-size[1] // 8, size[0] // 2]
     left, right = preview[size[1] // 2, size[0] // 8], preview[size[1] // 2, -size[0] // 8]
@@ -81,6 +81,24 @@ def test_scaling_before_sending_is_the_models_own_transform_but_for_rounding(fit
     whole = io.BytesIO()
     Image.fromarray(frame.to_ndarray(format="rgb24")).save(whole, "PNG")
     sent = draw_image(frame, NetworkSize(112, 96, fit))
+    assert Image.open(io.BytesIO(sent)).format == "PNG"
     difference = np.abs(read(sent, preprocessing).astype(int) - read(whole.getvalue(), preprocessing))
     assert difference.mean() < 1.5
     assert np.percentile(difference, 99) <= 8
+
+
+@pytest.mark.parametrize("size", [(640, 360), (360, 640), (64, 48), (350, 34)])
+def test_a_letterbox_is_sent_what_lies_between_its_margins(size: tuple[int, int]) -> None:
+    """The model has nothing left to resize, so what is shown and explained is what was judged, pixel by pixel."""
+    landscape = draw("china", 5, 640).resize(size)
+    film = make_film("matroska", "libx264", size=size, paint=lambda _: np.asarray(landscape), seconds=0.2)
+    sent = draw_image(first_frame(film), NetworkSize(112, 96, "letterbox"))
+    preprocessing = Preprocessing(fit="letterbox", height=96, width=112, mean=(0.5,) * 3, std=(0.5,) * 3)
+    seen, (left, top, right, bottom) = read_placed(sent, preprocessing)
+    assert (right - left, bottom - top) == Image.open(io.BytesIO(sent)).size
+    assert np.array_equal(seen[top:bottom, left:right], pixels(sent))
+
+
+def test_a_browser_can_hold_the_images_of_a_film() -> None:
+    assert NetworkSize(224, 224, "stretch").count_images(400 * 2**20) == 2089
+    assert NetworkSize(2048, 2048, "stretch").count_images(1000) == 1

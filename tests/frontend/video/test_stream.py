@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import io
 import json
@@ -17,10 +18,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, image, own_error
+from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, image, own_error, unknown_answer
 from tests.frontend.video.films import make_film
 
 API = "/api/v1/models/landscape/video"
+PAGE = "/models/landscape/video"
+FRAGMENT = {"X-Fragment": "answer"}
 Events = list[tuple[str, dict[str, Any]]]
 
 
@@ -61,7 +64,7 @@ def test_a_film_is_answered_frame_by_frame_and_as_a_whole(
     shares = iter([0.9, 0.8, 0.7, 0.6, 0.9, 0.8, 0.7, 0.6, 0.2, 0.5])
 
     def reply(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
-        assert body[:2] == b"BM"
+        assert body.startswith(b"\x89PNG")
         return 200, json.dumps(answer(china=next(shares))).encode()
 
     model_server.reply = reply
@@ -80,11 +83,86 @@ def test_a_film_is_answered_frame_by_frame_and_as_a_whole(
     assert (result["frames"], result["failed"]) == (10, 0)
 
 
-def test_a_form_works_too_and_previews_come_when_asked_for(client: FlaskClient) -> None:
+def test_a_form_works_too_and_images_come_when_asked_for(client: FlaskClient, model_server: ModelServerStub) -> None:
     form = {"data": (io.BytesIO(make_film(seconds=1)), "film.mp4")}
-    response = client.post(f"{API}?previews=true&rate=1", data=form)
+    events = parse(client.post(f"{API}?images=true&rate=1", data=form).text)
+    frame = events[1][1]
+    assert frame["preview"].startswith("/9j/")
+    assert base64.b64decode(frame["image"]) == model_server.seen[0][2]
+    assert {"image", "preview"}.isdisjoint(send(client, make_film(seconds=1))[1][1])
+
+
+def test_the_page_asks_about_the_very_image_and_gets_no_second_answer(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    image = base64.b64decode(send(client, make_film(seconds=1), "?images=true")[1][1]["image"])
+    # Whatever the model says now, such as by another batch's rounding: the frame has its answer.
+    again = answer(explained=True, china=0.3)
+    model_server.reply = (200, json.dumps(again).encode())
+    form = {"file": (io.BytesIO(image), "frame.png", "image/png")}
+    text = client.post(f"{PAGE}/heatmap", data=form, headers=FRAGMENT).text
+    assert model_server.seen[-1] == ("/explanations/landscape", "application/octet-stream", image)
+    assert f"data:image/png;base64,{again['explanation']['data']}" in text
+    assert "the more it supports “han gang”" in text
+    assert "%" not in text
+    assert "sure" not in text
+
+
+def test_a_heatmap_that_cannot_be_had_is_an_error_of_the_page(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    for reply in (FAULTS["handler raised"], (200, json.dumps(answer()).encode())):
+        model_server.reply = reply
+        response = client.post(f"{PAGE}/heatmap", data=image(), content_type="image/png", headers=FRAGMENT)
+        assert response.status_code == 502
+        assert 'data-error="model_failed"' in response.text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["China, 97.0% · sure", "China, 60.0% · not sure", "one colour, or almost; the nearest class is China"]),
+        ("ko", ["중국, 97.0% · 확신함", "중국, 60.0% · 확신하지 못함", "거의 한 가지 색 · 가장 가까운 클래스는 중국"]),
+    ],
+)
+def test_frames_come_with_their_words(
+    make_client: Callable[..., FlaskClient], model_server: ModelServerStub, language: str, words: list[str]
+) -> None:
+    said = iter([answer(china=0.97), answer(china=0.6), unknown_answer("blank")])
+    model_server.reply = lambda request, body: (200, json.dumps(next(said)).encode())
+    address = f"{PAGE}?lang={language}&rate=1"
+    response = make_client(video_requests=1).post(address, data=make_film(), content_type="video/mp4", headers=FRAGMENT)
     events = parse(response.text)
-    assert events[1][1]["preview"].startswith("/9j/")
+    frames = [data for kind, data in events if kind == "frame"]
+    assert [frame["words"] for frame in frames] == words
+    assert (frames[2]["verdict"], frames[2]["reason"]) == ("unknown", "blank")
+    assert events[-1][1]["unknown"] == {"blank": pytest.approx(1 / 3)}
+    assert {"en": "33.3% (one colour, or almost)", "ko": "33.3% (거의 한 가지 색)"}[language] in events[-1][1]["html"]
+
+
+def test_the_cards_words_are_for_an_unlike_film_and_not_for_a_black_one(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    told = {"title": {"en": "No landscape", "ko": "산수화가 아닙니다"}, "text": {"en": "Or so.", "ko": "아마도요."}}
+    model_server.verdicts = {"unknown": told | {"instead_of_class": False}}
+    for reason, headline in (("unlike", "No landscape"), ("blank", "Unlike anything that I learned")):
+        model_server.reply = (200, json.dumps(unknown_answer(reason)).encode())
+        response = client.post(f"{PAGE}?lang=en", data=make_film(), content_type="video/mp4", headers=FRAGMENT)
+        assert f'<h2 class="answer-class">{headline}</h2>' in parse(response.text)[-1][1]["html"]
+
+
+def test_of_an_unknown_film_the_verdict_leads(client: FlaskClient, model_server: ModelServerStub) -> None:
+    model_server.reply = (200, json.dumps(unknown_answer()).encode())
+    address = f"{PAGE}?lang=en"
+    response = client.post(address, data=make_film(), content_type="video/mp4", headers=FRAGMENT)
+    html = parse(response.text)[-1][1]["html"]
+    headline, nearest = (
+        html.index(">Unlike anything that I learned</h2>"),
+        html.index('class="nearest">The nearest class is “China”'),
+    )
+    assert headline < nearest < html.index("<details>") < html.index("99.6%")
+    assert "mean confidence" not in html
+    assert 'data-announcement="Unlike anything that I learned. ' in html
 
 
 @pytest.mark.parametrize(
@@ -208,7 +286,7 @@ def test_the_page_gets_its_words(client: FlaskClient) -> None:
     address = "/models/landscape/video?lang=ko"
     response = client.post(address, data=make_film(), content_type="video/mp4", headers={"X-Fragment": "events"})
     events = parse(response.text)
-    assert events[1][1]["title"] == "중국"
+    assert events[1][1]["words"] == "중국, 97.0% · 확신함"
     assert "확신합니다" in events[-1][1]["html"]
     assert "data-video-answer" in events[-1][1]["html"]
 

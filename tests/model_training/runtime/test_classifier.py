@@ -43,7 +43,9 @@ def answered(result: Answer | ImageError) -> Answer:
 
 
 def expected_keys(answer: Answer) -> list[str]:
-    return [*KEYS, *(["prediction_set"] if answer["verdict"] != "unknown" else [])]
+    if answer["verdict"] == "unknown":
+        return [*KEYS[:5], "reason", *KEYS[5:]]
+    return [*KEYS, "prediction_set"]
 
 
 def test_an_answer(classifier: Classifier) -> None:

@@ -44,6 +44,7 @@ def test_the_answer_is_unknown_above_the_threshold_and_keeps_its_class(tiny_bund
         (answer,) = classifier.answer([image])
         assert isinstance(answer, dict)
         assert (answer["verdict"] == "unknown") is unknown
+        assert answer.get("reason") == ("unlike" if unknown else None)
         assert answer["class"] in ("china", "japan")
 
 

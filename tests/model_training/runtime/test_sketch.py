@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model_training.runtime.card import OutOfDistribution
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.detector import MOST_OBJECTS
 from model_training.runtime.drawing import crop_square, has_drawing, ink_box, measure_flatness
@@ -66,6 +67,20 @@ def test_an_object_says_class_title_confidence_and_embedding(sketch: Sketch) -> 
     assert 0.3 <= found["score"] <= 1
     embedding = np.frombuffer(base64.b64decode(found["embedding"]), "<f4")
     assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
+
+
+def test_an_object_is_judged_where_the_card_can_tell_strangers(sketch: Sketch, monkeypatch: pytest.MonkeyPatch) -> None:
+    ood = OutOfDistribution(method="knn", threshold=0, rejected=0.05, auroc_spoiled={}, fitted_on=9)
+    monkeypatch.setattr(sketch, "card", sketch.card.model_copy(update={"ood": ood}))
+    monkeypatch.setattr(sketch.classifier, "card", sketch.card)
+    # Each crop by itself: the last of the batch is strange.
+    monkeypatch.setattr(sketch.classifier, "ood_score", lambda logits, features: np.arange(len(logits)) - 2.5)
+    [answer] = sketch.answer([draw_page(0, 6, 10, 15)])
+    *known, stranger = answer["objects"]  # type: ignore[index]
+    assert (stranger["verdict"], stranger["reason"]) == ("unknown", "unlike")
+    for found in known:
+        assert found["verdict"] == ("sure" if found["confidence"] >= sketch.card.thresholds.sure else "unsure")
+        assert "reason" not in found
 
 
 def test_objects_are_sorted_by_score_and_each_crop_is_judged_by_itself(sketch: Sketch) -> None:
