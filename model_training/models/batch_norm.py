@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,9 +88,9 @@ def watch(network: nn.Module, layers: dict[str, _BatchNorm], pixels: Tensor) -> 
 
 def rebase(layer: _BatchNorm, seen: Seen) -> None:
     """Take `seen` for the running statistics, and such a scale and shift that γ(x − μ)/√(σ² + ε) + β is what it was."""
+    statistics: Any = layer
     mean, variance, scale, shift = (
-        each.double()
-        for each in (layer.running_mean, layer.running_var, layer.weight, layer.bias)  # type: ignore[union-attr]
+        each.double() for each in (statistics.running_mean, statistics.running_var, statistics.weight, statistics.bias)
     )
     slope = scale / (variance + layer.eps).sqrt()
     layer.weight.copy_(slope * (seen.variance + layer.eps).sqrt())

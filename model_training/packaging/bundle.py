@@ -7,7 +7,7 @@ import importlib.metadata
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel
 
+from ..datasets.folders import SplitName
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_thresholds, fit_temperature
 from ..evaluation.conformal import ALPHA, conformal_sets, expected_calibration_error, fit_conformal
 from ..evaluation.metrics import measure, measure_classes
-from ..evaluation.ood import choose_references, fit_ood
-from ..evaluation.predict import predict, predict_logits
+from ..evaluation.predict import predict_logits
 from ..progress import follow
 from ..recipe import Precision, Recipe, Verdicts
 from ..runtime.card import (
@@ -33,7 +33,6 @@ from ..runtime.card import (
     ModelCard,
     Network,
     OpenVINOModel,
-    OutOfDistribution,
     Probe,
     Provenance,
     Text,
@@ -44,9 +43,9 @@ from ..runtime.card import (
 from ..runtime.classifier import softmax
 from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
 from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, count_parameters, save_mean_image, save_weights
-from ..runtime.ood import REFERENCES, normalise
 from ..training.loop import Trained
 from .examples import answer_examples, write_example_images
+from .gate import choose_companion, fit_gate
 from .model_card import write_model_card
 from .quantise import quantise
 
@@ -59,13 +58,15 @@ _AGREEMENT_IMAGES = 256
 
 @dataclass(frozen=True)
 class Product:
-    """A network to be packed. `records`: the folder with its run's curves; None where nothing was trained."""
+    """A network to be packed. `records`: the folder with its run's curves; None where nothing was trained.
+    `untouched`: whether all but the head is as pretraining left it."""
 
     network: ClassificationNetwork
     architecture: Network
     provenance: Provenance
     records: Path | None
     probe: Probe | None = None
+    untouched: bool = False
 
 
 def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
@@ -78,7 +79,11 @@ def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: P
     )
     seconds = round(sum(each.seconds for each in trained.epochs), 1)
     provenance = record_making(recipe, seconds, trained.device)
-    product = Product(trained.network, architecture, provenance, trained.folder, trained.probe)
+    frozen = recipe.network.unfreeze == 0 and recipe.network.adapter is None
+    untouched = recipe.network.pretrained is not False and (
+        frozen or (trained.probe is not None and trained.probe.kept == "probe")
+    )
+    product = Product(trained.network, architecture, provenance, trained.folder, trained.probe, untouched)
     return pack(recipe, prepared, product, bundles)
 
 
@@ -99,21 +104,24 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         if recipe.preprocessing.mean == "image":
             save_mean_image(network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
+        factor = None if product.untouched else choose_companion(network, recipe.preprocessing)
         served = (
             torch_form
             if recipe.precision == "torch"
-            else export_form(stage / OPENVINO_MODEL, recipe.precision, prepared, network)
+            else export_form(
+                stage / OPENVINO_MODEL, recipe.precision, prepared, network, observed=product.untouched or not factor
+            )
         )
         step.update(2, total, "OpenVINO form")
-        seen = {rows: predict(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
-        logits = {name: each[0] for name, each in seen.items()}
+        logits = {rows: predict_logits(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
+        gate = fit_gate(stage, recipe, prepared, served, own=product.untouched, factor=factor)
         step.update(3, total, "figures")
         calibration = _measure_calibration(
             fit_temperature(logits["validation"], prepared.targets[validation]), logits["test"], prepared.targets[test]
         )
+        known = Known(logits, prepared, gate.passes, calibration.temperature)
         thresholds = choose_thresholds(
-            softmax(logits["validation"], calibration.temperature),
-            prepared.targets[validation],
+            *known.of("validation"),
             recipe.verdicts.max_error_rate,
             recipe.verdicts.confidence_level,
         )
@@ -133,8 +141,8 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             calibration=calibration,
             thresholds=thresholds,
             verdicts=phrase_verdicts(recipe.verdicts),
-            conformal=_fit_conformal(logits, prepared, calibration.temperature),
-            ood=_fit_ood(stage, served, prepared, seen["validation"], calibration.temperature),
+            conformal=_fit_conformal(known),
+            ood=gate.ood,
             probe=product.probe,
             metrics=(
                 *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
@@ -152,9 +160,13 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         step.update(5, total, "done")
 
 
-def export_form(path: Path, precision: Precision, prepared: Prepared, network: ClassificationNetwork) -> Execution:
-    """Write the network's OpenVINO form as `path` (.xml) and its .bin, and load it."""
-    export_openvino(network, np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]]), path)
+def export_form(
+    path: Path, precision: Precision, prepared: Prepared, network: ClassificationNetwork, *, observed: bool = False
+) -> Execution:
+    """Write the network's OpenVINO form as `path` (.xml) and its .bin, and load it. `observed`: with what the gate
+    sees of it."""
+    example = np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]])
+    export_openvino(network, example, path, observed=observed)
     if precision == "int8":
         quantise(path, prepared.pixels, prepared.rows["train"])
     return OpenVINOExecution(path)
@@ -191,10 +203,27 @@ def _measure_calibration(calibration: Calibration, logits: np.ndarray, targets: 
     return calibration.model_copy(update={"ece_before": before, "ece_after": after, "ece_images": len(targets)})
 
 
-def _fit_conformal(logits: dict[str, np.ndarray], prepared: Prepared, temperature: float) -> Conformal:
-    validation, test = prepared.targets[prepared.rows["validation"]], prepared.targets[prepared.rows["test"]]
-    least = fit_conformal(softmax(logits["validation"], temperature), validation)
-    sets = conformal_sets(softmax(logits["test"], temperature), least)
+@dataclass(frozen=True)
+class Known:
+    """The answers to images that the gate lets through: what is promised of answers is promised of these."""
+
+    logits: Mapping[str, np.ndarray]
+    prepared: Prepared
+    passes: Mapping[str, np.ndarray]
+    temperature: float
+
+    def of(self, split: SplitName) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (N, classes) and targets (N,) of a split; of all its images where none gets through."""
+        inside = self.passes[split] if self.passes[split].any() else slice(None)
+        targets = self.prepared.targets[self.prepared.rows[split]]
+        return softmax(self.logits[split][inside], self.temperature), targets[inside]
+
+
+def _fit_conformal(known: Known) -> Conformal:
+    probabilities, validation = known.of("validation")
+    least = fit_conformal(probabilities, validation)
+    asked, test = known.of("test")
+    sets = conformal_sets(asked, least)
     return Conformal(
         target_coverage=1 - ALPHA,
         min_probability=least,
@@ -202,20 +231,6 @@ def _fit_conformal(logits: dict[str, np.ndarray], prepared: Prepared, temperatur
         coverage=round(float(sets[np.arange(len(test)), test].mean()), 4),
         images=len(test),
     )
-
-
-def _fit_ood(
-    stage: Path, execution: Execution, prepared: Prepared, seen: tuple[np.ndarray, np.ndarray], temperature: float
-) -> OutOfDistribution:
-    """Also writes the training images' features, which the nearest are looked for among."""
-    pixels = prepared.pixels
-    references = normalise(predict(execution, pixels, choose_references(prepared.rows["train"]))[1]).astype(np.float16)
-    np.save(stage / REFERENCES, references)
-
-    def look(strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return predict(execution, strange, np.arange(len(strange)))
-
-    return fit_ood(*seen, pixels[prepared.rows["validation"]], references, temperature, look)
 
 
 def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:

@@ -201,6 +201,10 @@ class Verdicts(Section):
         lt=1,
         description="how certain the validation pictures must make that rate; unset, their own error rate decides",
     )
+    only_like_training: bool = Field(
+        False,
+        description="whether a picture that is smaller, softer or more compressed than any of the training is unknown",
+    )
     words: dict[Verdict, VerdictWords] = Field(default_factory=dict, description="verdict → title and sentence")
 
 

@@ -13,9 +13,10 @@ from .drawing import PixelBox
 from .errors import ImageError
 from .execution import choose_execution
 from .explain import Explainer, encode_heatmap
+from .facts import FileFacts, read_file_facts
 from .model import Answer, Bytes, Readers, read_examples
 from .network import load_network
-from .ood import load_score
+from .ood import find_unknown, load_observer
 from .preprocess import read_placed
 
 
@@ -27,7 +28,7 @@ class Classifier:
         self.bundle = bundle
         network = load_network(card, bundle)
         self.execute = choose_execution(card, bundle, network, device)
-        self.ood_score = load_score(card, bundle)
+        self.observe = load_observer(card, bundle, self.execute)
         self.explainer = Explainer(network, device)
         self.readers = Readers()
 
@@ -41,18 +42,18 @@ class Classifier:
     ) -> list[Answer | ImageError]:
         started = time.perf_counter()
         wanted = explain if explain is not None else [False] * len(images)
-        read = self.readers.read(lambda data: read_placed(data, self.card.preprocessing), images)
+        read = self.readers.read(self._read, images)
         readable = [(index, *each) for index, each in enumerate(read) if not isinstance(each, ImageError)]
         answers: dict[int, Answer] = {}
         if readable:
-            pixels = np.stack([each for _, each, _ in readable])
-            probabilities, unknown = self.predict_with_ood(pixels)
+            pixels = np.stack([each for _, each, _, _ in readable])
+            probabilities, reasons = self.judge_images(pixels, [file for _, _, _, file in readable])
             explanations = self._explain(
-                pixels, probabilities, [box if wanted[index] else None for index, _, box in readable]
+                pixels, probabilities, [box if wanted[index] else None for index, _, box, _ in readable]
             )
             elapsed = round((time.perf_counter() - started) * 1000, 2)
-            for row, (index, _, _) in enumerate(readable):
-                said = self._phrase(probabilities[row], "unlike" if unknown[row] else None, elapsed)
+            for row, (index, *_) in enumerate(readable):
+                said = self._phrase(probabilities[row], reasons[row], elapsed)
                 answers[index] = said | explanations[row]
         return [each if isinstance(each, ImageError) else answers[index] for index, each in enumerate(read)]
 
@@ -64,22 +65,21 @@ class Classifier:
     def examples(self) -> list[dict[str, object]]:
         return read_examples(self.card, self.bundle)
 
+    def _read(self, data: Bytes) -> tuple[np.ndarray, PixelBox, FileFacts]:
+        return *read_placed(data, self.card.preprocessing), read_file_facts(data)
+
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
-        return self.predict_with_ood(pixels)[0]
+        return softmax(self.execute(pixels), self.card.calibration.temperature)
 
-    def predict_with_ood(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes), and which
-        images are unlike those of the training, bool (N,)."""
-        logits, features = self.execute.forward_with_features(pixels)
-        return softmax(logits, self.card.calibration.temperature), self.find_unknown(logits, features)
+    def judge_images(self, pixels: np.ndarray, files: Sequence[FileFacts]) -> tuple[np.ndarray, list[Reason | None]]:
+        """Calibrated probabilities, float64 (N, classes), and why an image is unknown, None where it isn't.
 
-    def find_unknown(self, logits: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """Which images are unlike those of the training, bool (N,): none where the card has no `ood`."""
-        if self.ood_score and self.card.ood:
-            unknown: np.ndarray = self.ood_score(logits, features) > self.card.ood.threshold
-            return unknown
-        return np.zeros(len(logits), bool)
+        `pixels`: uint8 (N, height, width, 3), of the images in `files`.
+        """
+        observed = self.observe(pixels)
+        reasons = find_unknown(self.card.ood, self.card.preprocessing, files, pixels, observed.distances)
+        return softmax(observed.logits, self.card.calibration.temperature), reasons
 
     def judge(self, confidence: float, reason: Reason | None) -> Answer:
         """The `verdict` of an answer. `reason`: why the image is unknown, which is then said, too; None if it isn't."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,9 @@ class Execution(Protocol):
     def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The logits, and the features that the last layer makes them of, float32 (N, F)."""
 
+    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same, and what the gate sees of the network (`observer.observe`), float32 (N, G)."""
+
 
 class TorchExecution:
     """The torch network on one device; half precision and channels-last memory on CUDA."""
@@ -39,12 +42,20 @@ class TorchExecution:
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         return self.forward_with_features(pixels)[0]
 
-    @torch.inference_mode()
     def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, features = self._run(self.network.forward_with_features, pixels)
+        return logits, features
+
+    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        logits, features, seen = self._run(self.network.observe, pixels)
+        return logits, features, seen
+
+    @torch.inference_mode()
+    def _run(self, call: Callable[[Tensor], tuple[Tensor, ...]], pixels: np.ndarray) -> list[np.ndarray]:
         batch = torch.from_numpy(pixels).to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None):
-            logits, features = self.network.forward_with_features(batch)
-        return logits.float().cpu().numpy(), features.float().cpu().numpy()
+            found = call(batch)
+        return [each.float().cpu().numpy() for each in found]
 
 
 class OpenVINOExecution:
@@ -85,53 +96,64 @@ class OpenVINOExecution:
         return self.forward_with_features(pixels)[0]
 
     def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, features, *_ = self.run(pixels)
+        return logits, features
+
+    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        logits, features, seen = self.run(pixels)
+        return logits, features, seen
+
+    def run(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """What each of the network's outputs says of `pixels`, uint8 (N, height, width, 3): float32 (N, width)."""
         # The queue never gets back a request whose input it refused, and once all are lost it waits for ever.
         if pixels.shape[1:] != self.shape:
             raise ValueError(f"The network takes pixels of shape {self.shape}, not {pixels.shape[1:]}.")
         # OpenVINO reads shared memory while we go on, so it has to be memory that stays: of an array that it can not
         # share (read-only or strided) it would read a copy that is already gone.
         pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
-        logits, features = (np.empty((len(pixels), width), np.float32) for width in self.widths)
+        found = [np.empty((len(pixels), width), np.float32) for width in self.widths]
         with self.lock:  # the queue hands one free request to two threads; a batch fills all cores anyway
             try:
                 for index in range(len(pixels)):
-                    self.queue.start_async(
-                        [pixels[index : index + 1]], userdata=(logits, features, index), share_inputs=True
-                    )
+                    self.queue.start_async([pixels[index : index + 1]], userdata=(found, index), share_inputs=True)
             finally:
                 self.queue.wait_all()
-        return logits, features
+        return found
 
 
-def _store(request, target: tuple[np.ndarray, np.ndarray, int]) -> None:  # type: ignore[no-untyped-def]
-    logits, features, index = target
-    logits[index] = request.get_output_tensor(0).data[0]
-    features[index] = request.get_output_tensor(1).data[0]
+def _store(request, target: tuple[list[np.ndarray], int]) -> None:  # type: ignore[no-untyped-def]
+    found, index = target
+    for number, each in enumerate(found):
+        each[index] = request.get_output_tensor(number).data[0]
 
 
-class _Observing(nn.Module):
+class _Traced(nn.Module):
     """The tracer follows `forward`."""
 
-    def __init__(self, network: ClassificationNetwork) -> None:
+    def __init__(self, network: ClassificationNetwork, observed: bool) -> None:
         super().__init__()
         self.network = network
+        self.call = network.observe if observed else network.forward_with_features
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.forward_with_features(pixels)
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        return self.call(pixels)
 
 
-def export_openvino(network: ClassificationNetwork, example: np.ndarray, path: Path) -> None:
+def export_openvino(network: ClassificationNetwork, example: np.ndarray, path: Path, *, observed: bool = False) -> None:
     """Write the network, normalisation included, as `path` (.xml) and its .bin, with a free batch dimension and two
-    outputs: the logits and the features.
+    outputs, the logits and the features; `observed`: and a third, what the gate sees.
 
     `example`: uint8 (N, height, width, 3), used to trace the graph.
     """
     _, height, width, _ = example.shape
-    save_openvino(_Observing(network), torch.tensor(example), (-1, height, width, 3), path)
+    save_openvino(_Traced(network, observed), torch.tensor(example), (-1, height, width, 3), path)
 
 
-def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], path: Path) -> None:
-    """Write what `network` makes of uint8 pixels of `shape` (-1: any) as `path` (.xml) and its .bin."""
+def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], path: Path, *, half: bool = False) -> None:
+    """Write what `network` makes of uint8 pixels of `shape` (-1: any) as `path` (.xml) and its .bin.
+
+    `half`: its weights are stored in 16 bits; they are computed with in 32.
+    """
     import openvino
 
     with warnings.catch_warnings():
@@ -140,7 +162,7 @@ def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], pat
         model = openvino.convert_model(
             network.cpu().eval(), example_input=example, input=[(list(shape), openvino.Type.u8)]
         )
-    openvino.save_model(model, path, compress_to_fp16=False)
+    openvino.save_model(model, path, compress_to_fp16=half)
 
 
 def choose_execution(card: ModelCard, bundle: Path, network: ClassificationNetwork, device: str) -> Execution:

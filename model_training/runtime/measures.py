@@ -50,16 +50,43 @@ class Conformal(Part):
     images: int = Field(ge=0, description="number of test pictures")
 
 
-class OutOfDistribution(Part):
-    """An answer is `unknown` where the image's score is above `threshold` (`runtime/ood.py`)."""
+class ImageLimits(Part):
+    """What an image must be like before the network's answer counts (`runtime/facts.py`), so wide that the training
+    pictures are within. A limit that is not set is not asked for."""
 
-    method: Literal["energy", "knn"]
-    threshold: float
-    rejected: float = Field(ge=0, le=1, description="share of the validation pictures above the threshold")
-    auroc_spoiled: dict[str, float] = Field(
-        description="method → area under the ROC curve of validation pictures against the same pictures spoiled"
+    min_side: int = Field(32, ge=1, description="of the shorter side in pixels")
+    max_aspect: float = Field(8.0, ge=1, description="the longer side in parts of the shorter one")
+    min_contrast: float = Field(0.0, ge=0, description="deviation of the grey levels; below it a picture is blank")
+    refuses_text: bool = Field(True, description="false where training pictures look like pages of text")
+    max_scale: float | None = Field(None, description="of the input's pixels along a side, how many a picture fills")
+    min_scale: float | None = Field(None, description="the same")
+    min_sharpness: float | None = Field(None, description="share of the detail that blurring takes away")
+    min_quality: int | None = Field(None, description="of a JPEG, 1 to 100")
+
+
+class OutOfDistribution(Part):
+    """The gate: an answer is `unknown` where the picture is outside of `limits`, or its features lie further than
+    `threshold` from those of the training (`runtime/gate.py`)."""
+
+    method: Literal["mahalanobis"] = "mahalanobis"
+    companion: int | None = Field(
+        None,
+        ge=1,
+        description="features of a companion network that sees the picture shrunk so many times; unset, "
+        "those of the network itself, which is as pretraining left it",
     )
-    fitted_on: int = Field(ge=0, description="number of validation pictures")
+    bent: bool = Field(False, description="whether the features are the network's own although training changed them")
+    threshold: float | None = Field(description="of the squared distance; unset where too few pictures give a bound")
+    aimed: float = Field(0.05, description="share of pictures like those of the training that may lie above")
+    rejected: float = Field(ge=0, le=1, description="share of the validation pictures that are above")
+    rejected_low: float = Field(0.0, ge=0, le=1, description="95% interval of that share (Clopper-Pearson)")
+    rejected_high: float = Field(1.0, ge=0, le=1, description="the same")
+    fitted_on: int = Field(ge=0, description="training and validation pictures, each judged by a model without it")
+    images: int = Field(0, ge=0, description="validation pictures")
+    caught: dict[str, float] = Field(
+        default_factory=dict, description="made strangers of each kind → share that the gate calls unknown"
+    )
+    limits: ImageLimits = ImageLimits()
 
 
 class Metric(Part):

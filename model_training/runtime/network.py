@@ -16,6 +16,7 @@ from .card import Architecture, Head, ModelCard, Network, Preprocessing
 from .ensemble import EnsembleBackbone
 from .errors import BundleError, WeightsError
 from .files import replacing
+from .observer import observe
 from .preprocess import Normalise
 from .stages import StagesBackbone
 
@@ -57,6 +58,12 @@ class ClassificationNetwork(nn.Module):
         backbone: Any = self.backbone
         maps = backbone.forward_features(self.normalise(pixels))
         return backbone.forward_head(maps), backbone.forward_head(maps, pre_logits=True).flatten(1)
+
+    def observe(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`forward_with_features`, and what the gate sees of this network in the same pass, float (N, G)."""
+        backbone: Any = self.backbone
+        maps, seen = observe(backbone, self.normalise(pixels))
+        return backbone.forward_head(maps), backbone.forward_head(maps, pre_logits=True).flatten(1), seen
 
 
 def create_backbone(

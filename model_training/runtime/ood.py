@@ -1,74 +1,123 @@
-"""Is an image like those that the network was trained on? Two scores; the card says which is used, and its bound."""
+"""The gate: is an image one that the network can judge at all?
+
+Two things speak against it: what the image is like before any network looks (`facts`), and how far its features lie
+from those of the training images.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .card import ModelCard
+from .card import ModelCard, Preprocessing, Reason
 from .errors import BundleError
+from .execution import Execution, OpenVINOExecution
+from .facts import FileFacts, find_reasons
+from .measures import OutOfDistribution
 
-#: The file of a bundle with the features of training images: float16 (M, F), each row of length 1.
-REFERENCES = "references.npy"
-NEIGHBOURS = 5
-_AT_ONCE = 2048
-
-#: logits (N, classes), features (N, F) → float (N,), higher is stranger
-Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-def energy(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """−T log Σ exp(logit / T) (Liu et al. 2020, eq. 4): float64 (N,), higher is stranger."""
-    scaled = logits.astype(np.float64) / temperature
-    highest = scaled.max(axis=1)
-    return -temperature * (highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1)))
+#: Files of a bundle: where the training images' features lie, and the companion's OpenVINO form.
+GATE = "gate.npz"
+COMPANION_MODEL = "companion.xml"
 
 
-class NearestNeighbours:
-    """The distance of normalised features to the fifth nearest training image (Sun et al. 2022)."""
+@dataclass(frozen=True)
+class Mahalanobis:
+    """Squared distances to the training images' mean, in units of their shrunk covariance.
 
-    def __init__(self, references: np.ndarray) -> None:
-        """`references`: float (M, F), features of training images."""
-        self.references = normalise(references)
-        self.rank = min(NEIGHBOURS, len(references)) - 1
+    The covariance is known along `basis`, float32 (G, K), with `variances`, (K,), and has the one variance `rest` in
+    all other directions; `mean`: (G,).
+    """
+
+    mean: np.ndarray
+    basis: np.ndarray
+    variances: np.ndarray
+    rest: float
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """`features`: float (N, F). Returns float32 (N,), 0…2: higher is stranger."""
-        parts = np.array_split(features, max(1, len(features) // _AT_ONCE))
-        return np.concatenate([self._measure(part) for part in parts])
+        """`features`: float (N, G). Returns float64 (N,), higher is stranger; infinite where a feature is no number."""
+        centred = features - self.mean
+        along = (centred @ self.basis).astype(np.float64)
+        beside = np.square(centred, dtype=np.float64).sum(1) - np.square(along).sum(1)
+        distances = (np.square(along) / self.variances).sum(1) + np.maximum(beside, 0) / self.rest
+        return np.nan_to_num(distances, nan=np.inf)
 
-    def _measure(self, features: np.ndarray) -> np.ndarray:
-        # |a − b|² = 2 − 2 a·b for vectors of length 1
-        squared = 2 - 2 * normalise(features) @ self.references.T
-        return np.sqrt(np.maximum(np.partition(squared, self.rank, axis=1)[:, self.rank], 0))
+    def save(self, path: Path) -> None:
+        np.savez(path, mean=self.mean, basis=self.basis, variances=self.variances, rest=self.rest)
 
-
-def normalise(features: np.ndarray) -> np.ndarray:
-    """Each row to length 1, in float32; a row of zeros stays."""
-    rows = np.asarray(features, np.float32)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1)
-
-
-def load_score(card: ModelCard, bundle: Path) -> Score | None:
-    """The score that the card names; None for a card without one. Raises `BundleError` for a missing file."""
-    if card.ood is None:
-        return None
-    if card.ood.method == "energy":
-        temperature = card.calibration.temperature
-        return lambda logits, features: energy(logits, temperature)
-    neighbours = load_nearest_neighbours(bundle)
-    return lambda logits, features: neighbours(features)
+    @classmethod
+    def load(cls, path: Path) -> Mahalanobis:
+        """Raises `BundleError` for a missing or broken file."""
+        try:
+            with np.load(path, allow_pickle=False) as read:
+                return cls(read["mean"], read["basis"], read["variances"], float(read["rest"]))
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise BundleError(
+                f"{path}: what tells strange pictures can't be read ({error}).",
+                "Make the bundle again: hwapung train.",
+            ) from None
 
 
-def load_nearest_neighbours(bundle: Path) -> NearestNeighbours:
-    path = bundle / REFERENCES
-    try:
-        return NearestNeighbours(np.load(path))
-    except (OSError, ValueError) as error:
-        raise BundleError(
-            f"{path}: the features of training pictures can't be read ({error}).",
-            "Make the bundle again: hwapung train.",
-        ) from None
+@dataclass(frozen=True)
+class Observed:
+    """What one pass over images gives: logits, float32 (N, classes), the features that the last layer makes them of,
+    float32 (N, F), and how strange each image is, float64 (N,), 0 where there is no gate."""
+
+    logits: np.ndarray
+    features: np.ndarray
+    distances: np.ndarray
+
+
+class Observer:
+    """A network's answers with what the gate needs, in one pass where the network itself is what the gate sees."""
+
+    def __init__(self, execute: Execution, distance: Mahalanobis | None, companion: OpenVINOExecution | None) -> None:
+        self.execute = execute
+        self.distance = distance
+        self.companion = companion
+
+    def __call__(self, pixels: np.ndarray) -> Observed:
+        """`pixels`: uint8 (N, height, width, 3)."""
+        if self.distance is None:
+            return Observed(*self.execute.forward_with_features(pixels), np.zeros(len(pixels)))
+        if self.companion is None:
+            logits, features, seen = self.execute.observe(pixels)
+        else:
+            logits, features = self.execute.forward_with_features(pixels)
+            (seen,) = self.companion.run(pixels)
+        return Observed(logits, features, self.distance(seen))
+
+
+def load_observer(card: ModelCard, bundle: Path, execute: Execution) -> Observer:
+    """Raises `BundleError` for a missing or broken file."""
+    if card.ood is None or card.ood.threshold is None:
+        return Observer(execute, None, None)
+    companion = None
+    if card.ood.companion is not None:
+        path = bundle / COMPANION_MODEL
+        if not path.is_file():
+            raise BundleError(f"{path}: the companion is missing.", "Make the bundle again: hwapung train.")
+        companion = OpenVINOExecution(path)
+    return Observer(execute, Mahalanobis.load(bundle / GATE), companion)
+
+
+def find_unknown(
+    ood: OutOfDistribution | None,
+    preprocessing: Preprocessing,
+    files: Sequence[FileFacts],
+    pixels: np.ndarray,
+    distances: np.ndarray,
+) -> list[Reason | None]:
+    """Why each image is unknown to the network, None where it isn't: what it is like comes before its features.
+
+    `files`: of each image, as it came; `pixels`: uint8 (N, height, width, 3); `distances`: float (N,).
+    """
+    if ood is None:
+        return [None] * len(pixels)
+    reasons = find_reasons(ood.limits, files, pixels, preprocessing)
+    return [
+        reason or ("unlike" if ood.threshold is not None and distances[row] > ood.threshold else None)
+        for row, reason in enumerate(reasons)
+    ]

@@ -76,7 +76,7 @@ def read(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> 
 
 
 def read_placed(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> tuple[np.ndarray, PixelBox]:
-    """`read`, and where in the pixels the image lies."""
+    """`read`, and where in the pixels the image lies: left, top, right, bottom."""
     image = decode(data, at_least=max(preprocessing.height, preprocessing.width))
     return fit(image, preprocessing), content_box(image.size, preprocessing)
 

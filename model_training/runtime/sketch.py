@@ -78,10 +78,11 @@ class Sketch:
     def _classify(self, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Probabilities float64 (N, classes), embeddings float32 (N, D) of unit length, and which crops are unlike
         those of the training, bool (N,)."""
-        logits, features = self.classifier.execute.forward_with_features(np.stack(crops))
-        embeddings = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-        probabilities = softmax(logits, self.card.calibration.temperature)
-        return probabilities, embeddings, self.classifier.find_unknown(logits, features)
+        seen = self.classifier.observe(np.stack(crops))
+        embeddings = seen.features / np.maximum(np.linalg.norm(seen.features, axis=1, keepdims=True), 1e-12)
+        ood = self.card.ood
+        unknown = seen.distances > (ood.threshold if ood and ood.threshold is not None else np.inf)
+        return softmax(seen.logits, self.card.calibration.temperature), embeddings, unknown
 
     def _name(self, probabilities: np.ndarray, embedding: np.ndarray, unknown: bool) -> Object:
         order = np.argsort(-probabilities, kind="stable")[:_TOP]

@@ -72,5 +72,13 @@ class _Body(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.network.forward_intermediates(images, indices=self.indices, intermediates_only=True)
+        return self.pool(self.maps(images))
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Each stage's, (N, channels, rows, columns)."""
+        found: list[Tensor] = self.network.forward_intermediates(images, indices=self.indices, intermediates_only=True)
+        return found
+
+    @staticmethod
+    def pool(maps: list[Tensor]) -> Tensor:
         return torch.cat([each.mean((2, 3)) for each in maps], 1)

@@ -163,7 +163,9 @@ def train(
         teacher = ask_teachers(recipe, prepared, folder, fabric.device)
         probed = fit_once(recipe, prepared, folder, fabric.device) if has_probe(recipe) else None
     network = (
-        build_network(recipe, prepared, probed and probed.probe).to(memory_format=torch.channels_last).to(fabric.device)
+        build_network(recipe, prepared, probed.probe if probed else None)
+        .to(memory_format=torch.channels_last)
+        .to(fabric.device)
     )
     trained, inputs = choose_inputs(network, recipe, prepared, fabric, cache)
     task = ClassificationTask(recipe, prepared, network, trained, inputs, teacher)

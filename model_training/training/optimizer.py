@@ -42,7 +42,7 @@ def group_parameters(network: ClassificationNetwork, settings: Training) -> list
 
 
 def _by_layer(module: nn.Module, settings: Training) -> list[dict[str, Any]]:
-    spared = getattr(module, "no_weight_decay", set)()
+    spared: set[str] = getattr(module, "no_weight_decay", set)()
     return param_groups_layer_decay(module, settings.weight_decay, spared, layer_decay=settings.layer_decay)
 
 

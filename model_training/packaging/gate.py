@@ -1,0 +1,226 @@
+"""The gate of a bundle: whose features it sees, where those of the training lie, and what limits images keep."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..datasets.prepare import Prepared
+from ..evaluation.ood import AIMED, bound_of, fit_distance, measure_apart, share_interval
+from ..evaluation.predict import batches
+from ..evaluation.strangers import draw_strangers, spoil
+from ..models.weights import read_weights
+from ..recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe
+from ..runtime.card import OutOfDistribution, Preprocessing
+from ..runtime.execution import Execution, OpenVINOExecution, save_openvino
+from ..runtime.facts import FileFacts, measure_contrast, measure_scale, measure_sharpness, read_file_facts
+from ..runtime.measures import ImageLimits
+from ..runtime.network import ClassificationNetwork
+from ..runtime.observer import Companion
+from ..runtime.ood import COMPANION_MODEL, GATE, Mahalanobis, find_unknown
+from ..runtime.text import looks_like_text
+
+#: What a companion may add to the network's multiplications, in parts of them.
+_BUDGET = 0.1
+_SMALLEST_SIDE = 32
+#: Of very many training images that many, drawn by seed, stand for all.
+MOST_IMAGES = 2000
+_MOST_SPOILED = 16
+_SMALLEST_PICTURE = 32
+_LONGEST_PICTURE = 8.0
+#: Of grey levels: a sheet with the noise of a scanner has 1 or 2.
+_LOWEST_CONTRAST = 4.0
+#: How much more or less of the input's pixels than any training image a picture may fill, along a side.
+_SCALE_MARGIN = 1.5
+_QUALITY_MARGIN = 10
+
+
+@dataclass(frozen=True)
+class Gate:
+    """`passes`: split → which of its images the gate lets through, bool; validation's are judged without themselves."""
+
+    ood: OutOfDistribution
+    passes: dict[str, np.ndarray]
+
+
+class Watched:
+    """What the gate sees of images: the network's own maps, or a companion's."""
+
+    def __init__(self, execute: Execution, companion: OpenVINOExecution | None) -> None:
+        self.execute = execute
+        self.companion = companion
+
+    def __call__(self, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Float32 (len(rows), G)."""
+        return np.concatenate([self._look(np.ascontiguousarray(pixels[batch])) for batch in batches(rows)])
+
+    def _look(self, pixels: np.ndarray) -> np.ndarray:
+        return self.execute.observe(pixels)[2] if self.companion is None else self.companion.run(pixels)[0]
+
+
+def choose_companion(network: ClassificationNetwork, preprocessing: Preprocessing) -> int | None:
+    """By how much a companion's image is shrunk so that it costs no more than a tenth of the network; None where even
+    the smallest image costs more."""
+    height, width = preprocessing.height, preprocessing.width
+    pixels = torch.zeros((1, height, width, 3), dtype=torch.uint8)
+    budget = _BUDGET * _count(network, pixels)
+    for factor in range(1, min(height, width) // _SMALLEST_SIDE + 1):
+        if _count(Companion(timm.create_model(PACKAGE_BACKBONE, num_classes=0), factor).eval(), pixels) <= budget:
+            return factor
+    return None
+
+
+@torch.inference_mode()
+def _count(module: nn.Module, pixels: torch.Tensor) -> int:
+    """Floating-point operations of one pass."""
+    with FlopCounterMode(display=False) as counter:
+        module(pixels)
+    return int(counter.get_total_flops())
+
+
+def export_companion(factor: int, preprocessing: Preprocessing, path: Path) -> OpenVINOExecution:
+    """Write the companion's OpenVINO form as `path` (.xml) and its .bin, and load it."""
+    backbone = timm.create_model(PACKAGE_BACKBONE, num_classes=0)
+    state = read_weights(Network(backbone=PACKAGE_BACKBONE, pretrained=PACKAGE))
+    backbone.load_state_dict({name: each for name, each in state.items() if name in backbone.state_dict()})
+    shape = (preprocessing.height, preprocessing.width, 3)
+    example = torch.zeros((2, *shape), dtype=torch.uint8)
+    save_openvino(Companion(backbone, factor), example, (-1, *shape), path, half=True)
+    return OpenVINOExecution(path)
+
+
+def fit_gate(
+    stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution, *, own: bool, factor: int | None
+) -> Gate:
+    """Also writes the files that the gate needs into `stage`.
+
+    `own`: whether the network is as pretraining left it, so that the gate sees the network itself, in the same pass;
+    else it sees a companion's maps of an image shrunk by `factor`, or, where that is None, the network's own, bent.
+    The bound is of training and validation images, each judged by a fit without it; of bent features, which fit the
+    training images better than any others, it is of the validation images alone.
+    """
+    preprocessing = recipe.preprocessing
+    companion = None
+    if not own and factor is not None:
+        companion = export_companion(factor, preprocessing, stage / COMPANION_MODEL)
+    watch = Watched(execute, companion)
+    bent = not own and companion is None
+    train = _sample(prepared.rows["train"])
+    validation, test = prepared.rows["validation"], prepared.rows["test"]
+    seen = {"train": watch(prepared.pixels, train), "validation": watch(prepared.pixels, validation)}
+    if bent:
+        fitted = fit_distance(seen["train"])
+        apart = fitted(seen["validation"]) if fitted else np.full(len(validation), np.inf)
+        judged = apart
+    else:
+        features = np.concatenate([seen["train"], seen["validation"]])
+        fitted = fit_distance(features)
+        judged = measure_apart(features, prepared.copies[np.concatenate([train, validation])])
+        apart = judged[len(train) :]
+    threshold = bound_of(judged) if fitted else None
+    if threshold is not None and fitted is not None:
+        fitted.save(stage / GATE)
+    else:
+        for path in (stage / COMPANION_MODEL, (stage / COMPANION_MODEL).with_suffix(".bin")):
+            path.unlink(missing_ok=True)
+    above = int((apart > threshold).sum()) if threshold is not None else 0
+    low, high = share_interval(above, len(validation)) if threshold is not None else (0.0, 0.0)
+    ood = OutOfDistribution(
+        companion=factor if companion is not None else None,
+        bent=bent,
+        threshold=threshold,
+        aimed=AIMED,
+        rejected=round(above / max(1, len(validation)), 4),
+        rejected_low=round(low, 4),
+        rejected_high=round(high, 4),
+        fitted_on=len(judged),
+        images=len(validation),
+        limits=fit_limits(recipe, prepared, train),
+    )
+    distances = fitted(watch(prepared.pixels, test)) if fitted else np.zeros(len(test))
+    passes = {
+        "validation": _pass(ood, recipe.preprocessing, prepared, validation, apart),
+        "test": _pass(ood, recipe.preprocessing, prepared, test, distances),
+    }
+    caught = _try_strangers(ood, recipe.preprocessing, prepared, watch, fitted)
+    return Gate(ood.model_copy(update={"caught": caught}), passes)
+
+
+def _sample(rows: np.ndarray) -> np.ndarray:
+    if len(rows) <= MOST_IMAGES:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, MOST_IMAGES, replace=False))
+
+
+def _pass(
+    ood: OutOfDistribution, preprocessing: Preprocessing, prepared: Prepared, rows: np.ndarray, distances: np.ndarray
+) -> np.ndarray:
+    """Which images of `rows` the gate lets through, bool (len(rows),)."""
+    passed: list[bool] = []
+    for places in batches(np.arange(len(rows))):
+        pixels = np.asarray(prepared.pixels[rows[places]])
+        files = _read_files(prepared, rows[places])
+        passed += [each is None for each in find_unknown(ood, preprocessing, files, pixels, distances[places])]
+    return np.array(passed, bool)
+
+
+def _read_files(prepared: Prepared, rows: np.ndarray) -> list[FileFacts]:
+    with ThreadPoolExecutor() as readers:
+        return list(readers.map(lambda row: read_file_facts(prepared.dataset.entries[row].path.read_bytes()), rows))
+
+
+def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLimits:
+    """Limits that training images keep but for one in a hundred, and no tighter than sense makes them.
+
+    With `verdicts.only_like_training` also those below which an image is smaller, softer or more compressed than the
+    training images in `rows`.
+    """
+    files = _read_files(prepared, rows)
+    contrast, sharpness, text = [], [], []
+    for batch in batches(rows):
+        pixels = np.asarray(prepared.pixels[batch])
+        contrast.append(measure_contrast(pixels))
+        sharpness.append(measure_sharpness(pixels))
+        text += [looks_like_text(each) for each in pixels]
+    scales = [each for each in (measure_scale(file, recipe.preprocessing) for file in files) if each is not None]
+    largest = max(scales, default=1.0) * _SCALE_MARGIN
+    strict = recipe.verdicts.only_like_training
+    qualities = [file.jpeg_quality for file in files if file.jpeg_quality is not None]
+    every = len(qualities) == len(files)
+    return ImageLimits(
+        min_side=min(_SMALLEST_PICTURE, *(min(file.width, file.height) for file in files)),
+        max_aspect=max(_LONGEST_PICTURE, *(file.aspect for file in files)),
+        min_contrast=round(min(_LOWEST_CONTRAST, 0.5 * float(np.quantile(np.concatenate(contrast), 0.01))), 3),
+        refuses_text=float(np.mean(text)) <= 0.01,
+        max_scale=round(largest, 4) if scales and largest < 1 else None,
+        min_scale=round(min(scales) / _SCALE_MARGIN, 4) if scales and strict else None,
+        min_sharpness=round(0.9 * float(np.concatenate(sharpness).min()), 4) if strict else None,
+        min_quality=max(1, (min(qualities) if every else 95) - _QUALITY_MARGIN) if strict else None,
+    )
+
+
+def _try_strangers(
+    ood: OutOfDistribution,
+    preprocessing: Preprocessing,
+    prepared: Prepared,
+    watch: Watched,
+    fitted: Mahalanobis | None,
+) -> dict[str, float]:
+    """Kind of made stranger → share that the gate calls unknown."""
+    rows = prepared.rows["validation"]
+    chosen = rows[:: max(1, len(rows) // _MOST_SPOILED)][:_MOST_SPOILED]
+    strangers = draw_strangers(preprocessing.height, preprocessing.width) | spoil(np.asarray(prepared.pixels[chosen]))
+    (size,) = _read_files(prepared, chosen[:1])
+    caught = {}
+    for kind, pixels in strangers.items():
+        distances = fitted(watch(pixels, np.arange(len(pixels)))) if fitted else np.zeros(len(pixels))
+        reasons = find_unknown(ood, preprocessing, [size] * len(pixels), pixels, distances)
+        caught[kind] = round(float(np.mean([each is not None for each in reasons])), 4)
+    return caught

@@ -1,0 +1,65 @@
+"""What the gate sees of an image: pooled maps of a pretrained network that fine-tuning did not bend.
+
+Fine-tuning keeps what tells its own classes apart and drops the rest, and with it what tells a stranger. So the maps
+are those of the served network only where that is untouched, in the same pass; else those of a small companion.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .stages import StagesBackbone
+
+#: Of a convolutional network the maps of that many last stages.
+STAGES = 3
+#: The companion: a small network whose weights come as an installed package, so that they are always to be had.
+COMPANION = "tf_efficientnet_lite0"
+
+
+def observe(backbone: Any, images: Tensor) -> tuple[Any, Tensor]:
+    """What `backbone.forward_head` takes, and what the gate sees, float (N, G).
+
+    `images`: normalised float (N, 3, height, width). The gate sees each channel's mean and deviation in the last three
+    stages (the statistics that style transfer paints by: Huang & Belongie 2017) and the last layer's features; each of
+    these vectors has length 1, so that none outweighs the others and their norm, which grows with contrast, does not
+    count (Mahalanobis++: Müller & Hein 2025). Of a network without stages of different scale it sees the last layer's.
+    """
+    if isinstance(backbone, StagesBackbone):
+        maps = backbone.body.maps(images)
+        return backbone.body.pool(maps), torch.cat(_describe(maps), 1)
+    if hasattr(backbone, "patch_embed") or not hasattr(backbone, "forward_intermediates"):
+        seen = backbone.forward_features(images)
+        return seen, _to_unit(backbone.forward_head(seen, pre_logits=True).flatten(1))
+    seen, maps = backbone.forward_intermediates(images, indices=min(STAGES, len(backbone.feature_info)))
+    last = backbone.forward_head(seen, pre_logits=True).flatten(1)
+    return seen, torch.cat([*_describe(maps), _to_unit(last)], 1)
+
+
+def _describe(maps: list[Tensor]) -> list[Tensor]:
+    parts = []
+    for each in maps:
+        parts += [_to_unit(each.mean((2, 3))), _to_unit((each.var((2, 3), correction=0) + 1e-8).sqrt())]
+    return parts
+
+
+def _to_unit(rows: Tensor) -> Tensor:
+    return functional.normalize(rows, dim=1)
+
+
+class Companion(nn.Module):
+    """`COMPANION` on an image shrunk by a whole number."""
+
+    def __init__(self, backbone: nn.Module, factor: int) -> None:
+        """`factor`: the image's sides are divided by it, 1 or more."""
+        super().__init__()
+        self.backbone = backbone
+        self.factor = factor
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """`pixels`: uint8 (N, height, width, 3). Returns what the gate sees, float (N, G)."""
+        images = functional.avg_pool2d(pixels.permute(0, 3, 1, 2).float(), self.factor) / 127.5 - 1
+        return observe(self.backbone, images)[1]

@@ -1,0 +1,48 @@
+"""Does an image show a page of text? Lines of many small strokes, evenly spaced, with empty paper between them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_FEWEST_LINES = 6
+#: Of the darkest against the paper, in grey levels.
+_CONTRAST = 60
+#: Changes between ink and paper that a line of text has at least, along it.
+_FEWEST_STROKES = 12
+
+
+def looks_like_text(pixels: np.ndarray) -> bool:
+    """`pixels`: uint8 (height, width, 3), of any size from some 64 pixels on; smaller ones show no letters.
+
+    The lines may run across or down, and be dark on light or light on dark.
+    """
+    grey = pixels.astype(np.float32).mean(2)
+    if np.median(grey) < grey.mean():
+        grey = 255 - grey  # the paper is what there is more of
+    paper = np.median(grey)
+    ink = grey < paper - _CONTRAST * 0.5
+    share = float(ink.mean())
+    # A page is paper for the most part, and even paper: a painting's sky is not.
+    quiet = grey[~ink]
+    if not 0.02 < share < 0.4 or quiet.size == 0 or float(np.abs(quiet - paper).mean()) > 10:
+        return False
+    return _has_lines(ink) or _has_lines(ink.T)
+
+
+def _has_lines(ink: np.ndarray) -> bool:
+    """Whether rows of `ink`, bool (height, width), fall into lines with gaps between them."""
+    profile = ink.mean(1)
+    filled = profile > 0.2 * np.quantile(profile, 0.9)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], filled, [False]]).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    if len(starts) < _FEWEST_LINES:
+        return False
+    heights, pitch = ends - starts, np.diff(starts)
+    # Lines of one height at one distance; a heading or a gap between paragraphs is no exception to the middle ones.
+    even = np.median(np.abs(pitch - np.median(pitch))) <= 0.25 * np.median(pitch)
+    alike = np.median(np.abs(heights - np.median(heights))) <= 0.4 * np.median(heights)
+    strokes = [
+        int(np.abs(np.diff(ink[start:end].astype(np.int8), axis=1)).sum(1).max())
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return bool(even and alike and np.median(strokes) >= _FEWEST_STROKES)
