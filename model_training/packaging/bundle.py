@@ -130,6 +130,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             calibration=calibration,
             thresholds=thresholds,
             verdicts=phrase_verdicts(recipe.verdicts),
+            reads_provenance=recipe.provenance,
             conformal=_fit_conformal(logits, prepared, calibration.temperature),
             ood=_fit_ood(stage, served, prepared, seen["validation"], calibration.temperature),
             metrics=(

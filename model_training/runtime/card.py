@@ -222,6 +222,9 @@ class ModelCard(Card):
     verdicts: dict[Verdict, VerdictWords] = Field(
         default_factory=dict, description="the page's words; its own where a verdict is missing"
     )
+    reads_provenance: bool = Field(
+        False, description="whether answers say what a picture's file states of its origin (`runtime/provenance`)"
+    )
     conformal: Conformal | None = None
     ood: OutOfDistribution | None = None
     openvino_model: OpenVINOModel | None

@@ -17,6 +17,8 @@ from .model import Answer, Bytes, Readers, read_examples
 from .network import load_network
 from .ood import load_score
 from .preprocess import read_placed
+from .provenance.credentials import CredentialsReader
+from .provenance.read import read_provenance
 
 
 class Classifier:
@@ -30,6 +32,7 @@ class Classifier:
         self.ood_score = load_score(card, bundle)
         self.explainer = Explainer(network, device)
         self.readers = Readers()
+        self.credentials = CredentialsReader.from_environment() if card.reads_provenance else None
 
     @classmethod
     def load(cls, bundle: Path, device: str = "cpu") -> Classifier:
@@ -50,10 +53,11 @@ class Classifier:
             explanations = self._explain(
                 pixels, probabilities, [box if wanted[index] else None for index, _, box in readable]
             )
+            origins = self._read_origins([images[index] for index, _, _ in readable])
             elapsed = round((time.perf_counter() - started) * 1000, 2)
             for row, (index, _, _) in enumerate(readable):
                 said = self._phrase(probabilities[row], bool(unknown[row]), elapsed)
-                answers[index] = said | explanations[row]
+                answers[index] = said | origins[row] | explanations[row]
         return [each if isinstance(each, ImageError) else answers[index] for index, each in enumerate(read)]
 
     def warm_up(self) -> None:
@@ -90,6 +94,13 @@ class Classifier:
                 over = heatmap[top:bottom, left:right]
                 explanations[row] = {"explanation": {"class": self.card.labels[index].key} | encode_heatmap(over)}
         return explanations
+
+    def _read_origins(self, images: Sequence[Bytes]) -> list[Answer]:
+        """What each image's file states of its origin, where the card asks for it. It changes no verdict."""
+        if (credentials := self.credentials) is None:
+            return [{} for _ in images]
+        read = self.readers.read(lambda data: read_provenance(data, credentials).as_answer(), images)
+        return [{"provenance": each} for each in read]
 
     def _phrase(self, probabilities: np.ndarray, unknown: bool, elapsed_ms: float) -> Answer:
         best = int(probabilities.argmax())

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TRUST = "HWAPUNG_TRUST"
 SIGNERS, STAMPS = "C2PA-TRUST-LIST.pem", "C2PA-TSA-TRUST-LIST.pem"
+#: Each manifest has a box of this kind; checking a history of thousands would take minutes.
+_CLAIM, _MOST_MANIFESTS = b"jumdc2cl", 100
 _UNTRUSTED = "signingCredential.untrusted"
 _PROBLEMS: tuple[tuple[str, Problem], ...] = (
     ("Hash.mismatch", "other_picture"),
@@ -71,7 +73,7 @@ class CredentialsReader:
                 "core": {
                     "allowed_network_hosts": [],
                     "decode_identity_assertions": False,
-                    "max_decompressed_manifest_size_in_mb": 8,
+                    "max_decompressed_manifest_size_in_mb": 4,
                 },
             }
         )
@@ -88,6 +90,8 @@ class CredentialsReader:
         Credentials that do not hold are stated, too."""
         if b"jumb" not in data or b"c2pa" not in data:  # the box that all credentials lie in, and its label
             return []
+        if data.count(_CLAIM) > _MOST_MANIFESTS:
+            return [Statement("credentials", "nothing", "invalid", problem="too_long")]
         try:
             store = self._check(data, self._context)
             strict = self._check(data, self._strict) if self._strict else store

@@ -17,8 +17,8 @@ Source = Literal[
     "credentials", "digital_source_type", "aigc_label", "generation_settings", "credit", "software", "camera"
 ]
 #: Why credentials do not hold: the picture is not the one that was signed; the certificate's time is over, or it was
-#: withdrawn; they were made against the rules; they can't be read at all.
-Problem = Literal["other_picture", "expired", "revoked", "broken", "unreadable"]
+#: withdrawn; they were made against the rules; they can't be read at all; their history is longer than we check.
+Problem = Literal["other_picture", "expired", "revoked", "broken", "unreadable", "too_long"]
 Block = Literal["credentials", "xmp", "exif", "png_text", "file"]
 #: Why a block was not read, or not to its end: more than we read; damaged; kept on a server, which we do not ask.
 Reason = Literal["cut", "unreadable", "elsewhere"]

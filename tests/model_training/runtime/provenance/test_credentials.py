@@ -189,6 +189,9 @@ def test_a_long_history_takes_no_long_time(reader: CredentialsReader, maker: Mak
     for _ in range(12):
         latest = maker.sign(latest, *edited(), origin=latest)
     assert [each.says for each in reader.read(latest)] == ["software", "ai"]
+    assert latest.count(b"jumdc2cl") == 13  # how we tell that one is too long to be checked
+    box = latest[latest.index(b"jumdc2cl") :][:24]
+    assert [each.problem for each in reader.read(latest + box * 100)] == ["too_long"]
 
 
 def test_damage_anywhere_is_stated_and_never_trusted(reader: CredentialsReader, maker: Maker) -> None:
