@@ -12,6 +12,7 @@ from .. import wording
 from ..catalogue import Model
 from ..formatting import text, title_of
 from ..languages import language
+from .origin import OriginView, view_origin
 
 MOST_CANDIDATES = 5
 
@@ -45,7 +46,7 @@ class Candidates:
 @dataclass(frozen=True)
 class AnswerView:
     """An answer as the page shows it. `heatmap` is a data URI of a transparent image, or None; `candidates` says what
-    else it may be, None where that says nothing."""
+    else it may be, None where that says nothing; `origin` what its file states."""
 
     title: str
     confidence: float
@@ -55,6 +56,7 @@ class AnswerView:
     rows: tuple[Row, ...]
     heatmap: str | None
     candidates: Candidates | None = None
+    origin: OriginView | None = None
     precomputed: bool = False
     true_title: str | None = None
 
@@ -75,6 +77,8 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
         rows=tuple(sorted(rows, key=lambda row: -row.probability)),
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
         candidates=view_candidates(answer, model),
+        # An example is a copy of its picture, without what the file said.
+        origin=view_origin(answer.get("provenance")) if true_label is None else None,
         precomputed=true_label is not None,
         true_title=title_of(model, true_label) if true_label is not None else None,
     )
