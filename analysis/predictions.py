@@ -99,7 +99,7 @@ class Evaluated:
     `copies`: int64 (N,), the same number for exact and near duplicates; `same_data`: whether it is, split for split,
     what the model was trained on; `unreadable`: path → what was wrong. `execution` is the form that is served on
     `device`, and every figure is made of its answers; `network` is for what needs gradients. `cache`: where further
-    predictions go.
+    predictions go. `root`: the folder that the predictions' places are relative to.
     """
 
     card: ModelCard
@@ -112,6 +112,7 @@ class Evaluated:
     same_data: bool
     unreadable: dict[str, str]
     cache: Path
+    root: Path
 
 
 def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
@@ -201,7 +202,8 @@ def _evaluate(
         rows=readable,
     )
     unreadable = {dataset.place(dataset.entries[row]): store.errors[row] for row in meant if row in store.errors}
-    return Evaluated(card, bundle, network, execution, device, predictions, copies, same_data, unreadable, cache)
+    root = dataset.root
+    return Evaluated(card, bundle, network, execution, device, predictions, copies, same_data, unreadable, cache, root)
 
 
 def _columns(entries: list[Entry]) -> dict[str, np.ndarray]:
