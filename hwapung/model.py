@@ -61,8 +61,8 @@ SketchedObject = TypedDict(
 
 #: What a model says of one image. A classifier's answer has `class`, `confidence` (0 to 1), `probabilities` (class →
 #: 0 to 1) and, unless the image is unknown, `prediction_set`; a sketch model's has `objects`, best first, and the
-#: image's `width` and `height` in pixels. `explanation` is there where it was asked for, `provenance` where the card says
-#: `reads_provenance`.
+#: image's `width` and `height` in pixels. `explanation` is there where it was asked for, `provenance` where the card
+#: says `reads_provenance`.
 Answer = TypedDict(
     "Answer",
     {

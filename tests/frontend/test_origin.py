@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import TypeAdapter
 
+from frontend.classify.openapi import Answer
 from frontend.classify.origin import LEVELS, PROBLEMS, SAYS, SOURCES, UNREAD
 from model_training.runtime.provenance import statement
 from model_training.runtime.provenance.statement import Provenance, Signer, Statement, Unread, conclude
-from tests.frontend.model_server_stub import ModelServerStub, answer
+from tests.frontend.model_server_stub import ModelServerStub, answer, card, examples
 from tests.frontend.test_pages import PAGE, Page, send
 
 DESK = Signer("Brush Co", "Signing desk", "Root Ltd", self_signed=False, time="2026-03-01T10:00:00+00:00")
@@ -46,7 +48,10 @@ def test_a_model_that_does_not_read_files_shows_no_section(client: FlaskClient, 
     assert "What the pixels say" not in page.text
 
 
-def test_an_example_is_a_copy_that_has_lost_its_notes(client: FlaskClient) -> None:
+def test_an_example_is_a_copy_that_has_lost_its_notes(client: FlaskClient, model_server: ModelServerStub) -> None:
+    (example,) = examples()
+    example["answer"] |= {"provenance": conclude([]).as_answer()}
+    model_server.models["landscape"] = (card(), [example])
     assert "What the file says" not in Page(client.get(f"{PAGE}/examples/one")).text
 
 
@@ -90,6 +95,8 @@ def test_each_case_in_words(name: str, client: FlaskClient, model_server: ModelS
     page = ask(client, model_server, provenance)
     for each in words:
         assert each in page.text
+    told = answer() | {"provenance": provenance.as_answer()}
+    assert TypeAdapter(Answer).validate_python(told) == told  # what is not documented would be left out
 
 
 def test_it_is_told_in_korean(client: FlaskClient, model_server: ModelServerStub) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from model_training.recipe import load_recipe
 from model_training.runtime.card import read_card, write_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import ImageError
@@ -21,6 +22,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle = make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
     write_card(read_card(bundle / "card.json").model_copy(update={"reads_provenance": True}), bundle / "card.json")
     return bundle
+
+
+@pytest.mark.parametrize("name", ["ai_vs_real", "ai_vs_real_small", "ai_vs_real_vit"])
+def test_recipes_that_ask_for_it(name: str) -> None:
+    assert load_recipe(name).provenance is True
+    assert load_recipe("landscape").provenance is False
 
 
 def test_a_card_of_before_asks_for_none() -> None:
