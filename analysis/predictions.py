@@ -113,6 +113,7 @@ class Evaluated:
     unreadable: dict[str, str]
     root: Path
     cache: Path
+    root: Path
 
 
 def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:

@@ -15,7 +15,7 @@ from model_training.progress import console, follow
 from model_training.runtime.card import ModelCard, Text
 from model_training.runtime.device import choose_device
 
-from . import audit_sections, confidence, explanations, galleries, sections
+from . import audit_sections, confidence, declared, explanations, galleries, sections
 from .document import CannotComputeError, Document, Section
 from .material import Material
 from .predictions import Evaluated, Predictions, evaluate, evaluate_test, evaluate_unlike
@@ -63,6 +63,11 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
             lambda: confidence.unknown(material, found, [(name, _answered(each)) for name, each in unlike]),
         ),
         (_("Verdicts"), lambda: verdicts(found, unlike)),
+        *(
+            [(_("What the files state"), lambda: declared.statements(material, found))]
+            if found.card.reads_provenance
+            else []
+        ),
         (_("Shortcuts"), lambda: audit_sections.shortcuts(material, found)),
         (_("Worse pictures"), lambda: audit_sections.corruptions(material, found)),
         (_("Slices"), lambda: audit_sections.by_column(material)),

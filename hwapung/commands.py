@@ -204,6 +204,8 @@ def _phrase(answer: Answer, titles: dict[str, str]) -> str:
     if "prediction_set" in answer and len(answer["prediction_set"]["classes"]) > 1:
         chosen = answer["prediction_set"]
         said += f" ({chosen['coverage']:.0%} set: {', '.join(titles[key] for key in chosen['classes'])})"
+    if "provenance" in answer and answer["provenance"]["level"] is not None:
+        said += f"; the file says: {answer['provenance']['says']}, {answer['provenance']['level']}"
     return said
 
 

@@ -29,6 +29,16 @@ class PredictionSet(TypedDict):
     classes: list[str]
 
 
+class Provenance(TypedDict):
+    """What an image's file states of its origin, and how far that may be trusted; each statement has `source`, `says`,
+    `level` and, where known, `name`, `signer` and `problem` (ARCHITECTURE.md)."""
+
+    says: Literal["ai", "ai_edited", "camera", "software", "nothing"]
+    level: Literal["signed", "signed_by_unknown", "claimed", "invalid"] | None
+    statements: list[dict[str, object]]
+    unread: list[dict[str, str]]
+
+
 #: A heatmap: base64 of an RGBA PNG, `width` by `height` pixels, which lies over the whole upright image.
 Explanation = TypedDict(
     "Explanation",
@@ -54,7 +64,8 @@ SketchedObject = TypedDict(
 
 #: What a model says of one image. A classifier's answer has `class`, `confidence` (0 to 1), `probabilities` (class →
 #: 0 to 1) and `prediction_set`, or, of an unknown image, `reason`: the class is then only the nearest. A sketch model's
-#: has `objects`, best first, and the image's `width` and `height` in pixels. `explanation` is there if asked for.
+#: has `objects`, best first, and the image's `width` and `height` in pixels. `explanation` is there where it was asked
+#: for, `provenance` where the card says `reads_provenance`.
 Answer = TypedDict(
     "Answer",
     {
@@ -68,6 +79,7 @@ Answer = TypedDict(
         "reason": NotRequired[Reason],
         "prediction_set": NotRequired[PredictionSet],
         "explanation": NotRequired[Explanation],
+        "provenance": NotRequired[Provenance],
         "objects": NotRequired[list[SketchedObject]],
         "width": NotRequired[int],
         "height": NotRequired[int],

@@ -17,6 +17,7 @@ from string import Template
 from typing import NamedTuple
 
 from model_training.runtime.errors import ServingError
+from model_training.runtime.provenance.credentials import TRUST
 
 from .settings import ServingSettings, count_cores, count_gpus, divide_machine
 from .store import StoredModel
@@ -90,6 +91,8 @@ def prepare_launch(
 def make_environment(java: Path, settings: ServingSettings) -> dict[str, str]:
     """Ours, without what must not reach TorchServe and its workers."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+    if kept.get(TRUST):
+        kept[TRUST] = str(Path(kept[TRUST]).absolute())  # the workers have another working folder
     return kept | {
         "JAVA_HOME": str(java.parent.parent),
         "OMP_NUM_THREADS": str(divide_machine(settings, count_cores(), count_gpus()).threads),

@@ -12,6 +12,7 @@ from ..catalogue import Model
 from ..formatting import title_of
 from ..languages import language
 from ..verdicts import UNKNOWN, UNLIKE, VerdictWords, words_of
+from .origin import OriginView, view_origin
 
 MOST_CANDIDATES = 5
 
@@ -37,7 +38,7 @@ class Candidates:
 class AnswerView:
     """An answer as the page shows it. `heatmap` is a data URI of a transparent image, or None: where the model looked
     says nothing about a picture that it does not know. `candidates` says what else it may be, None where that says
-    nothing. `reason`: why the picture is unknown, else None."""
+    nothing; `origin` what its file states. `reason`: why the picture is unknown, else None."""
 
     title: str
     confidence: float
@@ -48,6 +49,7 @@ class AnswerView:
     rows: tuple[Row, ...]
     heatmap: str | None
     candidates: Candidates | None = None
+    origin: OriginView | None = None
     precomputed: bool = False
     true_title: str | None = None
 
@@ -70,6 +72,8 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
         rows=tuple(sorted(rows, key=lambda row: -row.probability)),
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
         candidates=view_candidates(answer, model),
+        # An example is a copy of its picture, without what the file said.
+        origin=view_origin(answer.get("provenance")) if true_label is None else None,
         precomputed=true_label is not None,
         true_title=title_of(model, true_label) if true_label is not None else None,
     )

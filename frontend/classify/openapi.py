@@ -18,6 +18,48 @@ class PredictionSet(TypedDict):
 
 Reason = Literal["unlike", "blank", "tiny", "long", "text", "finer", "coarser", "softer", "compressed"]
 
+
+class Signer(TypedDict):
+    organisation: NotRequired[str]
+    name: NotRequired[str]
+    issuer: NotRequired[Annotated[str, Field(description="who vouches for the signer")]]
+    self_signed: bool
+    time: NotRequired[Annotated[str, Field(description="ISO 8601, by a trusted time stamp")]]
+
+
+Says = Literal["ai", "ai_edited", "camera", "software", "nothing"]
+Level = Annotated[
+    Literal["signed", "signed_by_unknown", "claimed", "invalid"],
+    Field(
+        description="signed by someone on the trust list; signed by anyone; written by anyone; credentials that do not "
+        "hold"
+    ),
+]
+
+
+class Statement(TypedDict):
+    source: Literal[
+        "credentials", "digital_source_type", "aigc_label", "generation_settings", "credit", "software", "camera"
+    ]
+    says: Says
+    level: Level
+    name: NotRequired[Annotated[str, Field(description="of the program or camera")]]
+    signer: NotRequired[Signer]
+    problem: NotRequired[Literal["other_picture", "expired", "revoked", "broken", "unreadable", "too_long"]]
+
+
+class Unread(TypedDict):
+    block: Literal["credentials", "xmp", "exif", "png_text", "file"]
+    reason: Literal["cut", "unreadable", "elsewhere"]
+
+
+class Provenance(TypedDict):
+    says: Says
+    level: Level | None
+    statements: list[Statement]
+    unread: list[Unread]
+
+
 Answer = TypedDict(
     "Answer",
     {
@@ -46,6 +88,15 @@ Answer = TypedDict(
                 Field(
                     description="The classes among which the true one is for a stated share of pictures like those "
                     "that the model was trained on, best first. Missing where the verdict is unknown."
+                ),
+            ]
+        ],
+        "provenance": NotRequired[
+            Annotated[
+                Provenance,
+                Field(
+                    description="What the picture's file states of its origin, of models whose card says "
+                    "reads_provenance. It has no part in class, confidence or verdict."
                 ),
             ]
         ],

@@ -141,6 +141,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             calibration=calibration,
             thresholds=thresholds,
             verdicts=phrase_verdicts(recipe.verdicts),
+            reads_provenance=recipe.provenance,
             conformal=_fit_conformal(known),
             ood=gate.ood,
             probe=product.probe,

@@ -19,6 +19,9 @@ class Recipe(Product):
     network: Network = Network()
     training: Training = Training()
     verdicts: Verdicts = Verdicts()
+    provenance: bool = Field(
+        False, description="answers also say what a picture's file states of its origin: content credentials, metadata"
+    )
     precision: Precision = Field("float32", description="of the network that serves on a CPU")
     search: Search = Search()
 

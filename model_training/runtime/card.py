@@ -226,6 +226,9 @@ class ModelCard(Card):
     verdicts: dict[Verdict, VerdictWords] = Field(
         default_factory=dict, description="the page's words; its own where a verdict is missing"
     )
+    reads_provenance: bool = Field(
+        False, description="whether answers say what a picture's file states of its origin (`runtime/provenance`)"
+    )
     conformal: Conformal | None = None
     ood: OutOfDistribution | None = None
     probe: Probe | None = Field(None, description="unset where nothing was trained, or from weights drawn at random")

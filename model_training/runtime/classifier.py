@@ -18,6 +18,8 @@ from .model import Answer, Bytes, Readers, read_examples
 from .network import load_network
 from .ood import find_unknown, load_observer
 from .preprocess import read_placed
+from .provenance.credentials import CredentialsReader
+from .provenance.read import read_provenance
 
 
 class Classifier:
@@ -31,6 +33,7 @@ class Classifier:
         self.observe = load_observer(card, bundle, self.execute)
         self.explainer = Explainer(network, device)
         self.readers = Readers()
+        self.credentials = CredentialsReader.from_environment() if card.reads_provenance else None
 
     @classmethod
     def load(cls, bundle: Path, device: str = "cpu") -> Classifier:
@@ -51,10 +54,11 @@ class Classifier:
             explanations = self._explain(
                 pixels, probabilities, [box if wanted[index] else None for index, _, box, _ in readable]
             )
+            origins = self._read_origins([images[index] for index, *_ in readable])
             elapsed = round((time.perf_counter() - started) * 1000, 2)
             for row, (index, *_) in enumerate(readable):
                 said = self._phrase(probabilities[row], reasons[row], elapsed)
-                answers[index] = said | explanations[row]
+                answers[index] = said | origins[row] | explanations[row]
         return [each if isinstance(each, ImageError) else answers[index] for index, each in enumerate(read)]
 
     def warm_up(self) -> None:
@@ -100,6 +104,13 @@ class Classifier:
                 over = heatmap[top:bottom, left:right]
                 explanations[row] = {"explanation": {"class": self.card.labels[index].key} | encode_heatmap(over)}
         return explanations
+
+    def _read_origins(self, images: Sequence[Bytes]) -> list[Answer]:
+        """What each image's file states of its origin, where the card asks for it. It changes no verdict."""
+        if (credentials := self.credentials) is None:
+            return [{} for _ in images]
+        read = self.readers.read(lambda data: read_provenance(data, credentials).as_answer(), images)
+        return [{"provenance": each} for each in read]
 
     def _phrase(self, probabilities: np.ndarray, reason: Reason | None, elapsed_ms: float) -> Answer:
         best = int(probabilities.argmax())

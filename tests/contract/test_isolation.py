@@ -15,7 +15,7 @@ OURS = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
 
 def imports(path: Path) -> list[str]:
     """Every module that a file imports, absolute; at any depth, in functions and under conditions too."""
-    package = ["model_training", "runtime"]
+    package = list(path.relative_to(ROOT).parent.parts)
     found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):

@@ -13,7 +13,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from hwapung.commands import REASONS
 from hwapung.places import find_bundle
@@ -21,7 +21,9 @@ from model_training.runtime.card import OutOfDistribution, Reason, SketchCard, r
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
 from tests.hwapung.test_cli import run
+from tests.signing import picture
 from tests.tiny_sketch import LABELS, draw_page
+from tests.torchserve.tiny import make_tiny_bundle
 
 
 @pytest.fixture
@@ -51,6 +53,20 @@ def test_pictures_are_answered_line_by_line(
     assert err.count("\n") == 1
     status, _, err = run(capsys, "predict", images[0], "--bundle", str(tiny_bundle), "--device", "cpu")
     assert (status, err) == (0, "")
+
+
+def test_what_a_file_says_of_its_origin_ends_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = make_tiny_bundle(tmp_path / "tiny")
+    write_card(read_card(bundle / "card.json").model_copy(update={"reads_provenance": True}), bundle / "card.json")
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Software", "NovelAI")
+    (tmp_path / "stating.png").write_bytes(picture("PNG", pnginfo=note))
+    (tmp_path / "silent.png").write_bytes(picture("PNG"))
+    files = [str(tmp_path / name) for name in ("stating.png", "silent.png")]
+    _, out, _ = run(capsys, "predict", *files, "--bundle", str(bundle), "--device", "cpu")
+    stating, silent = out.splitlines()
+    assert stating.endswith("; the file says: ai, claimed")
+    assert "the file says" not in silent
 
 
 def test_pictures_are_answered_for_a_program(

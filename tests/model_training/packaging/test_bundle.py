@@ -86,6 +86,14 @@ def test_every_file_is_vouched_for(tiny_bundle: Path) -> None:
         assert hashlib.sha256((tiny_bundle / name).read_bytes()).hexdigest() == digest
 
 
+def test_a_model_reads_provenance_where_the_recipe_asks_for_it(
+    tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    asking = tiny_recipe.model_copy(update={"provenance": True})
+    card = read_card(make_bundle(asking, tiny_prepared, tiny_trained, tmp_path) / "card.json")
+    assert (card.reads_provenance, read_card(tiny_bundle / "card.json").reads_provenance) == (True, False)
+
+
 def test_a_failure_leaves_the_previous_bundle_whole(
     tiny_recipe: Recipe,
     tiny_prepared: Prepared,
