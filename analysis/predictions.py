@@ -111,7 +111,6 @@ class Evaluated:
     copies: np.ndarray
     same_data: bool
     unreadable: dict[str, str]
-    root: Path
     cache: Path
     root: Path
 

@@ -44,12 +44,16 @@ def start_head(network: ClassificationNetwork, head: nn.Linear, prepared: Prepar
     network.train(training)
 
 
-def fit_discriminant(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`features`: float (N, F); `targets`: int (N,), each class at least once. Returns weights (classes, F) and biases
-    (classes,) of raw features."""
+def fit_discriminant(
+    features: np.ndarray, targets: np.ndarray, shrinkage: float = SHRINKAGE, priors: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`features`: float (N, F); `targets`: int (N,), each class at least once; `priors`: of the classes, (classes,),
+    equal if not given. Returns weights (classes, F) and biases (classes,) of raw features."""
     scaler = StandardScaler().fit(features)
     classes = len(np.unique(targets))
-    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=np.full(classes, 1 / classes))
+    if priors is None:
+        priors = np.full(classes, 1 / classes)
+    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage, priors=priors)
     fitted.fit(scaler.transform(features), targets)
     weight, bias = fitted.coef_, fitted.intercept_
     if classes == 2:  # scikit-learn keeps the second class against the first only

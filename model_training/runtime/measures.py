@@ -132,7 +132,7 @@ class Probe(Part):
     (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where it leads beyond that noise.
     """
 
-    method: Literal["logistic_regression"] = "logistic_regression"
+    method: Literal["logistic_regression", "discriminant"] = "logistic_regression"
     kept: Literal["probe", "fine_tuned"]
     figure: Literal["accuracy", "macro_f1"]
     lead: float

@@ -44,7 +44,7 @@ def fit_once(recipe: Recipe, prepared: Prepared, folder: Path, device: torch.dev
         with replacing(kept) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **dataclasses.asdict(probe), **answers)
     with np.load(kept) as read:
-        probe = LinearProbe(read["weight"], read["bias"], float(read["strength"]))
+        probe = LinearProbe(read["weight"], read["bias"], read["method"].item())
         return Probed(probe, read["validation"], read["test"])
 
 
@@ -73,6 +73,7 @@ def keep_better(
     best = answers[outcome.best.epoch - 1]
     tested = _answer(outcome.network, prepared, prepared.rows["test"], device)
     found = Probe(
+        method=probed.probe.method,
         kept="fine_tuned" if lead.is_beyond_noise else "probe",
         figure=figure,
         lead=round(lead.value, 4),
