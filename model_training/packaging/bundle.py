@@ -42,12 +42,15 @@ from ..runtime.card import (
 )
 from ..runtime.classifier import softmax
 from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from ..runtime.measures import UnseenSources
 from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, count_parameters, save_mean_image, save_weights
 from ..runtime.ood import REFERENCES, normalise
 from ..training.loop import Trained
+from ..translation import _
 from .examples import answer_examples, write_example_images
 from .model_card import write_model_card
 from .quantise import quantise
+from .resistance import measure_resistance
 
 LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
 OPENVINO_MODEL = "network.xml"
@@ -64,10 +67,13 @@ class Product:
     architecture: Network
     provenance: Provenance
     records: Path | None
+    unseen: UnseenSources | None = None
 
 
-def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
-    """`pack` what training left."""
+def make_bundle(
+    recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path, unseen: UnseenSources | None = None
+) -> Path:
+    """`pack` what training left, and what was measured of sources that it did without."""
     architecture = Network(
         backbone=recipe.network.backbone,
         head=recipe.network.head,
@@ -76,7 +82,7 @@ def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: P
     )
     seconds = round(sum(each.seconds for each in trained.epochs), 1)
     provenance = record_making(recipe, seconds, trained.device)
-    return pack(recipe, prepared, Product(trained.network, architecture, provenance, trained.folder), bundles)
+    return pack(recipe, prepared, Product(trained.network, architecture, provenance, trained.folder, unseen), bundles)
 
 
 def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
@@ -114,6 +120,9 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             recipe.verdicts.max_error_rate,
             recipe.verdicts.confidence_level,
         )
+        if product.unseen is not None and product.unseen.thresholds is not None:
+            # Sure only where both the seen and the unseen sources vouch for it.
+            thresholds = max(thresholds, product.unseen.thresholds, key=lambda each: each.sure)
         keys = prepared.dataset.labels
         predicted = logits["test"].argmax(1)
         copy_records(product.records, stage)
@@ -129,7 +138,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             network=product.architecture,
             calibration=calibration,
             thresholds=thresholds,
-            verdicts=phrase_verdicts(recipe.verdicts),
+            verdicts=phrase_verdicts(recipe.verdicts, product.unseen),
             conformal=_fit_conformal(logits, prepared, calibration.temperature),
             ood=_fit_ood(stage, served, prepared, seen["validation"], calibration.temperature),
             metrics=(
@@ -137,12 +146,16 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
                 *measure(predicted, prepared.targets[test], "test", len(keys)),
             ),
             class_metrics=measure_classes(predicted, prepared.targets[test], keys),
+            unseen_sources=product.unseen,
             openvino_model=_describe_form(recipe, prepared, torch_form, logits),
             data=prepared.provenance,
             provenance=product.provenance,
             examples=examples,
             files={},
         )
+        if recipe.resistance:
+            resistance = measure_resistance(card, stage, prepared)
+            card = card.model_copy(update={"resistance": resistance})
         step.update(4, total, "examples")
         finish(card, stage)
         step.update(5, total, "done")
@@ -168,12 +181,25 @@ def _describe_form(
     return OpenVINOModel(precision=recipe.precision, file=OPENVINO_MODEL, agreement=agreement)
 
 
-def phrase_verdicts(verdicts: Verdicts) -> dict[Verdict, VerdictWords]:
-    """The recipe's words with its error rate in the place of `{error}`: `2%`."""
+def phrase_verdicts(verdicts: Verdicts, unseen: UnseenSources | None = None) -> dict[Verdict, VerdictWords]:
+    """The recipe's words with its error rate in the place of `{error}`, as `2%`, and in the place of `{promise}` the
+    sentence that says for which pictures it holds."""
     rate = f"{verdicts.max_error_rate * 100:g}%"
+    promise = _(
+        "On pictures like those that it was trained on, about {error} or fewer of the answers as clear as this one "
+        "were wrong. For other sources (generators, cameras) nothing is promised.",
+        error=rate,
+    )
+    if unseen is not None and unseen.thresholds is not None:
+        promise = _(
+            "On pictures from sources that it was not trained on, about {error} or fewer of the answers as clear as "
+            "this one were wrong.",
+            error=rate,
+        )
 
     def fill(text: Text) -> Text:
-        return Text(en=text.en.replace("{error}", rate), ko=text.ko.replace("{error}", rate))
+        en, ko = text.en.replace("{error}", rate), text.ko.replace("{error}", rate)
+        return Text(en=en.replace("{promise}", promise.en), ko=ko.replace("{promise}", promise.ko))
 
     return {verdict: words.model_copy(update={"text": fill(words.text)}) for verdict, words in verdicts.words.items()}
 

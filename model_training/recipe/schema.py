@@ -19,6 +19,9 @@ class Recipe(Product):
     network: Network = Network()
     training: Training = Training()
     verdicts: Verdicts = Verdicts()
+    resistance: bool = Field(
+        False, description="measure how answers stand JPEG, resizing and screenshots, when the bundle is made"
+    )
     precision: Precision = Field("float32", description="of the network that serves on a CPU")
     search: Search = Search()
 

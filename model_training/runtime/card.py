@@ -24,7 +24,9 @@ from .measures import (
     Metric,
     OutOfDistribution,
     Part,
+    Resistance,
     Thresholds,
+    UnseenSources,
 )
 
 SCHEMA_VERSION = 2
@@ -224,6 +226,8 @@ class ModelCard(Card):
     )
     conformal: Conformal | None = None
     ood: OutOfDistribution | None = None
+    unseen_sources: UnseenSources | None = Field(None, description="unset where the pictures' sources are not known")
+    resistance: tuple[Resistance, ...] = Field((), description="empty where the recipe does not ask for it")
     openvino_model: OpenVINOModel | None
 
 
