@@ -133,7 +133,9 @@ def train_recipe(
         if audited is not None:
             said = phrase_audit(audited)
             console.print(said.en, style="yellow" if audited.warns else None, markup=False)
-    trained = run_training(chosen, prepared, build / "runs", fabric)
+    # What is frozen to its last layer leaves a few numbers a picture; of less, the maps would fill the disk.
+    cache = build / "cache" if chosen.network.unfreeze == 0 else None
+    trained = run_training(chosen, prepared, build / "runs", fabric, cache)
     unseen = find_unseen_sources(chosen, prepared, Runner(data, build, fabric))
     if first:
         bundle = make_bundle(chosen, prepared, trained, build / "bundles", unseen)

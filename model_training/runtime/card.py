@@ -75,6 +75,9 @@ class Preprocessing(Part):
         description="of each channel; `image` subtracts the mean of the training pictures, pixel by pixel"
     )
     std: tuple[float, float, float] = Field(description="of each channel")
+    interpolation: Literal["bilinear", "bicubic"] = Field(
+        "bilinear", description="of resizing; as the pretrained weights had it"
+    )
     jpeg_quality: int | None = Field(
         None, ge=1, le=100, description="after fitting, every picture goes through JPEG of this quality"
     )
