@@ -94,7 +94,7 @@ def test_the_openvino_form_agrees_and_heatmaps_are_drawn(recipe: Recipe, tmp_pat
     network.requires_grad_(True)  # as a bundle's network is loaded
     heatmaps = Explainer(network, "cpu").heatmaps(PIXELS, [0, 1, 0])
     assert heatmaps.shape == (3, 64, 64)
-    assert heatmaps.max() == pytest.approx(1)
+    assert heatmaps.max() == pytest.approx(1, abs=1e-4)
     assert heatmaps.std() > 0.01
 
 
