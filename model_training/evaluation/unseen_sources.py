@@ -40,7 +40,8 @@ def measure_unseen(
     """The card's part, with the `calibration.choose_thresholds` of these answers.
 
     Sources are what a further one will be like, so their accuracies count alike in the mean, and its interval is over
-    sources, not over images: many images of one generator say nothing about the next.
+    sources, not over images: many images of one generator say nothing about the next. The thresholds keep their rate
+    over all images together, on which a source of many images weighs more, and not on each source.
     """
     thresholds, free = None, ~answers.tested
     if free.any():

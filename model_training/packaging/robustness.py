@@ -79,7 +79,7 @@ def _phrase_unseen(found: UnseenSources) -> list[Text]:
     told = [
         _(
             "Networks of the same recipe were trained without one source or several ({column}; {trainings} trainings) "
-            "and asked about its pictures. Over {count} sources {mean:.1%} were right on average, on the worst "
+            "and asked about their pictures. Over {count} sources {mean:.1%} were right on average, on the worst "
             "{worst:.1%}; on test pictures from sources that they had seen {seen:.1%}.",
             column=found.column,
             trainings=found.trainings,
