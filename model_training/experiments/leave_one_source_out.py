@@ -100,7 +100,7 @@ def describe_unseen(found: UnseenSources) -> list[str]:
         worst = found.sources[0]
         interval = "" if found.low is None else f" (95% over sources: {found.low:.1%}–{found.high:.1%})"
         said.append(
-            f"Unseen sources ({found.column}, {found.trainings} trainings): accuracy {found.mean:.1%} on average"
+            f"Unseen sources ({found.column}; trainings: {found.trainings}): accuracy {found.mean:.1%} on average"
             f"{interval}, worst {worst.accuracy:.1%} ({worst.source}); on sources that were seen {found.seen:.1%}."
         )
     if found.kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..runtime.card import ModelCard, Text
@@ -22,7 +23,7 @@ class Told:
 
     words: list[Text]
     header: tuple[Text, ...]
-    rows: list[tuple[Text, ...]]
+    rows: Sequence[tuple[Text, ...]]
 
 
 def tell_unseen_sources(card: ModelCard) -> Told:
