@@ -181,4 +181,4 @@ def test_three_images_of_one_class_without_validation(
     assert "shows boxes for them: ภ" in page
     stages = [line for line in capsys.readouterr().err.splitlines() if re.match(r"\d+/\d+ |Writing", line)]
     assert stages[:2] == ["1/15 Class by class", "2/15 Ranking"]
-    assert stages[12:] == ["13/13 Training", "Writing the report", "Writing the report: 13/13"]
+    assert stages[14:] == ["15/15 Training", "Writing the report", "Writing the report: 15/15"]
