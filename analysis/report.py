@@ -15,7 +15,7 @@ from model_training.progress import console, follow
 from model_training.runtime.card import ModelCard, Text
 from model_training.runtime.device import choose_device
 
-from . import audit_sections, confidence, declared, explanations, galleries, sections
+from . import audit_sections, confidence, declared, explanations, galleries, robustness, sections
 from .document import CannotComputeError, Document, Section
 from .material import Material
 from .predictions import Evaluated, Predictions, evaluate, evaluate_test, evaluate_unlike
@@ -70,6 +70,8 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         ),
         (_("Shortcuts"), lambda: audit_sections.shortcuts(material, found)),
         (_("Worse pictures"), lambda: audit_sections.corruptions(material, found)),
+        (_("Compressed, resized, taken from a screen"), lambda: robustness.resistance(found.card)),
+        (_("Sources that it was not trained on"), lambda: robustness.unseen_sources(found.card)),
         (_("Slices"), lambda: audit_sections.by_column(material)),
         (_("Copies across the splits"), lambda: audit_sections.leaks(found)),
         (_("Doubtful labels"), lambda: audit_sections.label_errors(material, found)),

@@ -128,3 +128,11 @@ METRICS: dict[str, LazyString | str] = {
 }
 
 SPLITS: dict[str, LazyString] = {"train": _("Training"), "validation": _("Validation"), "test": _("Test")}
+
+#: What was done to test pictures before the model was asked about them again; a number follows.
+TREATMENTS: dict[str, LazyString | str] = {
+    "none": _("Nothing"),
+    "jpeg": _("JPEG, quality"),
+    "resize": _("Resized, share of each side"),
+    "screenshot": _("Screenshot, share of each side"),
+}

@@ -46,7 +46,7 @@ COMPARE: Commands = (
     ("splits", splits, "hwapung compare splits webtoon data.group=artist --data thumbnails"),
     ("pairs", pairs, "hwapung compare pairs webtoon --data thumbnails --classes 4"),
     ("ablation", ablation, "hwapung compare ablation sketch_clip --data drawings --seeds 3"),
-    ("sources", sources, "hwapung compare sources ai_vs_real --data pictures --column source"),
+    ("sources", sources, "hwapung compare sources ai_vs_real data.source=generator --data pictures"),
     ("precisions", compare_precisions, "hwapung compare precisions landscape --data paintings"),
 )
 MAKE_DATA: Commands = (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,9 +25,6 @@ Build = Annotated[Path, typer.Option(help="where results are kept; the same comm
 AsJson = Annotated[bool, typer.Option("--json", help="print the table and each run's figures as JSON")]
 Repeats = Annotated[int, typer.Option(help="splits, which differ by their seed", min=1)]
 
-#: A comparison's own option
-Own = TypeVar("Own", int, str)
-
 AUTO, BUILD = "auto", Path("build")
 
 
@@ -42,7 +40,7 @@ def balance(
     """Every way to treat unequal classes, on the same splits and by class."""
     from ..experiments.comparisons import compare_balance
 
-    _compare("balance", compare_balance, repeats, recipe, overrides, data, device, build, as_json)
+    _compare("balance", partial(compare_balance, repeats=repeats), recipe, overrides, data, device, build, as_json)
 
 
 def splits(
@@ -57,7 +55,7 @@ def splits(
     """Split by data.group against split at random: the leak in points."""
     from ..experiments.comparisons import compare_splits
 
-    _compare("splits", compare_splits, repeats, recipe, overrides, data, device, build, as_json)
+    _compare("splits", partial(compare_splits, repeats=repeats), recipe, overrides, data, device, build, as_json)
 
 
 def pairs(
@@ -72,7 +70,7 @@ def pairs(
     """The classes that are mixed up most, two by two."""
     from ..experiments.comparisons import compare_pairs
 
-    _compare("pairs", compare_pairs, classes, recipe, overrides, data, device, build, as_json)
+    _compare("pairs", partial(compare_pairs, classes=classes), recipe, overrides, data, device, build, as_json)
 
 
 def ablation(
@@ -87,28 +85,26 @@ def ablation(
     """Adaptations (none, full, LoRA) × losses, with a chart."""
     from ..experiments.ablation import compare_ablation
 
-    _compare("ablation", compare_ablation, seeds, recipe, overrides, data, device, build, as_json)
+    _compare("ablation", partial(compare_ablation, seeds=seeds), recipe, overrides, data, device, build, as_json)
 
 
 def sources(
     recipe: RecipeName,
     data: Data,
     overrides: Overrides = None,
-    column: Annotated[str, typer.Option(help="the column or attribute that names the source")] = "source",
     device: Device = AUTO,
     build: Build = BUILD,
     as_json: AsJson = False,
 ) -> None:
-    """Without one source (camera, generator) at a time: how well the network does on what it never saw."""
+    """Without one source (data.source: camera, generator) at a time: how well the network does on what it never saw."""
     from ..experiments.leave_one_source_out import compare_sources
 
-    _compare("sources", compare_sources, column, recipe, overrides, data, device, build, as_json)
+    _compare("sources", compare_sources, recipe, overrides, data, device, build, as_json)
 
 
 def _compare(
     name: str,
-    compare: Callable[[Recipe, Runner, Own], Comparison],
-    own: Own,
+    compare: Callable[[Recipe, Runner], Comparison],
     recipe: str,
     overrides: list[str] | None,
     data: Path,
@@ -123,7 +119,7 @@ def _compare(
     if ":" in device:
         raise RecipeError(f"A comparison gives each run one device, not {device!r}.", "Use cpu, cuda or auto.")
     chosen = load_recipe(recipe, overrides or [])
-    comparison = compare(chosen, Runner(data, build, start_fabric(device)), own)
+    comparison = compare(chosen, Runner(data, build, start_fabric(device)))
     files = comparison.write(build / "comparisons" / f"{chosen.name}-{name}")
     if as_json:
         typer.echo(comparison.as_json(), nl=False)

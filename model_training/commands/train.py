@@ -92,6 +92,8 @@ def train_recipe(
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
     from ..datasets.file_audit import audit_files, phrase_audit
     from ..datasets.prepare import describe, prepare, read_dataset, with_audit
+    from ..experiments.leave_one_source_out import describe_unseen, find_unseen_sources
+    from ..experiments.runner import Runner
     from ..models.factory import ensure_weights
     from ..packaging.bundle import make_bundle
     from ..packaging.model_card import phrase_probe
@@ -132,9 +134,12 @@ def train_recipe(
         if audited is not None:
             said = phrase_audit(audited)
             console.print(said.en, style="yellow" if audited.warns else None, markup=False)
-    trained = run_training(chosen, prepared, build / "runs", fabric)
+    # What is frozen to its last layer leaves a few numbers a picture; of less, the maps would fill the disk.
+    cache = build / "cache" if chosen.network.unfreeze == 0 else None
+    trained = run_training(chosen, prepared, build / "runs", fabric, cache)
+    unseen = find_unseen_sources(chosen, prepared, Runner(data, build, fabric))
     if first:
-        bundle = make_bundle(chosen, prepared, trained, build / "bundles")
+        bundle = make_bundle(chosen, prepared, trained, build / "bundles", unseen)
         best, epochs = trained.best, len(trained.epochs)
         console.print(f"Best epoch {best.epoch} of {epochs}: validation accuracy {best.validation_accuracy:.1%}.")
         if trained.probe is not None:
@@ -146,6 +151,11 @@ def train_recipe(
             f"about {accuracy.value * 100:.0f} right answers; with this few tested, {accuracy.low * 100:.0f} to "
             f"{accuracy.high * 100:.0f} are plausible."
         )
+        if unseen is not None:
+            for sentence in describe_unseen(unseen):
+                console.print(sentence, markup=False)
+        elif column := chosen.data.source:
+            console.print(f"No column {column!r}: how well pictures of unseen sources are told was not measured.")
         _point_on(trained.folder, bundle)
 
 

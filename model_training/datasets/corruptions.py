@@ -40,7 +40,7 @@ def shrink(share: float) -> Corruption:
     """To `share` of each side and back."""
 
     def alter(image: Image.Image) -> Image.Image:
-        return _resize(_resize(image, _scale(image.size, share)), image.size)
+        return _resize(resize_by(image, share), image.size)
 
     return lambda pixels: each_image(pixels, alter)
 
@@ -61,12 +61,21 @@ def screenshot(share: float, quality: int) -> Corruption:
     messenger as JPEG of `quality`, and enlarged again by whoever looks at it."""
 
     def alter(image: Image.Image) -> Image.Image:
-        shown = _resize(image, _scale(image.size, share))
-        sliver = max(1, round(0.02 * min(shown.size)))
-        shown = shown.crop((sliver, sliver, shown.width - sliver, shown.height - sliver))
-        return _resize(preprocess.encode_jpeg(shown, quality), image.size)
+        return _resize(preprocess.encode_jpeg(show_on_screen(image, share), quality), image.size)
 
     return lambda pixels: each_image(pixels, alter)
+
+
+def show_on_screen(image: Image.Image, share: float) -> Image.Image:
+    """At `share` of each side, without a sliver at the edges."""
+    shown = resize_by(image, share)
+    sliver = max(1, round(0.02 * min(shown.size)))
+    return shown.crop((sliver, sliver, shown.width - sliver, shown.height - sliver))
+
+
+def resize_by(image: Image.Image, share: float) -> Image.Image:
+    """To `share` of each side, 4 pixels at least."""
+    return _resize(image, _scale(image.size, share))
 
 
 def draw_corruption(generator: np.random.Generator) -> Corruption:

@@ -22,7 +22,9 @@ from ..progress import console, phrase_seconds
 from ..recipe import Recipe, override
 from ..runtime.execution import TorchExecution
 from ..runtime.files import replacing
-from ..training.classification import run_folder, train
+from ..runtime.network import ClassificationNetwork
+from ..training.classification import Epoch, run_folder, train
+from ..training.loop import Trained
 
 Asked = SplitName | Literal["held_out"]
 
@@ -129,11 +131,12 @@ class Runner:
                 took.append(results[-1].seconds)
             missing = sum(not each.exists() for each in files[len(results) :])
             left = f"; {phrase_seconds(float(np.mean(took)) * missing)} left" if took and missing else ""
-            console.print(
-                f"{len(results)}/{len(runs)} {run.name}: macro-F1 {results[-1].macro_f1:.3f}, "
-                f"accuracy {results[-1].accuracy:.3f}{left}",
-                markup=False,
-            )
+            if self.fabric.is_global_zero:
+                console.print(
+                    f"{len(results)}/{len(runs)} {run.name}: macro-F1 {results[-1].macro_f1:.3f}, "
+                    f"accuracy {results[-1].accuracy:.3f}{left}",
+                    markup=False,
+                )
         return results
 
     @property
@@ -143,7 +146,12 @@ class Runner:
     def _train(self, run: Run, file: Path) -> None:
         started = time.perf_counter()
         trained = train(run.recipe, run.prepared, self._runs, self.fabric, self.build / "cache")
-        seconds = max(time.perf_counter() - started, sum(each.seconds for each in trained.epochs))  # if it was resumed
+        if self.fabric.is_global_zero:
+            self._answer(run, trained, file, time.perf_counter() - started)
+        self.fabric.barrier()  # the others read what the first writes
+
+    def _answer(self, run: Run, trained: Trained[ClassificationNetwork, Epoch], file: Path, took: float) -> None:
+        seconds = max(took, sum(each.seconds for each in trained.epochs))  # if it was resumed
         execution = TorchExecution(trained.network, self.fabric.device.type)  # there is no bundle, so no other form
         rows = {"validation": run.rows("validation"), "test": run.rows("test")}
         if len(run.held_out):

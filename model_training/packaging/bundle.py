@@ -42,12 +42,15 @@ from ..runtime.card import (
 )
 from ..runtime.classifier import softmax
 from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from ..runtime.measures import UnseenSources
 from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, count_parameters, save_mean_image, save_weights
 from ..training.loop import Trained
+from ..translation import _
 from .examples import answer_examples, write_example_images
 from .gate import choose_companion, fit_gate
 from .model_card import write_model_card
 from .quantise import quantise
+from .resistance import measure_resistance
 
 LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
 OPENVINO_MODEL = "network.xml"
@@ -67,10 +70,13 @@ class Product:
     records: Path | None
     probe: Probe | None = None
     untouched: bool = False
+    unseen: UnseenSources | None = None
 
 
-def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
-    """`pack` what training left."""
+def make_bundle(
+    recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path, unseen: UnseenSources | None = None
+) -> Path:
+    """`pack` what training left, and what was measured of sources that it did without."""
     architecture = Network(
         backbone=recipe.network.backbone,
         head=trained.network.head,
@@ -83,7 +89,7 @@ def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: P
     untouched = recipe.network.pretrained is not False and (
         frozen or (trained.probe is not None and trained.probe.kept == "probe")
     )
-    product = Product(trained.network, architecture, provenance, trained.folder, trained.probe, untouched)
+    product = Product(trained.network, architecture, provenance, trained.folder, trained.probe, untouched, unseen)
     return pack(recipe, prepared, product, bundles)
 
 
@@ -125,6 +131,9 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             recipe.verdicts.max_error_rate,
             recipe.verdicts.confidence_level,
         )
+        if product.unseen is not None and product.unseen.thresholds is not None:
+            # Sure only where both the seen and the unseen sources vouch for it.
+            thresholds = max(thresholds, product.unseen.thresholds, key=lambda each: each.sure)
         keys = prepared.dataset.labels
         predicted = logits["test"].argmax(1)
         copy_records(product.records, stage)
@@ -140,7 +149,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             network=product.architecture,
             calibration=calibration,
             thresholds=thresholds,
-            verdicts=phrase_verdicts(recipe.verdicts),
+            verdicts=phrase_verdicts(recipe.verdicts, product.unseen),
             reads_provenance=recipe.provenance,
             conformal=_fit_conformal(known),
             ood=gate.ood,
@@ -150,12 +159,16 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
                 *measure(predicted, prepared.targets[test], "test", len(keys)),
             ),
             class_metrics=measure_classes(predicted, prepared.targets[test], keys),
+            unseen_sources=product.unseen,
             openvino_model=_describe_form(recipe, prepared, torch_form, logits),
             data=prepared.provenance,
             provenance=product.provenance,
             examples=examples,
             files={},
         )
+        if recipe.resistance:
+            resistance = measure_resistance(card, stage, prepared)
+            card = card.model_copy(update={"resistance": resistance})
         step.update(4, total, "examples")
         finish(card, stage)
         step.update(5, total, "done")
@@ -185,12 +198,25 @@ def _describe_form(
     return OpenVINOModel(precision=recipe.precision, file=OPENVINO_MODEL, agreement=agreement)
 
 
-def phrase_verdicts(verdicts: Verdicts) -> dict[Verdict, VerdictWords]:
-    """The recipe's words with its error rate in the place of `{error}`: `2%`."""
+def phrase_verdicts(verdicts: Verdicts, unseen: UnseenSources | None = None) -> dict[Verdict, VerdictWords]:
+    """The recipe's words with its error rate in the place of `{error}`, as `2%`, and in the place of `{promise}` the
+    sentence that says for which pictures it holds."""
     rate = f"{verdicts.max_error_rate * 100:g}%"
+    promise = _(
+        "On pictures like those that it was trained on, about {error} or fewer of the answers as clear as this one "
+        "were wrong. For other sources (generators, cameras) nothing is promised.",
+        error=rate,
+    )
+    if unseen is not None and unseen.thresholds is not None:
+        promise = _(
+            "On pictures from sources that it was not trained on, about {error} or fewer of the answers as clear as "
+            "this one were wrong.",
+            error=rate,
+        )
 
     def fill(text: Text) -> Text:
-        return Text(en=text.en.replace("{error}", rate), ko=text.ko.replace("{error}", rate))
+        en, ko = text.en.replace("{error}", rate), text.ko.replace("{error}", rate)
+        return Text(en=en.replace("{promise}", promise.en), ko=ko.replace("{promise}", promise.ko))
 
     return {verdict: words.model_copy(update={"text": fill(words.text)}) for verdict, words in verdicts.words.items()}
 

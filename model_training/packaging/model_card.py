@@ -9,6 +9,7 @@ from ..runtime.card import Card, DetectorCard, Metric, ModelCard, Text
 from ..runtime.files import write_text
 from ..runtime.measures import Probe
 from ..translation import _, plain
+from .robustness import tell_resistance, tell_unseen_sources
 
 NAME = "MODEL_CARD.md"
 
@@ -46,6 +47,7 @@ def _describe(card: Card, say: Callable[[Text], str]) -> str:
         (_("Data"), _describe_data(card, titles, say)),
         (_("How good it is"), _describe_figures(card, titles, say)),
         *([(_("Confidence"), _describe_confidence(card, say))] if isinstance(card, ModelCard) else []),
+        *(_describe_robustness(card, say) if isinstance(card, ModelCard) else []),
         *([(_("Boxes"), [say(_describe_boxes(card))])] if isinstance(card, DetectorCard) else []),
         (_("How it was made"), [" ".join(say(each) for each in _describe_making(card))]),
     ]
@@ -89,6 +91,22 @@ def _describe_figures(card: Card, titles: dict[str, str], say: Callable[[Text], 
         ]
         lines += ["", *_table(header, rows)]
     return lines
+
+
+def _describe_robustness(card: ModelCard, say: Callable[[Text], str]) -> list[tuple[Text, list[str]]]:
+    parts = [(_("Sources that it was not trained on"), tell_unseen_sources(card))]
+    if card.resistance:
+        parts.append((_("Compressed, resized, taken from a screen"), tell_resistance(card)))
+    described = []
+    for title, told in parts:
+        lines = [" ".join(say(each) for each in told.words)]
+        if told.rows:
+            lines += [
+                "",
+                *_table([say(each) for each in told.header], [[say(each) for each in row] for row in told.rows]),
+            ]
+        described.append((title, lines))
+    return described
 
 
 def _name_classes(card: Card) -> Text:
@@ -156,6 +174,11 @@ def _describe_thresholds(card: ModelCard) -> Text:
     reached = plain("")
     if above is not None:
         reached = _(" Of the validation pictures above it, {above:.1%} were right.", above=above)
+        if card.thresholds.chosen_on == "unseen_sources":
+            reached = _(
+                " Of pictures above it, from sources that the network answering had not seen, {above:.1%} were right.",
+                above=above,
+            )
     return _(
         "Logits are divided by {temperature:.3g}, which was fitted on {fitted} validation pictures. An "
         "answer counts as sure from a confidence of {sure:.3g}.{reached}",

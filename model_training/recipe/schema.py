@@ -22,6 +22,9 @@ class Recipe(Product):
     provenance: bool = Field(
         False, description="answers also say what a picture's file states of its origin: content credentials, metadata"
     )
+    resistance: bool = Field(
+        False, description="measure how answers stand JPEG, resizing and screenshots, when the bundle is made"
+    )
     precision: Precision = Field("float32", description="of the network that serves on a CPU")
     search: Search = Search()
 

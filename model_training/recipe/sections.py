@@ -50,6 +50,14 @@ class Data(Section):
     stratify: tuple[str, ...] = Field(
         (), description="columns or attributes whose combinations with the class each split gets in equal shares"
     )
+    source: str | None = Field(
+        None,
+        description="the column or attribute that names a picture's source: generator, camera, museum, painter; "
+        "training then measures how well pictures of an unseen one are told",
+    )
+    unseen_folds: int = Field(
+        5, ge=2, description="trainings that this takes at most; of more sources, each goes without several"
+    )
     too_few: Literal["error", "drop"] = Field(
         "error", description="what to do about a class with too few pictures or groups to be in every split"
     )
@@ -192,7 +200,8 @@ class Training(Section):
 
 
 class Verdicts(Section):
-    """When an answer is sure, and what a page says then. `words` may hold `{error}`, the error rate aimed at."""
+    """When an answer is sure, and what a page says then. `words` may hold `{error}`, the error rate aimed at, and
+    `{promise}`, the sentence that says for which pictures that rate holds."""
 
     max_error_rate: float = Field(0.02, gt=0, lt=0.5, description="share of the sure answers that may be wrong")
     confidence_level: float | None = Field(

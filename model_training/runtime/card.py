@@ -25,7 +25,9 @@ from .measures import (
     OutOfDistribution,
     Part,
     Probe,
+    Resistance,
     Thresholds,
+    UnseenSources,
 )
 
 SCHEMA_VERSION = 2
@@ -74,6 +76,9 @@ class Preprocessing(Part):
         description="of each channel; `image` subtracts the mean of the training pictures, pixel by pixel"
     )
     std: tuple[float, float, float] = Field(description="of each channel")
+    interpolation: Literal["bilinear", "bicubic"] = Field(
+        "bilinear", description="of resizing; as the pretrained weights had it"
+    )
     jpeg_quality: int | None = Field(
         None, ge=1, le=100, description="after fitting, every picture goes through JPEG of this quality"
     )
@@ -232,6 +237,8 @@ class ModelCard(Card):
     conformal: Conformal | None = None
     ood: OutOfDistribution | None = None
     probe: Probe | None = Field(None, description="unset where nothing was trained, or from weights drawn at random")
+    unseen_sources: UnseenSources | None = Field(None, description="unset where the pictures' sources are not known")
+    resistance: tuple[Resistance, ...] = Field((), description="empty where the recipe does not ask for it")
     openvino_model: OpenVINOModel | None
 
 

@@ -159,6 +159,8 @@ def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], pat
     with warnings.catch_warnings():
         # OpenVINO traces by torch.jit, which tells its users that it is deprecated; ours can do nothing about that.
         warnings.filterwarnings("ignore", r"`torch\.jit", FutureWarning)
+        # What a transformer computes from the pictures' size may become a constant: it is fixed, and the batch is not.
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
         model = openvino.convert_model(
             network.cpu().eval(), example_input=example, input=[(list(shape), openvino.Type.u8)]
         )

@@ -29,13 +29,16 @@ class Thresholds(Part):
     """An answer is `sure` where its confidence is at least `sure`; below, it is `unsure`."""
 
     sure: float = Field(ge=0, le=1)
-    precision_above: float | None = Field(default=None, description="accuracy of sure answers on validation")
-    share_above: float | None = Field(default=None, description="share of the validation answers that are sure")
+    precision_above: float | None = Field(default=None, description="accuracy of sure answers")
+    share_above: float | None = Field(default=None, description="share of the answers that are sure")
     max_error_rate: float | None = Field(
         default=None, description="share of wrong answers among sure ones that was aimed at"
     )
     confidence_level: float | None = Field(
-        default=None, description="how certain the validation pictures make that the error is not larger"
+        default=None, description="how certain these pictures make that the error is not larger"
+    )
+    chosen_on: Literal["validation", "unseen_sources"] = Field(
+        default="validation", description="the pictures that `sure` was chosen on, and that the shares are of"
     )
 
 
@@ -87,6 +90,52 @@ class OutOfDistribution(Part):
         default_factory=dict, description="made strangers of each kind → share that the gate calls unknown"
     )
     limits: ImageLimits = ImageLimits()
+
+
+class SourceAccuracy(Part):
+    """One source (generator, camera, museum, painter), answered by a network that was trained without it."""
+
+    source: str
+    classes: tuple[str, ...] = Field(description="the classes that its pictures are of")
+    images: int
+    accuracy: float
+    low: float = Field(description="of Wilson's 95% interval")
+    high: float
+    sure: float = Field(ge=0, le=1, description="share of sure answers")
+    sure_error_rate: float | None = Field(description="share of the sure answers that are wrong; unset without one")
+
+
+class UnseenSources(Part):
+    """How networks of the same recipe do on pictures of sources that each was trained without."""
+
+    column: str = Field(description="the column that names each picture's source")
+    trainings: int = Field(description="each went without one source or, of many, without several at once")
+    sources: tuple[SourceAccuracy, ...] = Field(description="the worst first")
+    mean: float | None = Field(description="of the sources' accuracies, which count alike; unset without a source")
+    low: float | None = Field(description="of the mean's 95% interval over sources (Student's t); unset with one")
+    high: float | None
+    seen: float | None = Field(description="accuracy of the same networks on test pictures of sources that they saw")
+    thresholds: Thresholds | None = Field(
+        description="chosen on these answers, but for those of the test pictures; unset where there are no others"
+    )
+    sure: float | None = Field(description="share of the test pictures that get a sure answer, their source unseen")
+    sure_error_rate: float | None = Field(description="share of these sure answers that are wrong")
+    kept: tuple[str, ...] = Field(description="sources without which a class would have no pictures: not measured")
+    unnamed: int = Field(description="pictures without a source: not measured")
+
+
+class Resistance(Part):
+    """Answers about copies of test pictures that were treated as pictures are on their way."""
+
+    treatment: Literal["none", "jpeg", "resize", "screenshot"]
+    strength: float | None = Field(description="JPEG: quality; resize and screenshot: share of each side")
+    images: int
+    accuracy: float
+    low: float = Field(description="of Wilson's 95% interval")
+    high: float
+    sure: float = Field(ge=0, le=1, description="share of sure answers")
+    unknown: float = Field(ge=0, le=1, description="share of pictures refused as unlike those of the training")
+    sure_error_rate: float | None = Field(description="share of the sure answers that are wrong; unset without one")
 
 
 class Metric(Part):

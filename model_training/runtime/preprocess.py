@@ -20,12 +20,14 @@ from .image import decode
 #: A change of what `fit` returns for the same image must raise this number: caches are keyed by it.
 FIT_VERSION = 1
 
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
 
 def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """Bring an RGB image to the network's size. Returns uint8 of shape (height, width, 3).
 
-    Resizing is by a bilinear filter widened for shrinking (antialiased), so that a thin line fades instead of
-    vanishing. `stretch` resizes both sides regardless of the aspect ratio; `letterbox` resizes until the longer side
+    Resizing is by a bilinear or bicubic filter widened for shrinking (antialiased), so that a thin line fades instead
+    of vanishing. `stretch` resizes both sides regardless of the aspect ratio; `letterbox` resizes until the longer side
     fills the frame, and lays the image in its middle on black; `ink` cuts out the square around a drawing's strokes,
     with a margin, and resizes that.
     """
@@ -35,7 +37,7 @@ def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     left, top, right, bottom = content_box(image.size, preprocessing)
     size = (right - left, bottom - top)
     if image.size != size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
+        image = image.resize(size, _FILTERS[preprocessing.interpolation])
     if size != frame:
         page = Image.new("RGB", frame)
         page.paste(image, (left, top))

@@ -24,6 +24,7 @@ from model_training.commands.train import train_recipe
 from model_training.datasets.procedural import write_dataset
 from model_training.recipe import CLIP, RECIPES, find_task, load_recipe
 from model_training.runtime.network import create_backbone
+from tests import tiny_vits  # noqa: F401, registers its networks
 from tests.tiny_clip import SIDE as CLIP_SIDE
 from tests.tiny_clip import make_tiny_clip
 from tests.tiny_sketch import draw_page
@@ -37,6 +38,9 @@ DETECTORS = sorted(path.stem for path in RECIPES.glob("*.yaml") if find_task(pat
 #: How a backbone's name begins → a small network of its family, and the side of the pictures for it.
 STAND_INS = {
     "resnet": ("test_resnet", 32),
+    "vit_small_patch16_dinov3": ("vit_tiny_dinov3", 32),
+    "vit_base_patch16_siglip": ("vit_tiny_siglip", 32),
+    "vit_pe_core": ("vit_tiny_pe_core", 32),
     "vit_": ("test_vit", 32),
     "mobilenetv2": ("mobilenetv2_035", 32),
     "inception_v3": ("inception_v3", 75),  # there is no smaller one, nor does it take smaller pictures

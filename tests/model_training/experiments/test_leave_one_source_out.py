@@ -8,11 +8,16 @@ import pytest
 
 from model_training.datasets.prepare import Prepared
 from model_training.datasets.procedural import write_dataset
-from model_training.evaluation.calibration import choose_thresholds, fit_temperature
-from model_training.experiments.leave_one_source_out import compare_sources, measure_held_out, without
-from model_training.experiments.runner import Result, Run, Runner
-from model_training.recipe import load_recipe
-from model_training.runtime.classifier import softmax
+from model_training.experiments.leave_one_source_out import (
+    compare_sources,
+    describe_unseen,
+    find_unseen_sources,
+    measure_unseen_sources,
+    plan_folds,
+    without,
+)
+from model_training.experiments.runner import Runner
+from model_training.recipe import load_recipe, override
 from model_training.runtime.errors import DatasetError
 from model_training.training.loop import start_fabric
 from tests.conftest import TINY
@@ -64,34 +69,71 @@ def test_an_image_set_aside_counts_among_what_is_asked(prepared: Prepared) -> No
     assert prints[0] != prints[1]
 
 
-def test_each_source_is_measured_or_passed_over(sources: Runner, prepared: Prepared, trained: list[str]) -> None:
-    table = compare_sources(RECIPE, sources, "source")
-    assert trained == ["chicago", "met"]
-    assert {row[0] for row in table.rows} == {"chicago", "met"}
-    assert all((row[1], row[2]) == ("china", "8") for row in table.rows)
-    assert [each["unseen"] for each in table.results] == sorted(each["unseen"] for each in table.results)
-    for row, each in zip(table.rows, table.results, strict=True):
-        assert each["unseen_low"] <= each["unseen"] <= each["unseen_high"]
-        assert row[3] == f"{each['unseen']:.3f} ({each['unseen_low']:.3f} … {each['unseen_high']:.3f})"
-        assert each["seen_images"] < len(prepared.rows["test"])
-    assert table.notes == ("tokyo: passed over, the class 'japan' would have no picture left in test",)
-    again = compare_sources(RECIPE, Runner(sources.data, sources.build, sources.fabric), "source")
-    assert (again, len(trained)) == (table, 2)
+def test_each_source_is_measured_or_kept(sources: Runner, prepared: Prepared, trained: list[str]) -> None:
+    found = measure_unseen_sources(RECIPE, prepared, sources)
+    assert trained == ["without chicago", "without met"]
+    assert {each.source for each in found.sources} == {"chicago", "met"}
+    assert all((each.classes, each.images) == (("china",), 8) for each in found.sources)
+    accuracies = [each.accuracy for each in found.sources]
+    assert accuracies == sorted(accuracies)
+    assert found.mean == pytest.approx(np.mean(accuracies), abs=1e-4)
+    assert (found.kept, found.unnamed, found.trainings) == (("tokyo",), 0, 2)
+    assert found.thresholds is not None
+    assert found.thresholds.chosen_on == "unseen_sources"
+    table = compare_sources(RECIPE, Runner(sources.data, sources.build, sources.fabric))
+    assert len(trained) == 2  # the same runs
+    assert table.results == tuple(each.model_dump() for each in found.sources)
+    worst = found.sources[0]
+    assert table.rows[0][3] == f"{worst.accuracy:.3f} ({worst.low:.3f} … {worst.high:.3f})"
+    assert "Not left out, since a class would have no pictures left in a split: tokyo." in table.notes
     with pytest.raises(DatasetError, match="no column 'sauce'"):
-        compare_sources(RECIPE, sources, "sauce")
+        compare_sources(override(RECIPE, {"data.source": "sauce"}), sources)
 
 
-def test_the_error_rate_of_sure_answers_is_a_share_of_them(prepared: Prepared) -> None:
-    """Of eight images six are answered for sure, and three of these are wrong."""
-    held_out = np.flatnonzero(prepared.targets == 0)[:8]
-    validation = prepared.targets[prepared.rows["validation"]]
-    certain = np.where(np.arange(2) == validation[:, None], 4.0, 0.0).astype(np.float32)
-    unseen = np.zeros((8, 2), np.float32)
-    unseen[:3, 0], unseen[3:6, 1] = 8.0, 8.0
-    logits = {"validation": certain, "test": certain, "held_out": unseen}
-    prepared = replace(prepared, rows=prepared.rows | {"test": prepared.rows["validation"]})
-    found = measure_held_out(Result(Run("met", RECIPE, prepared, held_out), logits, 1, 0.0))
-    temperature = fit_temperature(certain, validation).temperature
-    assert softmax(unseen, temperature).max(1)[6] < choose_thresholds(softmax(certain, temperature), validation).sure
-    assert (found.sure, found.sure_error_rate) == (6 / 8, 3 / 6)
-    assert (found.unseen, found.seen) == (5 / 8, 1.0)  # a tie is answered with the first class
+def test_training_asks_only_for_a_column_that_is_there(sources: Runner, prepared: Prepared) -> None:
+    for column in (None, "sauce"):
+        assert find_unseen_sources(override(RECIPE, {"data.source": column}), prepared, sources) is None
+
+
+def make_prepared(prepared: Prepared, counts: dict[str, tuple[int, int]]) -> tuple[Prepared, np.ndarray]:
+    """Source → (class, images), a fifth of each in validation and in test; and each image's source."""
+    targets = np.repeat([label for label, _ in counts.values()], [images for _, images in counts.values()])
+    sources = np.repeat(list(counts), [images for _, images in counts.values()])
+    part = np.concatenate([np.arange(images) % 5 for _, images in counts.values()])
+    rows = {
+        "train": np.flatnonzero(part > 1),
+        "validation": np.flatnonzero(part == 0),
+        "test": np.flatnonzero(part == 1),
+    }
+    return replace(prepared, targets=targets, rows=rows, copies=np.arange(len(targets))), sources
+
+
+def test_many_sources_share_few_trainings_evenly_by_class(prepared: Prepared) -> None:
+    counts = {f"generator {number}": (0, 40 - number) for number in range(4)}
+    counts |= {f"camera {number}": (1, 30 - number) for number in range(4)}
+    folds = plan_folds(*make_prepared(prepared, counts), 2)
+    assert folds.kept == ()
+    assert sorted(name for names in folds.left_out for name in names) == sorted(counts)
+    for names in folds.left_out:
+        assert [name.partition(" ")[0] for name in names] == ["camera", "camera", "generator", "generator"]
+
+
+def test_what_no_training_can_do_without_is_kept(prepared: Prepared) -> None:
+    """The only camera; and the only generator with an image in every split, unless nameless ones have that, too."""
+    counts = {"camera": (1, 20), "large": (0, 20), "single": (0, 1), "": (0, 3)}
+    folds = plan_folds(*make_prepared(prepared, counts), 5)
+    assert (folds.left_out, folds.kept) == ((("large",), ("single",)), ("camera",))
+    counts[""] = (0, 1)
+    folds = plan_folds(*make_prepared(prepared, counts), 5)
+    assert (folds.left_out, folds.kept) == ((("single",),), ("camera", "large"))
+
+
+def test_nothing_can_be_left_out(sources: Runner, prepared: Prepared) -> None:
+    """Each class is of one source."""
+    entries = tuple(replace(entry, columns={"source": entry.label}) for entry in prepared.dataset.entries)
+    alone = replace(prepared, dataset=replace(prepared.dataset, entries=entries))
+    found = measure_unseen_sources(RECIPE, alone, sources)
+    assert (found.sources, found.kept, found.mean, found.thresholds) == ((), ("china", "japan"), None, None)
+    assert describe_unseen(found) == [
+        "Not left out, since a class would have no pictures left in a split: china, japan."
+    ]

@@ -6,6 +6,7 @@ import pytest
 
 from model_training.packaging.model_card import describe_model, write_model_card
 from model_training.runtime.card import ClassMetrics, Metric, ModelCard, Text, read_card
+from tests.robust_cards import RESISTANCE, UNSEEN_SOURCES
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,27 @@ def test_it_is_made_with_the_bundle(tiny_bundle: Path, made: ModelCard) -> None:
 
 def test_a_card_without_figures_says_so(made: ModelCard) -> None:
     assert "The card has no figures." in describe_model(made.model_copy(update={"metrics": ()}))
+
+
+def test_other_sources_and_passed_on_pictures_are_told(made: ModelCard) -> None:
+    changes = {"unseen_sources": UNSEEN_SOURCES, "resistance": RESISTANCE}
+    changes["thresholds"] = UNSEEN_SOURCES["thresholds"]
+    english, korean = describe_model(ModelCard.model_validate(made.model_dump() | changes)).split("\n---\n")
+    assert "on average, on the worst 62.5%; on test pictures from sources that they had seen 96.0%" in english
+    assert "to be expected between 11.3% and 100.0%" in english
+    assert "| flux | China | 40 | 0.625 | 0.470–0.758 | 30.0% | 25.0% |" in english
+    assert "| phone\\|7 | China | 50 | 0.940 | 0.838–0.979 | 0.0% | – |" in english
+    assert "too few pictures: midjourney. 7 pictures name no source." in english
+    assert "from sources that the network answering had not seen, 98.1% were right" in english
+    assert "| flux | 중국 | 40 |" in korean
+    assert "| JPEG (quality) | 20 | 0.715 | 0.649–0.773 | 1.5% | – | 63.5% |" in english
+    assert "| 크기 변경(변의 비율) | 0.25 | 0.580 | 0.511–0.646 | 10.0% | 35.0% | 50.0% |" in korean
+
+
+def test_that_nothing_was_measured_of_other_sources_is_said(made: ModelCard) -> None:
+    text = describe_model(made)
+    assert "How well pictures from others are told was not measured." in text
+    assert "taken from a screen" not in text
+    nothing = UNSEEN_SOURCES | {"sources": [], "mean": None, "low": None, "high": None, "seen": None}
+    text = describe_model(ModelCard.model_validate(made.model_dump() | {"unseen_sources": nothing}))
+    assert "was not measured. Not measured, since without them" in text
