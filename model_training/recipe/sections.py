@@ -39,6 +39,9 @@ class Data(Section):
     )
     unreadable: Literal["error", "skip"] = Field("error", description="what to do about a file that can't be decoded")
     label: str = Field("label", description="the manifest's column that names the class")
+    multi_label: bool = Field(
+        False, description="a picture may have several classes, with `;` between them in its cell; each is told by itself"
+    )
     labels: tuple[str, ...] | None = Field(None, description="the classes to keep, in this order; all if unset")
     merge: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="new class → the classes it is made of")
     group: str | None = Field(
@@ -150,8 +153,10 @@ class Training(Section):
     weight_decay: float = Field(0.0, ge=0, description="as the optimizer defines it")
     schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to zero at the last step")
     epochs: int = Field(10, ge=1, description="passes over the training pictures")
-    monitor: Literal["accuracy", "macro_f1"] = Field(
-        "accuracy", description="the validation figure of the epoch to keep"
+    monitor: Literal["accuracy", "macro_f1", "average_precision"] = Field(
+        "accuracy",
+        description="the validation figure of the epoch to keep; `average_precision`, the classes' mean, with "
+        "`data.multi_label`, which has no accuracy",
     )
     batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
     distillation: Distillation | None = Field(None, description="learn from other bundles, besides the labels")
