@@ -23,10 +23,12 @@ _BATCH = 16
 
 
 class PredictionSet(TypedDict):
-    """The true class is among `classes` (best first) for the share `coverage` of images like those of the training."""
+    """The true class is among `classes` (best first) for the share `coverage` of images like those of the training;
+    among those of `class_conditional` it is so in each class by itself."""
 
     coverage: float
     classes: list[str]
+    class_conditional: NotRequired[list[str]]
 
 
 #: A heatmap: base64 of an RGBA PNG, `width` by `height` pixels, which lies over the whole upright image.

@@ -14,6 +14,16 @@ from ..settings import Settings
 class PredictionSet(TypedDict):
     coverage: Probability
     classes: Annotated[list[str], Field(min_length=1)]
+    class_conditional: NotRequired[
+        Annotated[
+            list[str],
+            Field(
+                min_length=1,
+                description="Classes that hold the true one for that share of the pictures in every class by itself. "
+                "Missing where the model is older than such sets.",
+            ),
+        ]
+    ]
 
 
 Answer = TypedDict(

@@ -71,13 +71,19 @@ def _spell_as_titled(dataset: Dataset, titles: Collection[str]) -> Dataset:
     }
     if not renamed:
         return dataset
-    return replace(dataset, entries=_rename(dataset, renamed), labels=tuple(sorted({renamed.get(each, each) for each in dataset.labels})))
+    return replace(
+        dataset,
+        entries=_rename(dataset, renamed),
+        labels=tuple(sorted({renamed.get(each, each) for each in dataset.labels})),
+    )
 
 
 def _rename(dataset: Dataset, names: Mapping[str, str]) -> tuple[Entry, ...]:
     """The entries with the classes under their new `names`."""
     return tuple(
-        entry if names.keys().isdisjoint(entry.labels) else entry.relabel(names.get(each, each) for each in entry.labels)
+        entry
+        if names.keys().isdisjoint(entry.labels)
+        else entry.relabel(names.get(each, each) for each in entry.labels)
         for entry in dataset.entries
     )
 

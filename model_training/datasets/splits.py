@@ -113,7 +113,9 @@ def find_kinds(dataset: Dataset, rows: np.ndarray, columns: Sequence[str]) -> tu
     """bool (N, kinds), the combinations of a class with the words in the columns that an image belongs to, one for each
     of its classes; and int64 (kinds,), the class of each combination, numbered in the order of their names."""
     entries = [dataset.entries[row] for row in rows]
-    words = [[(label, *(each.columns.get(column, "") for column in columns)) for label in each.labels] for each in entries]
+    words = [
+        [(label, *(each.columns.get(column, "") for column in columns)) for label in each.labels] for each in entries
+    ]
     numbers = {word: number for number, word in enumerate(sorted({word for each in words for word in each}))}
     kinds = np.zeros((len(rows), len(numbers)), bool)
     for place, each in enumerate(words):

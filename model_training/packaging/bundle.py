@@ -18,7 +18,13 @@ from pydantic import BaseModel
 
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_thresholds, fit_temperature
-from ..evaluation.conformal import ALPHA, conformal_sets, expected_calibration_error, fit_conformal
+from ..evaluation.conformal import (
+    ALPHA,
+    conformal_sets,
+    expected_calibration_error,
+    fit_conformal,
+    measure_class_bounds,
+)
 from ..evaluation.metrics import measure, measure_classes
 from ..evaluation.ood import choose_references, fit_ood
 from ..evaluation.predict import predict, predict_logits
@@ -189,14 +195,16 @@ def _measure_calibration(calibration: Calibration, logits: np.ndarray, targets: 
 
 def _fit_conformal(logits: dict[str, np.ndarray], prepared: Prepared, temperature: float) -> Conformal:
     validation, test = prepared.targets[prepared.rows["validation"]], prepared.targets[prepared.rows["test"]]
-    least = fit_conformal(softmax(logits["validation"], temperature), validation)
-    sets = conformal_sets(softmax(logits["test"], temperature), least)
+    known, tested = (softmax(logits[name], temperature) for name in ("validation", "test"))
+    least = fit_conformal(known, validation)
+    sets = conformal_sets(tested, least)
     return Conformal(
         target_coverage=1 - ALPHA,
         min_probability=least,
         fitted_on=len(validation),
         coverage=round(float(sets[np.arange(len(test)), test].mean()), 4),
         images=len(test),
+        class_conditional=measure_class_bounds((known, validation), (tested, test), prepared.dataset.labels),
     )
 
 

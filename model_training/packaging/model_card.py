@@ -8,6 +8,7 @@ from pathlib import Path
 from ..runtime.card import Card, DetectorCard, Metric, ModelCard, Text
 from ..runtime.files import write_text
 from ..translation import _, plain
+from .class_sets import describe_class_bounds
 
 NAME = "MODEL_CARD.md"
 
@@ -138,6 +139,8 @@ def _describe_confidence(card: ModelCard, say: Callable[[Text], str]) -> list[st
                 tested=conformal.images,
             )
         )
+        if conformal.class_conditional:
+            told.append(describe_class_bounds(conformal, {label.key: label.title for label in card.labels}))
     if unknown is not None:
         told.append(
             _(

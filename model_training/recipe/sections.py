@@ -40,7 +40,8 @@ class Data(Section):
     unreadable: Literal["error", "skip"] = Field("error", description="what to do about a file that can't be decoded")
     label: str = Field("label", description="the manifest's column that names the class")
     multi_label: bool = Field(
-        False, description="a picture may have several classes, with `;` between them in its cell; each is told by itself"
+        False,
+        description="a picture may have several classes, with `;` between them in its cell; each is told by itself",
     )
     labels: tuple[str, ...] | None = Field(None, description="the classes to keep, in this order; all if unset")
     merge: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="new class → the classes it is made of")

@@ -114,15 +114,23 @@ class Classifier:
     def _choose_set(self, probabilities: np.ndarray, conformal: Conformal) -> Answer:
         """The classes among which the true one is in the stated share of cases, best first. Where none reaches the
         bound it is the best one alone: a class more in a set can only make it right more often."""
-        order = np.argsort(-probabilities, kind="stable")
-        size = max(1, int(holds(probabilities, conformal.min_probability).sum()))
-        return {
+        chosen: Answer = {
             "coverage": conformal.target_coverage,
-            "classes": [self.card.labels[index].key for index in order[:size]],
+            "classes": self._list_best(probabilities, conformal.min_probability),
         }
+        if conformal.class_conditional:
+            bounds = np.array([each.min_probability for each in conformal.class_conditional])
+            chosen["class_conditional"] = self._list_best(probabilities, bounds)
+        return chosen
+
+    def _list_best(self, probabilities: np.ndarray, bounds: float | np.ndarray) -> list[str]:
+        """The classes that reach their bounds, best first; where none does the best one."""
+        order = np.argsort(-probabilities, kind="stable")
+        inside = order[holds(probabilities, bounds)[order]]
+        return [self.card.labels[index].key for index in (inside if len(inside) else order[:1])]
 
 
-def holds(probabilities: np.ndarray, min_probability: float) -> np.ndarray:
+def holds(probabilities: np.ndarray, min_probability: float | np.ndarray) -> np.ndarray:
     """Which classes belong to a conformal prediction set, bool of the same shape."""
     # A bound that is itself one of the probabilities must not lose it to rounding.
     return probabilities >= min_probability - 1e-12

@@ -20,14 +20,16 @@ from tests.tiny_sketch import draw_page
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+CLASSES = {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
+OPTIONAL = ("prediction_set", "class_conditional")
 
 
 def closed(**properties: object) -> dict[str, object]:
-    """An object with these keys, all of them and no others; a `prediction_set` may be missing."""
+    """An object with these keys, all of them and no others; those in `OPTIONAL` may be missing."""
     return {
         "type": "object",
         "properties": properties,
-        "required": [name for name in properties if name != "prediction_set"],
+        "required": [name for name in properties if name not in OPTIONAL],
         "additionalProperties": False,
     }
 
@@ -40,9 +42,7 @@ ANSWER: dict[str, object] = {
     "verdict": {"enum": ["sure", "unsure", "unknown"]},
     "model": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
     "version": {"type": "string", "minLength": 1},
-    "prediction_set": closed(
-        coverage=SHARE, classes={"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
-    ),
+    "prediction_set": closed(coverage=SHARE, classes=CLASSES, class_conditional=CLASSES),
 }
 EXPLANATION = closed(
     method={"const": "grad-cam"},
