@@ -72,9 +72,9 @@ def read_manifest(
     """List the images of a manifest, in one pass over its lines.
 
     Paths start at the manifest's folder; Windows' backslashes are understood, and so is a Hangul name that a Mac
-    decomposed. `label` names the class column, `setting` the recipe's key that says so; with `multi_label` its cells hold
-    one class or several, with `;` between them. A column `split` (train, validation or val, test) is a given split. UTF-8, UTF-16 and CP949 are told apart; commas, semicolons and
-    tabs too.
+    decomposed. `label` names the class column, `setting` the recipe's key that says so; with `multi_label` its cells
+    hold one class or several, with `;` between them. A column `split` (train, validation or val, test) is a given
+    split. UTF-8, UTF-16 and CP949 are told apart; commas, semicolons and tabs too.
     Raises `DatasetError` with the line's number for whatever does not hold.
     """
     root = os.path.normpath(path.parent)
@@ -104,8 +104,8 @@ def read_manifest(
             raise DatasetError(
                 f"{path}, line {line}: {given} is in line {first} already.", "Remove one of the two lines."
             )
-        first, *others = dict.fromkeys(classes)
-        entries.append(Entry(Path(file), first, _read_split(path, line, columns), columns, line, tuple(others)))
+        name, *others = dict.fromkeys(classes)
+        entries.append(Entry(Path(file), name, _read_split(path, line, columns), columns, line, tuple(others)))
     if missing:
         line, given = missing[0]
         more = f", nor are the files of {len(missing) - 1} more lines" if len(missing) > 1 else ""

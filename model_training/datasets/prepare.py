@@ -26,9 +26,9 @@ class Prepared:
     """A dataset ready for training.
 
     `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
-    the class is not among them, or of multi-label images float32 (N, classes), 1 for each class of an image; `sha256`: of each file, in hexadecimal; `rows`: split → rows of all three; `copies`:
-    int64 (N,), the same number for images that must stay together (copies of one image, or a group), −1 for a
-    image that is not used.
+    the class is not among them, or of multi-label images float32 (N, classes), 1 for each class of an image; `sha256`:
+    of each file, in hexadecimal; `rows`: split → rows of all three; `copies`: int64 (N,), the same number for images
+    that must stay together (copies of one image, or a group), −1 for an image that is not used.
     """
 
     dataset: Dataset

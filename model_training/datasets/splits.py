@@ -181,7 +181,8 @@ def _deal_out(
     """Assign whole groups so that each stratum comes near its shares in each split; the rest is train.
 
     `member`: bool (N, classes); `kinds`: bool (N, strata); `class_of`: int (strata,), see `find_kinds`. An image of
-    several classes counts in each, as in iterative stratification (Sechidis et al. 2011). A class with fewer groups than there are splits does without validation.
+    several classes counts in each, as in iterative stratification (Sechidis et al. 2011). A class with fewer groups
+    than there are splits does without validation.
 
     Groups are dealt in random order, each to the split that its strata miss most (by squared relative error, as in
     scikit-learn's StratifiedGroupKFold), the best of several orders is taken, and then a split that lacks a class gets

@@ -30,6 +30,7 @@ from ..evaluation.ood import choose_references, fit_ood
 from ..evaluation.predict import predict, predict_logits
 from ..progress import follow
 from ..recipe import Precision, Recipe, Verdicts
+from ..runtime.architecture import Network
 from ..runtime.card import (
     Agreement,
     Calibration,
@@ -37,7 +38,6 @@ from ..runtime.card import (
     Conformal,
     Label,
     ModelCard,
-    Network,
     OpenVINOModel,
     OutOfDistribution,
     Provenance,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..runtime.card import Head
+from ..runtime.architecture import Head
 from ..runtime.errors import RecipeError
 from .sections import Network, Training
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ..runtime.card import Head, Text, Verdict, VerdictWords
+from ..runtime.architecture import Head
+from ..runtime.card import Text, Verdict, VerdictWords
 
 
 class Section(BaseModel):

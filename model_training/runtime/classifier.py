@@ -1,14 +1,15 @@
-"""Images → answers: the one class that a handler, the bundle maker and the analysis all use."""
+"""Images → answers: what a handler, the bundle maker and the analysis all use."""
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from .card import Conformal, ModelCard, read_card
+from .card import ClassifierCard, ModelCard, Verdict, read_card
 from .drawing import PixelBox
 from .errors import ImageError
 from .execution import choose_execution
@@ -19,10 +20,10 @@ from .ood import load_score
 from .preprocess import read_placed
 
 
-class Classifier:
-    """A classifier's bundle, ready to answer; a `Model`."""
+class ImageClassifier(ABC):
+    """What models that judge an image as a whole have in common: decoding, one network, gate, heatmap; a `Model`."""
 
-    def __init__(self, card: ModelCard, bundle: Path, device: str) -> None:
+    def __init__(self, card: ClassifierCard, bundle: Path, device: str) -> None:
         self.card = card
         self.bundle = bundle
         network = load_network(card, bundle)
@@ -31,10 +32,21 @@ class Classifier:
         self.explainer = Explainer(network, device)
         self.readers = Readers()
 
-    @classmethod
-    def load(cls, bundle: Path, device: str = "cpu") -> Classifier:
-        """`device`: `cpu` or `cuda:0`. Raises `CardError` or `BundleError`."""
-        return cls(read_card(bundle / "card.json"), bundle, device)
+    @abstractmethod
+    def calibrate(self, logits: np.ndarray) -> np.ndarray:
+        """Probabilities, float64 (N, classes), of logits (N, classes)."""
+
+    @abstractmethod
+    def choose_explained(self, probabilities: np.ndarray) -> np.ndarray:
+        """int (N,): the class of each image whose heatmap is drawn."""
+
+    @abstractmethod
+    def judge(self, probabilities: np.ndarray) -> tuple[Answer, Verdict]:
+        """What an answer says of one image's probabilities, (classes,), and its verdict if the image is known."""
+
+    @abstractmethod
+    def choose_set(self, probabilities: np.ndarray) -> Answer | None:
+        """The answer's `prediction_set`; None for a card that promises none."""
 
     def answer(
         self, images: Sequence[Bytes], explain: Sequence[bool] | None = None, paper: Sequence[bool] | None = None
@@ -75,7 +87,7 @@ class Classifier:
         unknown = np.zeros(len(pixels), bool)
         if self.ood_score and self.card.ood:
             unknown = self.ood_score(logits, features) > self.card.ood.threshold
-        return softmax(logits, self.card.calibration.temperature), unknown
+        return self.calibrate(logits), unknown
 
     def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[PixelBox | None]) -> list[Answer]:
         """`boxes`: where each image lies in its pixels, None where no heatmap is wanted. A map is of the image,
@@ -84,7 +96,7 @@ class Classifier:
         explanations: list[Answer] = [{} for _ in boxes]
         if wanted:
             rows = list(wanted)
-            classes = probabilities[rows].argmax(1)
+            classes = self.choose_explained(probabilities[rows]).tolist()
             for row, index, heatmap in zip(rows, classes, self.explainer.heatmaps(pixels[rows], classes), strict=True):
                 left, top, right, bottom = wanted[row]
                 over = heatmap[top:bottom, left:right]
@@ -92,12 +104,8 @@ class Classifier:
         return explanations
 
     def _phrase(self, probabilities: np.ndarray, unknown: bool, elapsed_ms: float) -> Answer:
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        verdict = "sure" if confidence >= self.card.thresholds.sure else "unsure"
-        answer: Answer = {
-            "class": self.card.labels[best].key,
-            "confidence": round(confidence, 6),
+        said, verdict = self.judge(probabilities)
+        answer: Answer = said | {
             "processing_time_ms": elapsed_ms,
             "probabilities": {
                 label.key: round(float(value), 6) for label, value in zip(self.card.labels, probabilities, strict=True)
@@ -107,13 +115,40 @@ class Classifier:
             "version": self.card.version,
         }
         # What the set promises, it promises for images like those of the training.
-        if self.card.conformal is not None and not unknown:
-            answer["prediction_set"] = self._choose_set(probabilities, self.card.conformal)
+        if not unknown and (chosen := self.choose_set(probabilities)) is not None:
+            answer["prediction_set"] = chosen
         return answer
 
-    def _choose_set(self, probabilities: np.ndarray, conformal: Conformal) -> Answer:
+
+class Classifier(ImageClassifier):
+    """A classifier's bundle, ready to answer."""
+
+    card: ModelCard
+
+    @classmethod
+    def load(cls, bundle: Path, device: str = "cpu") -> Classifier:
+        """`device`: `cpu` or `cuda:0`. Raises `CardError` or `BundleError`."""
+        return cls(read_card(bundle / "card.json"), bundle, device)
+
+    def calibrate(self, logits: np.ndarray) -> np.ndarray:
+        return softmax(logits, self.card.calibration.temperature)
+
+    def choose_explained(self, probabilities: np.ndarray) -> np.ndarray:
+        return probabilities.argmax(1)
+
+    def judge(self, probabilities: np.ndarray) -> tuple[Answer, Verdict]:
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        sure = confidence >= self.card.thresholds.sure
+        said: Answer = {"class": self.card.labels[best].key, "confidence": round(confidence, 6)}
+        return said, "sure" if sure else "unsure"
+
+    def choose_set(self, probabilities: np.ndarray) -> Answer | None:
         """The classes among which the true one is in the stated share of cases, best first. Where none reaches the
         bound it is the best one alone: a class more in a set can only make it right more often."""
+        conformal = self.card.conformal
+        if conformal is None:
+            return None
         chosen: Answer = {
             "coverage": conformal.target_coverage,
             "classes": self._list_best(probabilities, conformal.min_probability),

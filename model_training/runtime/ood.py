@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .card import ModelCard
+from .card import ClassifierCard
 from .errors import BundleError
 
 #: The file of a bundle with the features of training images: float16 (M, F), each row of length 1.
@@ -52,7 +52,7 @@ def normalise(features: np.ndarray) -> np.ndarray:
     return rows / np.where(lengths > 0, lengths, 1)
 
 
-def load_score(card: ModelCard, bundle: Path) -> Score | None:
+def load_score(card: ClassifierCard, bundle: Path) -> Score | None:
     """The score that the card names; None for a card without one. Raises `BundleError` for a missing file."""
     if card.ood is None:
         return None
