@@ -74,6 +74,11 @@ class Product:
 
 def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
     """`pack` what training left."""
+    return pack(recipe, prepared, describe_product(recipe, trained), bundles)
+
+
+def describe_product(recipe: Recipe, trained: Trained) -> Product:
+    """What training left, to be packed."""
     architecture = Network(
         backbone=recipe.network.backbone,
         head=recipe.network.head,
@@ -82,7 +87,7 @@ def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: P
     )
     seconds = round(sum(each.seconds for each in trained.epochs), 1)
     provenance = record_making(recipe, seconds, trained.device)
-    return pack(recipe, prepared, Product(trained.network, architecture, provenance, trained.folder), bundles)
+    return Product(trained.network, architecture, provenance, trained.folder)
 
 
 def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
@@ -143,7 +148,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
                 *measure(predicted, prepared.targets[test], "test", len(keys)),
             ),
             class_metrics=measure_classes(predicted, prepared.targets[test], keys),
-            openvino_model=_describe_form(recipe, prepared, torch_form, logits),
+            openvino_model=describe_form(recipe, prepared, torch_form, logits),
             data=prepared.provenance,
             provenance=product.provenance,
             examples=examples,
@@ -162,7 +167,7 @@ def export_form(path: Path, precision: Precision, prepared: Prepared, network: C
     return OpenVINOExecution(path)
 
 
-def _describe_form(
+def describe_form(
     recipe: Recipe, prepared: Prepared, torch_form: Execution, logits: dict[str, np.ndarray]
 ) -> OpenVINOModel | None:
     """With its agreement with torch; `logits`: split → the served form's."""

@@ -157,8 +157,8 @@ class Training(Section):
     epochs: int = Field(10, ge=1, description="passes over the training pictures")
     monitor: Literal["accuracy", "macro_f1", "average_precision"] = Field(
         "accuracy",
-        description="the validation figure of the epoch to keep; `average_precision`, the classes' mean, with "
-        "`data.multi_label`, which has no accuracy",
+        description="the validation figure of the epoch to keep; with `data.multi_label` also the classes' mean "
+        "`average_precision`, and `accuracy` counts pictures of which every class is right",
     )
     batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
     distillation: Distillation | None = Field(None, description="learn from other bundles, besides the labels")

@@ -89,8 +89,9 @@ class Metric(Part):
 
     @property
     def is_headline(self) -> bool:
-        """Whether it is the figure that speaks for the model: accuracy on the test images."""
-        return (self.name, self.split) == ("accuracy", "test")
+        """Whether it is the figure that speaks for the model: on the test images accuracy, or of several labels their
+        mean average precision."""
+        return self.split == "test" and self.name in ("accuracy", "macro_average_precision")
 
 
 class ClassMetrics(Part):

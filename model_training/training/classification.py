@@ -28,7 +28,7 @@ from .distillation import Teacher, ask_teachers, distil, identify_teachers
 from .feature_cache import choose_inputs
 from .inputs import Inputs
 from .loop import Trained, fit, mix_seed
-from .losses import make_loss
+from .losses import Loss, make_loss
 from .sampling import draw_rows
 
 
@@ -86,7 +86,10 @@ class ClassificationTask:
         self.monitor = f"validation_{self.settings.monitor}"
         self.rows = prepared.rows["train"]
         self.classes = len(prepared.dataset.labels)
-        self.loss = make_loss(self.settings, np.bincount(prepared.targets[self.rows], minlength=self.classes))
+        self.loss = self.make_loss()
+
+    def make_loss(self) -> Loss:
+        return make_loss(self.settings, np.bincount(self.prepared.targets[self.rows], minlength=self.classes))
 
     def make_optimizer(self) -> torch.optim.Optimizer:
         return make_optimizer(self.network, self.settings)
@@ -116,7 +119,14 @@ class ClassificationTask:
         if self.teacher is not None and self.settings.distillation is not None:
             loss = distil(loss, logits, self.teacher.answer(mine, seed, fabric.device), self.settings.distillation)
         # A mean over shares that differ by an image is that of the batch only where a larger share counts more.
-        return loss * (len(mine) * fabric.world_size / len(rows)), _count(logits.detach(), targets)
+        return loss * (len(mine) * fabric.world_size / len(rows)), self.count(logits.detach(), targets)
+
+    def count(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """[sum of losses, right answers, images], float64."""
+        loss = functional.cross_entropy(logits.float(), targets, reduction="sum")
+        right = (logits.argmax(1) == targets).sum()
+        images = torch.tensor(float(len(targets)), device=loss.device)
+        return torch.stack([loss.double(), right.double(), images.double()])
 
     def validate(self, answer: Callable[..., Any], fabric: Fabric) -> Evaluation:
         return evaluate(answer, self.inputs, self.prepared, self.prepared.rows["validation"], fabric)
@@ -143,11 +153,17 @@ def run_folder(recipe: Recipe, prepared: Prepared, runs: Path) -> Path:
 
 
 def train(
-    recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric, cache: Path | None = None
+    recipe: Recipe,
+    prepared: Prepared,
+    runs: Path,
+    fabric: Fabric,
+    cache: Path | None = None,
+    kind: type[ClassificationTask] = ClassificationTask,
 ) -> Trained[ClassificationNetwork, Epoch]:
     """Train to the last epoch, or from where an interrupted run of the same recipe and data stopped.
 
-    `cache`: where features of frozen layers are kept for other trainings, see `choose_inputs`.
+    `cache`: where features of frozen layers are kept for other trainings, see `choose_inputs`. `kind`: what the network
+    learns, one class of each image if not given.
     """
     folder = run_folder(recipe, prepared, runs)
     folder.mkdir(parents=True, exist_ok=True)
@@ -155,7 +171,7 @@ def train(
         teacher = ask_teachers(recipe, prepared, folder, fabric.device)
     network = build_network(recipe, prepared).to(memory_format=torch.channels_last).to(fabric.device)
     trained, inputs = choose_inputs(network, recipe, prepared, fabric, cache)
-    task = ClassificationTask(recipe, prepared, network, trained, inputs, teacher)
+    task = kind(recipe, prepared, network, trained, inputs, teacher)
     about = {"labels": prepared.dataset.labels, "data": prepared.provenance.model_dump()}
     outcome = fit(task, fabric, folder, recipe.title.en, about)
     finish_network(outcome.network)
@@ -204,10 +220,3 @@ def evaluate(
     confusion = fabric.all_reduce(counts, reduce_op="sum").view(classes, classes).cpu().numpy()  # type: ignore[union-attr]
     accuracy = float(confusion.diagonal().sum() / len(rows))
     return Evaluation(loss / len(rows), accuracy, float(mean_f1(confusion)), confusion)
-
-
-def _count(logits: Tensor, targets: Tensor) -> Tensor:
-    """[sum of losses, correct answers, images], float64."""
-    loss = functional.cross_entropy(logits.float(), targets, reduction="sum")
-    right = (logits.argmax(1) == targets).sum()
-    return torch.stack([loss.double(), right.double(), torch.tensor(float(len(targets)), device=loss.device).double()])

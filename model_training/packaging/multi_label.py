@@ -1,0 +1,117 @@
+"""Trained multi-label network → bundle: the same files as a classifier's, with a card of labels told one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from ..datasets.manifest import SEPARATOR
+from ..datasets.prepare import Prepared
+from ..evaluation.calibration import choose_sure
+from ..evaluation.label_decisions import describe_calibration, fit_decisions, judge_answers, measure_risk
+from ..evaluation.label_metrics import measure_each_label, measure_labels
+from ..evaluation.predict import predict
+from ..progress import follow
+from ..recipe import Recipe
+from ..runtime.card import Example, Label, MultiLabelCard
+from ..runtime.execution import TorchExecution
+from ..runtime.multi_label import calibrate, decide
+from ..runtime.network import MEAN_IMAGE, save_mean_image, save_weights
+from ..training.loop import Trained
+from .bundle import (
+    OPENVINO_MODEL,
+    Product,
+    _fit_ood,
+    copy_records,
+    describe_form,
+    describe_product,
+    export_form,
+    finish,
+    phrase_verdicts,
+    staged,
+)
+from .examples import EXAMPLES_A_CLASS, write_example
+
+MEASURED: tuple[Literal["validation", "test"], ...] = ("validation", "test")
+
+
+def make_multi_label_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
+    """Write `bundles/<name>/`. Returns its folder."""
+    with staged(bundles / recipe.name) as stage:
+        _fill(stage, recipe, prepared, describe_product(recipe, trained))
+    return bundles / recipe.name
+
+
+def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> None:
+    torch_form = TorchExecution(product.network, "cpu")
+    keys = prepared.dataset.labels
+    targets = {name: prepared.targets[prepared.rows[name]] for name in MEASURED}
+    with follow("Packing") as step:
+        total = 5
+        save_weights(product.network, stage / "weights.safetensors")
+        if recipe.preprocessing.mean == "image":
+            save_mean_image(product.network, stage / MEAN_IMAGE)
+        step.update(1, total, "weights")
+        served = (
+            torch_form
+            if recipe.precision == "torch"
+            else export_form(stage / OPENVINO_MODEL, recipe.precision, prepared, product.network)
+        )
+        step.update(2, total, "OpenVINO form")
+        seen = {name: predict(served, prepared.pixels, prepared.rows[name]) for name in targets}
+        logits: dict[str, np.ndarray] = {name: each[0] for name, each in seen.items()}
+        step.update(3, total, "figures")
+        decisions = fit_decisions(logits["validation"], targets["validation"], keys)
+        probabilities = {name: calibrate(each, decisions) for name, each in logits.items()}
+        chosen = {name: decide(each, decisions) for name, each in probabilities.items()}
+        confidence, right = judge_answers(probabilities["validation"], targets["validation"], decisions)
+        known, tested = ((probabilities[name], targets[name]) for name in ("validation", "test"))
+        copy_records(product.records, stage)
+        card = MultiLabelCard(
+            name=recipe.name,
+            version=recipe.version,
+            title=recipe.title,
+            summary=recipe.summary,
+            limits=recipe.limits,
+            labels=tuple(Label(key=key, title=recipe.name_class(key)) for key in keys),
+            preprocessing=recipe.preprocessing,
+            network=product.architecture,
+            calibration=describe_calibration(len(known[0]), logits["test"], *tested),
+            decisions=decisions,
+            thresholds=choose_sure(confidence, right, recipe.verdicts.max_error_rate, recipe.verdicts.confidence_level),
+            verdicts=phrase_verdicts(recipe.verdicts),
+            risk=measure_risk(known, tested),
+            ood=_fit_ood(stage, served, prepared, seen["validation"], temperature=1.0),
+            metrics=tuple(
+                figure
+                for name in MEASURED
+                for figure in measure_labels(
+                    probabilities[name], chosen[name], targets[name], prepared.copies[prepared.rows[name]], name
+                )
+            ),
+            class_metrics=measure_each_label(probabilities["test"], chosen["test"], targets["test"], keys),
+            openvino_model=describe_form(recipe, prepared, torch_form, logits),
+            data=prepared.provenance,
+            provenance=product.provenance,
+            examples=_write_examples(stage / "examples", prepared),
+            files={},
+        )
+        step.update(4, total, "examples")
+        finish(card, stage)
+        step.update(5, total, "done")
+
+
+def _write_examples(folder: Path, prepared: Prepared) -> tuple[Example, ...]:
+    """The first test images of each label that are not there yet for another; an example's `label` holds all that the
+    image has, with `;` between them."""
+    folder.mkdir()
+    test = prepared.rows["test"]
+    chosen: dict[int, None] = {}
+    for number in range(len(prepared.dataset.labels)):
+        others = [int(row) for row in test[prepared.targets[test, number] > 0] if int(row) not in chosen]
+        chosen |= dict.fromkeys(others[:EXAMPLES_A_CLASS])
+    entries = [prepared.dataset.entries[row] for row in chosen]
+    return tuple(
+        write_example(folder, number, entry.path, SEPARATOR.join(entry.labels))
+        for number, entry in enumerate(entries, 1)
+    )
