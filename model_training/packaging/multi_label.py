@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from ..datasets.manifest import SEPARATOR
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_sure
