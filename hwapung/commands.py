@@ -184,10 +184,22 @@ def _phrase(answer: Answer, titles: dict[str, str]) -> str:
     if "objects" in answer:
         objects = [f"{titles[each['class']]} {each['confidence']:.3f}" for each in answer["objects"]]
         return ", ".join(objects) or "no drawing"
+    if "labels" in answer:
+        return _phrase_labels(answer["labels"], answer, titles)
     said = f"{titles[answer['class']]}, confidence {answer['confidence']:.3f}, {answer['verdict']}"
     if "prediction_set" in answer and len(answer["prediction_set"]["classes"]) > 1:
         chosen = answer["prediction_set"]
         said += f" ({chosen['coverage']:.0%} set: {', '.join(titles[key] for key in chosen['classes'])})"
+    return said
+
+
+def _phrase_labels(labels: list[str], answer: Answer, titles: dict[str, str]) -> str:
+    probabilities = answer["probabilities"]
+    named = ", ".join(f"{titles[key]} {probabilities[key]:.3f}" for key in labels) or "no label"
+    said = f"{named}, {answer['verdict']}"
+    chosen = answer.get("prediction_set")
+    if chosen is not None and len(chosen["classes"]) > len(labels):
+        said += f" (misses {chosen['risk']:.0%} at most: {', '.join(titles[key] for key in chosen['classes'])})"
     return said
 
 
