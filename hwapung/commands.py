@@ -18,6 +18,8 @@ from . import __version__
 from .places import BUILD, default_reports, default_store, find_bundle
 
 if TYPE_CHECKING:
+    from analysis.metrics import Score
+
     from .model import Answer
 
 PORT = 8000
@@ -98,10 +100,18 @@ def evaluate(
     from analysis.predictions import evaluate as evaluate_split
     from analysis.predictions import evaluate_test
     from analysis.report import Sources, make_report
+    from model_training.runtime.card import Card, read_card
     from model_training.runtime.device import choose_device
 
     device = choose_device(device)
     folder = find_bundle(bundle, build)
+    if read_card(folder / "card.json", Card).task == "multi_label":
+        if data is None or test or unlike or against:
+            raise DatasetError(
+                f"{folder} names several labels of a picture.", "Give --data alone, the pictures of its training."
+            )
+        _evaluate_labels(folder, data, device, build, reports or default_reports(), as_json)
+        return
     other = find_bundle(against, build) if against else None
     sources = Sources(folder, data or Path(), test, tuple(unlike or ()), other)
     report, failed = make_report(sources, reports or default_reports(), build, device)
@@ -109,13 +119,25 @@ def evaluate(
     found = evaluate_test(folder, test, build, device) if test else evaluate_split(folder, sources.data, build, device)
     answers = found.predictions.where(found.predictions.answered).of("test")
     score = accuracy(answers.targets, answers.predicted, answers.group)
+    _say_report(folder, "accuracy", score, report, failed, as_json)
+
+
+def _evaluate_labels(folder: Path, data: Path, device: str, build: Path, reports: Path, as_json: bool) -> None:
+    from analysis.multi_label import answer_test_images, make_label_report
+
+    answers = answer_test_images(folder, data, build, device)
+    report, failed = make_label_report(answers, folder, reports)
+    _say_report(folder, "macro_average_precision", answers.headline()[0][1], report, failed, as_json)
+
+
+def _say_report(folder: Path, name: str, score: Score, report: Path, failed: list[str], as_json: bool) -> None:
     page = report / "index.html"
     if as_json:
-        figures = {"value": score.value, "low": score.low, "high": score.high, "images": len(answers)}
-        print_json({"bundle": str(folder), "accuracy": figures, "report": str(page), "failed": failed})
+        figures = {"value": score.value, "low": score.low, "high": score.high, "images": score.images}
+        print_json({"bundle": str(folder), name: figures, "report": str(page), "failed": failed})
     else:
-        said = f"{score.value:.3f} (95% interval {score.low:.3f} to {score.high:.3f}, {len(answers)} test pictures)"
-        print(f"Accuracy {said}")
+        said = f"{score.value:.3f} (95% interval {score.low:.3f} to {score.high:.3f}, {score.images} test pictures)"
+        print(f"{name.replace('_', ' ').capitalize()} {said}")
         print(f"Report: {page}")
     if failed:
         console.print(f"Failed unexpectedly: {', '.join(failed)}.", style="red", markup=False)

@@ -46,9 +46,7 @@ def say(labels: list[str], **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def asked(model_server: ModelServerStub) -> ModelServerStub:
-    shown = [
-        {"name": "one", "label": "action;drama", "media_type": "image/png", "data": "", "answer": say(["drama"])}
-    ]
+    shown = [{"name": "one", "label": "action;drama", "media_type": "image/png", "data": "", "answer": say(["drama"])}]
     model_server.models["landscape"] = (label_card(), shown)
     return model_server
 
@@ -98,7 +96,11 @@ def test_an_unknown_picture_has_no_chips_no_red_bar_and_no_heatmap(client: Flask
 
 
 def test_the_cards_own_words_win(client: FlaskClient, asked: ModelServerStub) -> None:
-    told = {"title": {"en": "Quite so", "ko": "맞아요"}, "text": {"en": "Sure.", "ko": "네."}, "instead_of_class": False}
+    told = {
+        "title": {"en": "Quite so", "ko": "맞아요"},
+        "text": {"en": "Sure.", "ko": "네."},
+        "instead_of_class": False,
+    }
     card, shown = asked.models["landscape"]
     asked.models["landscape"] = (card | {"verdicts": {"sure": told}}, shown)
     asked.reply = (200, json.dumps(say(["drama"], verdict="sure")).encode())
