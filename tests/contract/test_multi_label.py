@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from model_training.commands.train import train_recipe
 from model_training.runtime.card import MultiLabelCard, read_card
 from model_training.runtime.errors import CardError
 from model_training.runtime.multi_label import MultiLabelClassifier
-from tests.contract.test_answers import CLASSES, EXPLANATION, SHARE, closed, conforms
+from tests.contract.test_answers import CLASSES, CONTRACT, EXPLANATION, SHARE, closed, conforms
 from tests.frontend.model_server_stub import ModelServerStub
 from tests.frontend.test_pages import send
 from tests.model_training.test_every_recipe import as_png, ask
@@ -78,6 +79,17 @@ def test_the_archive_answers_with_several_labels(bundle: Path, tmp_path: Path) -
     assert answer["labels"] == sorted(answer["labels"], key=lambda key: -probabilities[key])
     assert answer["explanation"]["class"] == answer["labels"][0]
     assert sum(probabilities.values()) > 1.2  # each by itself
+
+
+def test_the_documented_answer_conforms() -> None:
+    (example,) = re.findall(r'```json\n(\{"labels".*?)\n```', CONTRACT, re.DOTALL)
+    answer = json.loads(example)
+    of_the_example = {
+        "labels": {"type": "array", "items": {"type": "string"}},
+        "probabilities": {"type": "object", "additionalProperties": SHARE},
+    }
+    assert conforms(closed(**ANSWER | of_the_example), answer)
+    assert answer.keys() == ANSWER.keys()
 
 
 def test_verdicts_thresholds_and_explanations_follow_the_card(bundle: Path) -> None:
