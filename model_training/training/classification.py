@@ -146,6 +146,7 @@ def run_folder(recipe: Recipe, prepared: Prepared, runs: Path) -> Path:
     identity = recipe.model_dump_json(include={"preprocessing", "augmentation", "network", "training"})
     identity += prepared.provenance.fingerprint + identify_teachers(recipe)
     identity += json.dumps(prepared.dataset.labels)  # their order is that of the outputs
+    identity += "multi_label" * recipe.data.multi_label
     if recipe.network.backbone.startswith(CLIP):
         identity += json.dumps([recipe.name_class(key).en for key in prepared.dataset.labels])
     digest = hashlib.sha256(identity.encode()).hexdigest()

@@ -10,9 +10,10 @@ from torch import nn
 
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.experiments.runner import Runner
-from model_training.recipe import Recipe, load_recipe
+from model_training.recipe import Recipe, load_recipe, override
 from model_training.runtime.errors import RecipeError
 from model_training.search.space import check_space
+from model_training.training.classification import run_folder
 from model_training.training.inputs import PixelInputs
 from model_training.training.loop import start_fabric
 from model_training.training.multi_label import (
@@ -100,3 +101,10 @@ def test_searches_and_comparisons_are_of_one_class(recipe: Recipe, prepared: Pre
         check_space(recipe)
     with pytest.raises(RecipeError, match="one class"):
         Runner(tmp_path, tmp_path, start_fabric("cpu")).prepare(recipe)
+
+
+def test_a_run_of_several_labels_is_not_one_of_a_single_class(recipe: Recipe, prepared: Prepared) -> None:
+    values = {"data.multi_label": False, "training.monitor": "macro_f1"}
+    single = override(recipe, values)
+    several = override(single, {"data.multi_label": True})
+    assert run_folder(single, prepared, Path()) != run_folder(several, prepared, Path())
