@@ -34,7 +34,7 @@ PANELS: dict[str, Commands] = {
         ("version", version, "hwapung version --json"),
     ),
     IMPROVE: (
-        ("search", search, "hwapung search webtoon --data thumbnails --workers 2"),
+        ("search", search, "hwapung search webtoon_paper --data thumbnails --workers 2"),
         ("ensemble", ensemble, "hwapung ensemble build/bundles/one build/bundles/two --data paintings"),
         ("distil", distil, "hwapung distil landscape --teacher build/bundles/large --data paintings"),
         ("convert", convert, "hwapung convert landscape --precision int8 --data paintings"),

@@ -95,6 +95,7 @@ def train_recipe(
     from ..datasets.prepare import describe, prepare, read_dataset, with_audit
     from ..models.factory import ensure_weights
     from ..packaging.bundle import make_bundle
+    from ..packaging.model_card import phrase_probe
     from ..packaging.multi_label import make_multi_label_bundle
     from ..recipe import find_task, load_recipe, override
     from ..runtime.card import read_card
@@ -146,6 +147,8 @@ def train_recipe(
         bundle = make_bundle(chosen, prepared, trained, build / "bundles")
         best, epochs = trained.best, len(trained.epochs)
         console.print(f"Best epoch {best.epoch} of {epochs}: validation accuracy {best.validation_accuracy:.1%}.")
+        if trained.probe is not None:
+            console.print(phrase_probe(trained.probe).en)
         (accuracy,) = (each for each in read_card(bundle / "card.json").metrics if each.is_headline)
         console.print(
             f"Test accuracy {accuracy.value:.1%} (95% interval {accuracy.low:.1%}–{accuracy.high:.1%}), on "

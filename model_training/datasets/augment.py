@@ -4,17 +4,21 @@ alone, so that a resumed run and any number of processes see the same images."""
 from __future__ import annotations
 
 import numpy as np
+import torch
 from PIL import Image, ImageFilter
-from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import InterpolationMode, RandAugment, TrivialAugmentWide
 from torchvision.transforms.v2 import functional as transforms
 
 from ..recipe import Augmentation
 from .corruptions import draw_corruption
 
+_POLICIES = {"randaugment": RandAugment(), "trivialaugment": TrivialAugmentWide()}
+
 
 def augment(pixels: np.ndarray, rows: np.ndarray, settings: Augmentation, seed: int) -> np.ndarray:
     """`pixels`: uint8 (N, height, width, 3) of the images in `rows`, int (N,). Returns the same shape and type."""
-    if not (settings.translation or settings.corruption or settings.stroke or _bends(settings)):
+    drawn = settings.translation or settings.corruption or settings.stroke or settings.policy != "none"
+    if not (drawn or _bends(settings)):
         return pixels
     return np.stack(
         [
@@ -25,6 +29,8 @@ def augment(pixels: np.ndarray, rows: np.ndarray, settings: Augmentation, seed: 
 
 
 def _augment_one(image: np.ndarray, settings: Augmentation, generator: np.random.Generator) -> np.ndarray:
+    if settings.policy != "none":
+        image = apply_policy(image, settings.policy, generator)
     if generator.random() < settings.corruption:
         image = draw_corruption(generator)(image[None])[0]
     if _bends(settings):
@@ -32,6 +38,16 @@ def _augment_one(image: np.ndarray, settings: Augmentation, generator: np.random
     if settings.stroke and generator.random() < settings.stroke:
         image = change_stroke(image, generator)
     return translate(image, settings.translation, generator) if settings.translation else image
+
+
+def apply_policy(image: np.ndarray, policy: str, generator: np.random.Generator) -> np.ndarray:
+    """RandAugment (Cubuk et al. 2020) or TrivialAugment (Müller & Hutter 2021) of an image, uint8 (height, width, 3).
+
+    They draw from torch's own generator, which is as before afterwards.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(generator.integers(2**31)))
+        return np.array(_POLICIES[policy](Image.fromarray(image)))
 
 
 def translate(image: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -47,6 +47,8 @@ class DetectionTask:
 
     monitor = "validation_map50"
     max_gradient_norm: float | None = 10.0
+    patience: int | None = None
+    average: Literal["none", "ema", "swa"] = "none"
 
     def __init__(
         self,

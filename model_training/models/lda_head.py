@@ -15,8 +15,8 @@ from torch import nn
 
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import fit_temperature
-from ..evaluation.predict import batches
 from ..runtime.network import ClassificationNetwork
+from .features import extract_features
 
 #: Of the covariance within classes towards that of independent features (Ledoit & Wolf's form; of standardised ones).
 SHRINKAGE = 0.5
@@ -56,15 +56,3 @@ def fit_discriminant(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndar
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     weight = weight / scaler.scale_
     return weight, bias - weight @ scaler.mean_
-
-
-@torch.no_grad()
-def extract_features(
-    network: ClassificationNetwork, prepared: Prepared, rows: np.ndarray, *, mirrored: bool = False
-) -> np.ndarray:
-    """What the network's last layer is given, float64 (N, F), of images or their mirror images."""
-    found = []
-    for batch in batches(rows):
-        pixels = torch.from_numpy(prepared.pixels[batch])
-        found.append(network.forward_with_features(pixels.flip(2) if mirrored else pixels)[1])
-    return torch.cat(found).double().numpy()

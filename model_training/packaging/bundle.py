@@ -40,6 +40,7 @@ from ..runtime.card import (
     ModelCard,
     OpenVINOModel,
     OutOfDistribution,
+    Probe,
     Provenance,
     Text,
     Verdict,
@@ -70,6 +71,7 @@ class Product:
     architecture: Network
     provenance: Provenance
     records: Path | None
+    probe: Probe | None = None
 
 
 def make_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
@@ -81,13 +83,13 @@ def describe_product(recipe: Recipe, trained: Trained) -> Product:
     """What training left, to be packed."""
     architecture = Network(
         backbone=recipe.network.backbone,
-        head=recipe.network.head,
+        head=trained.network.head,
         parameters=count_parameters(trained.network),
         clip=getattr(trained.network.backbone, "configuration", None),
     )
     seconds = round(sum(each.seconds for each in trained.epochs), 1)
     provenance = record_making(recipe, seconds, trained.device)
-    return Product(trained.network, architecture, provenance, trained.folder)
+    return Product(trained.network, architecture, provenance, trained.folder, trained.probe)
 
 
 def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
@@ -143,6 +145,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             verdicts=phrase_verdicts(recipe.verdicts),
             conformal=_fit_conformal(logits, prepared, calibration.temperature),
             ood=_fit_ood(stage, served, prepared, seen["validation"], calibration.temperature),
+            probe=product.probe,
             metrics=(
                 *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
                 *measure(predicted, prepared.targets[test], "test", len(keys)),

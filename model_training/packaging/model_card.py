@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..runtime.card import Card, DetectorCard, Metric, ModelCard, MultiLabelCard, Text
 from ..runtime.files import write_text
+from ..runtime.measures import Probe
 from ..translation import _, plain
 from .class_sets import describe_class_bounds
 from .label_words import describe_labels
@@ -188,6 +189,8 @@ def _describe_making(card: Card) -> list[Text]:
             fingerprint=card.data.fingerprint[:16],
         )
     ]
+    if isinstance(card, ModelCard) and card.probe is not None:
+        told.append(phrase_probe(card.probe))
     if network.members:
         members = ", ".join(f"{each.name} {each.version} ({each.backbone})" for each in network.members)
         told.append(
@@ -202,6 +205,33 @@ def _describe_making(card: Card) -> list[Text]:
             _("Besides the labels it learned the softened answers of {teachers} (distillation).", teachers=teachers)
         )
     return told
+
+
+def phrase_probe(probe: Probe) -> Text:
+    """Which of the two networks was kept, and by how much it won."""
+    figures = {
+        "figure": _FIGURES[probe.figure],
+        "lead": probe.lead * 100,
+        "low": probe.low * 100,
+        "high": probe.high * 100,
+        "images": probe.images,
+        "probe": probe.probe.test_accuracy,
+        "tuned": probe.fine_tuned.test_accuracy,
+    }
+    if probe.kept == "probe":
+        return _(
+            "The linear probe on the untouched pretrained features was kept: fine-tuning changed the {figure} on "
+            "{images} validation pictures by {lead:+.1f} points (interval of 95%: {low:+.1f} to {high:+.1f}), which "
+            "is not better beyond noise. On the test pictures the probe is right in {probe:.1%}, the fine-tuned "
+            "network in {tuned:.1%}.",
+            **figures,
+        )
+    return _(
+        "The fine-tuned network was kept: on {images} validation pictures its {figure} is {lead:+.1f} points "
+        "(interval of 95%: {low:+.1f} to {high:+.1f}) ahead of the linear probe on the untouched pretrained features. "
+        "On the test pictures the probe is right in {probe:.1%}, the fine-tuned network in {tuned:.1%}.",
+        **figures,
+    )
 
 
 def _list_teachers(recipe: dict[str, object]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..runtime.architecture import Head
 from ..runtime.errors import RecipeError
-from .sections import Data, Network, Training
+from .sections import Augmentation, Data, Network, Training
 
 #: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
 CLIP = "clip:"
@@ -12,7 +12,7 @@ CLIP = "clip:"
 PACKAGE, PACKAGE_BACKBONE = "package", "tf_efficientnet_lite0"
 
 
-def check_combinations(name: str, network: Network, training: Training, data: Data) -> None:
+def check_combinations(name: str, network: Network, training: Training, augmentation: Augmentation, data: Data) -> None:
     """Raise `RecipeError` for the first pair of settings of the recipe `name` that exclude each other."""
     head, adapter = network.head, network.adapter
     is_clip = network.backbone.startswith(CLIP)
@@ -70,14 +70,26 @@ def check_combinations(name: str, network: Network, training: Training, data: Da
             f"training.label_smoothing: {training.loss} goes without it.",
             "Set training.label_smoothing=0.",
         ),
+        (
+            augmentation.mixes and (own_loss or training.class_balancing == "focal_loss"),
+            "augmentation.mixup and cutmix share a target between two classes, which only cross-entropy takes.",
+            "Set augmentation.mixup=0 and augmentation.cutmix=0, or training.loss=cross_entropy and no focal loss.",
+        ),
+        (
+            augmentation.mixes and training.distillation is not None,
+            "augmentation.mixup and cutmix make pictures that the teachers were not asked about.",
+            "Set augmentation.mixup=0 and augmentation.cutmix=0, or leave out training.distillation.",
+        ),
     ]
-    refused += _refuse_of_labels(network, training, multi_label=data.multi_label)
+    refused += _refuse_of_labels(network, training, augmentation, multi_label=data.multi_label)
     for holds, message, remedy in refused:
         if holds:
             raise RecipeError(f"{name}: {message}", remedy)
 
 
-def _refuse_of_labels(network: Network, training: Training, *, multi_label: bool) -> list[tuple[bool, str, str]]:
+def _refuse_of_labels(
+    network: Network, training: Training, augmentation: Augmentation, *, multi_label: bool
+) -> list[tuple[bool, str, str]]:
     """What compares the classes with each other has no meaning where each is told by itself."""
     if not multi_label:
         return [
@@ -108,6 +120,11 @@ def _refuse_of_labels(network: Network, training: Training, *, multi_label: bool
             training.head_init == "lda",
             "training.head_init=lda is a discriminant between classes, of which a picture has one.",
             "Set training.head_init=random.",
+        ),
+        (
+            augmentation.mixes,
+            "augmentation.mixup and cutmix share a target between two classes, of which a picture has one.",
+            "Set augmentation.mixup=0 and augmentation.cutmix=0.",
         ),
         (
             training.distillation is not None,

@@ -25,7 +25,7 @@ class Recipe(Product):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> Recipe:
-        check_combinations(self.name, self.network, self.training, self.data)
+        check_combinations(self.name, self.network, self.training, self.augmentation, self.data)
         return self
 
     def name_class(self, key: str) -> Text:

@@ -72,6 +72,16 @@ class Augmentation(Section):
     corruption: float = Field(
         0.0, ge=0, le=1, description="probability of JPEG, shrinking, blur, noise, cropping or a screenshot"
     )
+    policy: Literal["none", "randaugment", "trivialaugment"] = Field(
+        "none", description="changes of shape and colour: two of medium strength (RandAugment), or one of any"
+    )
+    mixup: float = Field(0.0, ge=0, description="alpha of the shares in which two pictures are blended; 0 is off")
+    cutmix: float = Field(0.0, ge=0, description="alpha of the share that another picture's piece takes; 0 is off")
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a training image shows two, and its target is shared between their classes."""
+        return bool(self.mixup or self.cutmix)
 
 
 class Adapter(Section):
@@ -143,18 +153,41 @@ class Training(Section):
     focal_gamma: float = Field(2.0, ge=0, description="focal: how much easy pictures fade")
     margin_quantile: float = Field(0.25, gt=0, lt=1, description="quantile_margin: share of a batch with small margins")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
-    head_init: Literal["random", "lda"] = Field(
-        "random", description="how the head begins: drawn, or as a linear discriminant of the pretrained features"
+    head_init: Literal["probe", "lda", "random"] = Field(
+        "probe",
+        description="how the head begins: as logistic regression on the pretrained features, as their linear "
+        "discriminant, or drawn; `probe` draws without pretrained weights, with CLIP, with probe=false and where the "
+        "head is more than one linear layer",
+    )
+    probe: bool = Field(
+        True,
+        description="fit a linear probe on the pretrained features first, and keep it unless fine-tuning beats it",
     )
     class_balancing: ClassBalancing = Field("none", description="what is done about unequal classes")
     class_balancing_strength: float = Field(
         1.0, ge=0, description="0 does nothing, 1 makes classes equal; focal loss: its gamma, of which 2 is usual"
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="SGD with Nesterov momentum of 0.9")
-    learning_rate: float = Field(0.001, gt=0, description="at the first step")
+    learning_rate: float = Field(0.001, gt=0, description="of the head, and with layer_decay=1 of all; its highest")
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="each layer below the head learns at this times the rate of the one above; below 1, biases and "
+        "scales have no weight decay",
+    )
     weight_decay: float = Field(0.0, ge=0, description="as the optimizer defines it")
+    warmup_epochs: int = Field(0, ge=0, description="in which the rate grows evenly from zero")
     schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to zero at the last step")
     epochs: int = Field(10, ge=1, description="passes over the training pictures")
+    patience: int | None = Field(
+        None, ge=1, description="stop after as many epochs without a better one; the schedule stays that of `epochs`"
+    )
+    average: Literal["none", "ema", "swa"] = Field(
+        "none",
+        description="which weights are validated and kept: the last step's, their exponential mean with a memory of "
+        "one epoch, or the mean over the last quarter of the epochs",
+    )
     monitor: Literal["accuracy", "macro_f1", "average_precision"] = Field(
         "accuracy",
         description="the validation figure of the epoch to keep; with `data.multi_label` also the classes' mean "

@@ -26,6 +26,7 @@ from .measures import (
     Metric,
     OutOfDistribution,
     Part,
+    Probe,
     Thresholds,
 )
 
@@ -164,6 +165,7 @@ class ClassifierCard(Card):
         default_factory=dict, description="the page's words; its own where a verdict is missing"
     )
     ood: OutOfDistribution | None = None
+    probe: Probe | None = Field(None, description="unset where nothing was trained, or from weights drawn at random")
     openvino_model: OpenVINOModel | None
 
 

@@ -39,6 +39,14 @@ class ClipBackbone(nn.Module):
         #: While the text encoder is adapted: prompts → features (classes, D), instead of the stored ones.
         self.text: nn.Module | None = None
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, object]:
+        """Which parameters are of which depth, in timm's form: an encoder's layer is one."""
+        del coarse
+        return {
+            "stem": r".*(?:embeddings|pre_layrnorm)",
+            "blocks": [(r".*encoder\.layers\.(\d+)", None), (r".*", (99999,))],
+        }
+
     def forward(self, images: Tensor) -> Tensor:
         """`images`: normalised float (N, 3, side, side). Returns logits (N, classes)."""
         return self.forward_head(self.forward_features(images))

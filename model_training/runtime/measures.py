@@ -104,6 +104,33 @@ class ClassMetrics(Part):
     support: int
 
 
+class ProbeFigures(Part):
+    """Of one of the two networks, 0…1."""
+
+    validation_accuracy: float
+    validation_macro_f1: float
+    test_accuracy: float
+
+
+class Probe(Part):
+    """The linear probe on the untouched pretrained features, beside the fine-tuned network of the same training.
+
+    `lead` is how far fine-tuning's `figure` was ahead of the probe's on the validation pictures, below 0 where it was
+    behind, with its 95% interval. Each picture is answered by an epoch that the others chose
+    (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where it leads beyond that noise.
+    """
+
+    method: Literal["logistic_regression"] = "logistic_regression"
+    kept: Literal["probe", "fine_tuned"]
+    figure: Literal["accuracy", "macro_f1"]
+    lead: float
+    low: float
+    high: float
+    images: int = Field(ge=0, description="number of validation pictures")
+    probe: ProbeFigures
+    fine_tuned: ProbeFigures
+
+
 class DetectionMetrics(ClassMetrics):
     """One class of a detector: precision, recall and F1 at an IoU of 0.5 and at the score that gives the best F1."""
 

@@ -31,7 +31,7 @@ class ClassificationNetwork(nn.Module):
     ) -> None:
         """`backbone`: a timm name, or a network that answers like one of timm's and comes with its own last layer."""
         super().__init__()
-        head = head or Head()
+        self.head = head = head or Head()
         self.normalise = Normalise(preprocessing)
         if isinstance(backbone, nn.Module):
             self.backbone = backbone

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -16,10 +17,11 @@ from ..evaluation.metrics import measure_confusion
 from ..recipe import Recipe
 from ..runtime.errors import RecipeError
 from ..runtime.network import ClassificationNetwork
-from ..training.classification import ClassificationTask, build_network
+from ..training.classification import ClassificationTask
 from ..training.feature_cache import FeatureInputs, choose_inputs
 from ..training.inputs import Inputs
 from ..training.loop import begin, choose_best, run_epochs
+from ..training.start import START, build_network
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ class Trials:
 
     def _start(self, recipe: Recipe) -> _Start:
         """The network before its first step: the last trial's, put back to it, where only the training differs."""
-        parts = recipe.model_dump_json(include={"preprocessing", "augmentation", "network"})
-        key = f"{recipe.training.seed} {parts}"
+        about: dict[str, Any] = {"preprocessing": True, "augmentation": True, "network": True, "training": START}
+        key = recipe.model_dump_json(include=about)
         if self._last is not None and self._last[0] == key:
             start = self._last[1]
             start.network.load_state_dict(start.state)

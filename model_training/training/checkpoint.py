@@ -6,31 +6,43 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..runtime.errors import CheckpointError
 from ..runtime.files import replacing
 
 
 def write_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, epochs: list[dict[str, Any]]
+    path: Path,
+    weights: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    epochs: list[dict[str, Any]],
+    mean: nn.Module | None = None,
 ) -> None:
-    """Write by way of a temporary name: a kill leaves the previous checkpoint whole."""
+    """Write by way of a temporary name: a kill leaves the previous checkpoint whole.
+
+    `mean`: what averages the weights, if anything does.
+    """
     content = {
         "epoch": len(epochs),
-        "model": network.state_dict(),
+        "model": weights,
         "optimizer": optimizer.state_dict(),
         **{name: value for name, value in epochs[-1].items() if name.startswith("validation_")},
         "epochs": epochs,
+        **({} if mean is None else {"mean": mean.state_dict()}),
     }
     with replacing(path) as temporary:
         torch.save(content, temporary)
 
 
 def read_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer | None, device: torch.device
+    path: Path,
+    network: nn.Module,
+    device: torch.device,
+    optimizer: torch.optim.Optimizer | None = None,
+    mean: nn.Module | None = None,
 ) -> list[dict[str, Any]]:
-    """Put a checkpoint's states into `network` and `optimizer`; returns its epochs, none where there is no file.
+    """Put a checkpoint's states into what is given; returns its epochs, none where there is no file.
 
     Raises `CheckpointError` for a damaged one.
     """
@@ -41,6 +53,8 @@ def read_checkpoint(
         network.load_state_dict(content["model"])
         if optimizer is not None:
             optimizer.load_state_dict(content["optimizer"])
+        if mean is not None:
+            mean.load_state_dict(content["mean"])
         return list(content["epochs"])
     except Exception as error:
         reason = " ".join(str(error).split())[:120]

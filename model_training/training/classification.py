@@ -16,20 +16,22 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..datasets.image_store import average
 from ..datasets.prepare import Prepared
 from ..evaluation.metrics import mean_f1
 from ..evaluation.predict import batches
-from ..models.factory import finish_network, head_layers, make_network
-from ..models.lda_head import start_head
-from ..recipe import CLIP, Recipe, Training
+from ..models.factory import finish_network
+from ..recipe import CLIP, Recipe
 from ..runtime.network import ClassificationNetwork
 from .distillation import Teacher, ask_teachers, distil, identify_teachers
 from .feature_cache import choose_inputs
 from .inputs import Inputs
 from .loop import Trained, fit, mix_seed
 from .losses import Loss, make_loss
+from .mixing import mix
+from .optimizer import find_rate, make_optimizer
+from .probe import fit_once, keep_better, remember_answers
 from .sampling import draw_rows
+from .start import build_network, has_probe
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,14 @@ class Epoch:
 class Evaluation:
     """Mean cross-entropy in nats, accuracy and macro-F1 (0…1; a class without images counts as 0).
 
-    `confusion`: int (classes, classes), rows are true classes.
+    `confusion`: int (classes, classes), rows are true classes; `answers`: int64 (N,), the classes answered.
     """
 
     loss: float
     accuracy: float
     macro_f1: float
     confusion: np.ndarray
+    answers: np.ndarray
 
 
 class ClassificationTask:
@@ -76,12 +79,15 @@ class ClassificationTask:
         teacher: Teacher | None = None,
     ) -> None:
         self.settings = recipe.training
+        self.augmentation = recipe.augmentation
         self.prepared = prepared
         self.network = network
         self.trained = trained
         self.inputs = inputs
         self.teacher = teacher
         self.epochs = self.settings.epochs
+        self.patience = self.settings.patience
+        self.average = self.settings.average
         self.seed = self.settings.seed
         self.monitor = f"validation_{self.settings.monitor}"
         self.rows = prepared.rows["train"]
@@ -102,10 +108,7 @@ class ClassificationTask:
         return np.array_split(order, math.ceil(len(shown) / self.settings.batch_size))
 
     def learning_rate(self, epoch: int, step: int, steps: int) -> float:
-        """Cosine, from the first step to zero after the last: Loshchilov & Hutter 2017, eq. 5."""
-        progress = (epoch * steps + step) / (self.epochs * steps)
-        factor = 0.5 * (1 + math.cos(math.pi * progress)) if self.settings.schedule == "cosine" else 1.0
-        return self.settings.learning_rate * factor
+        return find_rate(self.settings, epoch * steps + step, steps)
 
     def measure_loss(
         self, answer: Callable[..., Any], rows: np.ndarray, epoch: int, fabric: Fabric
@@ -114,8 +117,13 @@ class ClassificationTask:
         mine = rows[fabric.global_rank :: fabric.world_size]
         seed = mix_seed(self.seed, epoch)
         targets = torch.from_numpy(self.prepared.targets[mine]).to(fabric.device)
-        logits = answer(*self.inputs.for_training(mine, seed, fabric.device))
-        loss = self.loss(logits, targets)
+        given = self.inputs.for_training(mine, seed, fabric.device)
+        wanted = targets
+        if self.augmentation.mixes:
+            pixels, wanted = mix(given[0], targets, self.classes, self.augmentation, (seed, int(rows[0])))
+            given = (pixels,)
+        logits = answer(*given)
+        loss = self.loss(logits, wanted)
         if self.teacher is not None and self.settings.distillation is not None:
             loss = distil(loss, logits, self.teacher.answer(mine, seed, fabric.device), self.settings.distillation)
         # A mean over shares that differ by an image is that of the batch only where a larger share counts more.
@@ -170,35 +178,22 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     with fabric.rank_zero_first():
         teacher = ask_teachers(recipe, prepared, folder, fabric.device)
-    network = build_network(recipe, prepared).to(memory_format=torch.channels_last).to(fabric.device)
+        probed = fit_once(recipe, prepared, folder, fabric.device) if has_probe(recipe) else None
+    network = (
+        build_network(recipe, prepared, probed.probe if probed else None)
+        .to(memory_format=torch.channels_last)
+        .to(fabric.device)
+    )
     trained, inputs = choose_inputs(network, recipe, prepared, fabric, cache)
     task = kind(recipe, prepared, network, trained, inputs, teacher)
     about = {"labels": prepared.dataset.labels, "data": prepared.provenance.model_dump()}
-    outcome = fit(task, fabric, folder, recipe.title.en, about)
+    outcome = fit(
+        task, fabric, folder, recipe.title.en, about, lambda epoch, seen: remember_answers(folder, epoch, seen.answers)
+    )
     finish_network(outcome.network)
+    if probed is not None and fabric.is_global_zero:
+        outcome = keep_better(recipe, prepared, outcome, probed, fabric.device)
     return outcome
-
-
-def build_network(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
-    """The recipe's network before its first step, centred on the training images where the recipe asks for it."""
-    keys = prepared.dataset.labels
-    network = make_network(recipe, len(keys), [recipe.name_class(key).en for key in keys])
-    if recipe.preprocessing.mean == "image":
-        network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
-    if recipe.training.head_init == "lda":
-        start_head(network, head_layers(network)[-1], prepared, recipe.augmentation.horizontal_flip > 0)
-    return network
-
-
-def make_optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    rate, decay = settings.learning_rate, settings.weight_decay
-    # Fused: one pass over all parameters. Tensor by tensor, Adam takes a fifth of a small network's step on a CPU.
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
-    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9, nesterov=True, fused=True)
 
 
 @torch.no_grad()
@@ -209,15 +204,19 @@ def evaluate(
     classes = len(prepared.dataset.labels)
     losses = torch.zeros((), dtype=torch.float64, device=fabric.device)
     counts = torch.zeros(classes * classes, dtype=torch.int64, device=fabric.device)
+    answers = torch.zeros(len(rows), dtype=torch.int64, device=fabric.device)
     # Each batch is shared, not the rows before: the processes must ask equally often, since each question of a network
     # under DDP first brings its buffers in step.
-    for batch in batches(rows, 64 * fabric.world_size):
-        part = batch[fabric.global_rank :: fabric.world_size]
+    for batch in batches(np.arange(len(rows)), 64 * fabric.world_size):
+        places = batch[fabric.global_rank :: fabric.world_size]
+        part = rows[places]
         targets = torch.from_numpy(prepared.targets[part]).to(fabric.device)
         logits = answer(*inputs.for_evaluation(part, fabric.device)).float()
         losses += functional.cross_entropy(logits, targets, reduction="sum")
+        answers[places] = logits.argmax(1)
         counts += torch.bincount(targets * classes + logits.argmax(1), minlength=classes * classes)
     loss = fabric.all_reduce(losses, reduce_op="sum").item()  # type: ignore[union-attr]
     confusion = fabric.all_reduce(counts, reduce_op="sum").view(classes, classes).cpu().numpy()  # type: ignore[union-attr]
+    told = fabric.all_reduce(answers, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]
     accuracy = float(confusion.diagonal().sum() / len(rows))
-    return Evaluation(loss / len(rows), accuracy, float(mean_f1(confusion)), confusion)
+    return Evaluation(loss / len(rows), accuracy, float(mean_f1(confusion)), confusion, told)

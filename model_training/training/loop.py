@@ -6,9 +6,10 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from ..progress import follow
 from ..runtime.errors import RecipeError
 from ..runtime.files import write_text
+from ..runtime.measures import Probe
+from .averaging import STATISTICS_BATCHES, Average
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
 
@@ -56,6 +59,10 @@ class Task(Protocol[NetworkT, EpochT, ValidationT]):
     monitor: str
     #: The largest norm of a step's gradients; longer ones are shortened to it.
     max_gradient_norm: float | None
+    #: After how many epochs without a better one the training ends; None for never.
+    patience: int | None
+    #: Which weights are validated and kept, see `averaging.py`.
+    average: Literal["none", "ema", "swa"]
 
     @property
     def network(self) -> NetworkT:
@@ -71,7 +78,7 @@ class Task(Protocol[NetworkT, EpochT, ValidationT]):
         """The rows of each batch, over all processes together."""
 
     def learning_rate(self, epoch: int, step: int, steps: int) -> float:
-        """At `step` of the epoch's `steps`, both from 0."""
+        """At `step` of the epoch's `steps`, both from 0. A group of parameters with a `lr_scale` has that share."""
 
     def measure_loss(
         self, answer: Callable[..., Any], rows: np.ndarray, epoch: int, fabric: Fabric
@@ -97,13 +104,27 @@ class TrainState(Generic[NetworkT, EpochT, ValidationT]):
     answer: Callable[..., Any]
     optimizer: torch.optim.Optimizer
     history: list[EpochT]
+    average: Average | None = None
+
+    def averaged(self, epoch: int) -> AbstractContextManager[None]:
+        """The network has the mean of its weights inside the block, where the task asks for one."""
+        if self.average is None:
+            return nullcontext()
+
+        def show_images() -> None:
+            for rows in self.task.draw_batches(epoch)[:STATISTICS_BATCHES]:
+                with self.fabric.autocast():
+                    self.task.measure_loss(self.task.trained, rows, epoch, self.fabric)
+
+        return self.average.in_place(show_images)
 
 
 @dataclass(frozen=True)
 class Trained(Generic[NetworkT, EpochT]):
     """The network of the best epoch, on the CPU and in evaluation mode.
 
-    `trainable`: how many of its parameters were trained; `device`: the card's name, or `cpu`.
+    `trainable`: how many of its parameters were trained; `device`: the card's name, or `cpu`; `probe`: how the network
+    compares with a linear probe, which may have taken its place (`probe.py`).
     """
 
     network: NetworkT
@@ -112,6 +133,7 @@ class Trained(Generic[NetworkT, EpochT]):
     folder: Path
     device: str
     trainable: int
+    probe: Probe | None = None
 
 
 def start_fabric(device: str) -> Fabric:
@@ -140,7 +162,10 @@ def start_fabric(device: str) -> Fabric:
 def begin(task: Task[NetworkT, EpochT, ValidationT], fabric: Fabric) -> TrainState[NetworkT, EpochT, ValidationT]:
     """The state before the first step; `task.network` has to be on the fabric's device."""
     answer, optimizer = fabric.setup(task.trained, task.make_optimizer())
-    return TrainState(task, fabric, answer, optimizer, [])
+    average = None
+    if task.average != "none":
+        average = Average(task.average, task.network, task.epochs, len(task.draw_batches(0)))
+    return TrainState(task, fabric, answer, optimizer, [], average)
 
 
 def run_epochs(
@@ -148,7 +173,8 @@ def run_epochs(
 ) -> Iterator[ValidationT]:
     """Train what is left of the epochs; yields after each, which `state.history` then ends with.
 
-    The caller may stop or save in between. `update(steps done, of how many, a note)`.
+    The caller may stop or save in between: the network is the one that was validated.
+    `update(steps done, of how many, a note)`.
     With several processes each sees its share of a batch, and gradients are averaged to those of the whole batch. What
     a share changes is batch norm: it normalises by the mean and variance of the share.
     Raises `RecipeError` for batches of fewer images than there are processes.
@@ -156,6 +182,8 @@ def run_epochs(
     task, fabric = state.task, state.fabric
     lengths = [len(task.draw_batches(epoch)) for epoch in range(task.epochs)]
     for epoch in range(len(state.history), task.epochs):
+        if has_stalled(state.history, task):
+            return
         started = time.perf_counter()
         torch.manual_seed(mix_seed(task.seed, epoch))
         task.network.train()
@@ -168,7 +196,7 @@ def run_epochs(
         totals = torch.zeros((), dtype=torch.float64, device=fabric.device)
         for step, rows in enumerate(batches):
             for group in state.optimizer.param_groups:
-                group["lr"] = task.learning_rate(epoch, step, len(batches))
+                group["lr"] = task.learning_rate(epoch, step, len(batches)) * group.get("lr_scale", 1.0)
             loss, sums = task.measure_loss(state.answer, rows, epoch, fabric)
             fabric.backward(loss)
             if task.max_gradient_norm is not None:
@@ -177,35 +205,55 @@ def run_epochs(
                 )
             state.optimizer.step()
             state.optimizer.zero_grad(set_to_none=True)
+            if state.average is not None:
+                state.average.follow_step()
             totals = totals + sums
             note = f"epoch {epoch + 1}/{task.epochs}, loss {loss.item():.3f}"
             update(sum(lengths[:epoch]) + step + 1, sum(lengths), note)
         summed = fabric.all_reduce(totals, reduce_op="sum").tolist()  # type: ignore[union-attr]
-        task.network.eval()
-        validation = task.validate(state.answer, fabric)
-        state.history.append(task.sum_up(epoch + 1, summed, validation, time.perf_counter() - started))
-        yield validation
+        if state.average is not None:
+            state.average.follow_epoch(epoch)
+        with state.averaged(epoch):
+            task.network.eval()
+            validation = task.validate(state.answer, fabric)
+            state.history.append(task.sum_up(epoch + 1, summed, validation, time.perf_counter() - started))
+            yield validation
+
+
+def has_stalled(history: Sequence[EpochMetrics], task: Task[Any, Any, Any]) -> bool:
+    """Whether the task's patience is over: the best epoch is that long ago."""
+    if task.patience is None or not history:
+        return False
+    return len(history) - choose_best(history, task.monitor).epoch >= task.patience
 
 
 def fit(
-    task: Task[NetworkT, EpochT, ValidationT], fabric: Fabric, folder: Path, title: str, about: Mapping[str, object]
+    task: Task[NetworkT, EpochT, ValidationT],
+    fabric: Fabric,
+    folder: Path,
+    title: str,
+    about: Mapping[str, object],
+    remember: Callable[[int, ValidationT], None] | None = None,
 ) -> Trained[NetworkT, EpochT]:
     """Train to the last epoch, or from where an interrupted run in `folder` stopped.
 
     Leaves there `last.ckpt`, `best.ckpt`, `loss_accuracy.png` under `title`, and `metrics.json`, which holds `about`
-    and the epochs. Raises `CheckpointError` for a damaged checkpoint.
+    and the epochs. `remember(epoch, validation)` is asked, by the first process, before an epoch is saved.
+    Raises `CheckpointError` for a damaged checkpoint.
     """
     state = begin(task, fabric)
-    kept = read_checkpoint(folder / "last.ckpt", task.network, state.optimizer, fabric.device)
+    kept = read_checkpoint(folder / "last.ckpt", task.network, fabric.device, state.optimizer, _mean_of(state))
     state.history += [task.recall(each) for each in kept]
     with follow("Training", quiet=not fabric.is_global_zero) as step:
-        for _ in run_epochs(state, step.update):
+        for validation in run_epochs(state, step.update):
             if fabric.is_global_zero:
+                if remember is not None:
+                    remember(state.history[-1].epoch, validation)
                 _save(state, folder, title, about)
             step.say(_phrase(state.history[-1]))
             fabric.barrier()
     best = choose_best(state.history, task.monitor)
-    read_checkpoint(folder / "best.ckpt", task.network, None, fabric.device)
+    read_checkpoint(folder / "best.ckpt", task.network, fabric.device)
     device = torch.cuda.get_device_name() if fabric.device.type == "cuda" else "cpu"
     trainable = sum(parameter.numel() for parameter in task.network.parameters() if parameter.requires_grad)
     return Trained(task.network.cpu().eval(), state.history, best, folder, device, trainable)
@@ -233,8 +281,14 @@ def _save(
     task, history = state.task, state.history
     epochs = [dataclasses.asdict(each) for each in history]
     if choose_best(history, task.monitor) is history[-1]:
-        write_checkpoint(folder / "best.ckpt", task.network, state.optimizer, epochs)
+        write_checkpoint(folder / "best.ckpt", task.network.state_dict(), state.optimizer, epochs)
     write_curves(epochs, task.monitor, folder / "loss_accuracy.png", title)
     write_text(folder / "metrics.json", json.dumps({**about, "epochs": epochs}, ensure_ascii=False, indent=2) + "\n")
     # Last, because it vouches for the rest: a kill before this line repeats the epoch.
-    write_checkpoint(folder / "last.ckpt", task.network, state.optimizer, epochs)
+    own = state.average.own if state.average is not None else None
+    weights = own if own is not None else task.network.state_dict()
+    write_checkpoint(folder / "last.ckpt", weights, state.optimizer, epochs, _mean_of(state))
+
+
+def _mean_of(state: TrainState[Any, Any, Any]) -> nn.Module | None:
+    return None if state.average is None else state.average.model

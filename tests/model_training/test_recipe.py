@@ -14,7 +14,7 @@ from model_training.sketch.recipe import load_sketch_recipe
 
 
 def test_landscape_is_what_its_authors_trained() -> None:
-    recipe = load_recipe("landscape")
+    recipe = load_recipe("landscape_paper")
     assert (recipe.preprocessing.height, recipe.preprocessing.width, recipe.preprocessing.fit) == (224, 224, "stretch")
     assert recipe.preprocessing.mean == (0.485, 0.456, 0.406)
     assert recipe.preprocessing.std == (0.229, 0.224, 0.225)
@@ -23,6 +23,8 @@ def test_landscape_is_what_its_authors_trained() -> None:
     training = recipe.training
     assert (training.optimizer, training.learning_rate, training.epochs) == ("adam", 0.001, 10)
     assert (training.schedule, training.loss) == ("constant", "cross_entropy")
+    assert (training.layer_decay, training.warmup_epochs, training.average, training.patience) == (1, 0, "none", None)
+    assert (training.head_init, training.probe) == ("random", False)
     assert (recipe.data.split.validation, recipe.data.split.test) == (0.2, 0.2)
 
 
@@ -143,6 +145,12 @@ ADAPTER = "network.adapter.rank=4"
         ([CLIP, "network.unfreeze=3"], "network.unfreeze=3: CLIP is trained whole or by adapters."),
         ([ADAPTER, "network.adapter.encoders=[vision, text]"], "resnet18.tv_in1k has no text encoder."),
         ([ADAPTER, "network.unfreeze=3"], "network.unfreeze=3 does nothing beside network.adapter"),
+        (["augmentation.mixup=0.2", "training.loss=focal"], "which only cross-entropy takes."),
+        (["augmentation.cutmix=1", "training.class_balancing=focal_loss"], "which only cross-entropy takes."),
+        (
+            ["augmentation.mixup=0.2", "training.distillation.teachers=[a]"],
+            "pictures that the teachers were not asked about.",
+        ),
         (["training.head_init=lda", "network.head.hidden=8"], "head_init=lda needs a head of one linear layer."),
         (["training.head_init=lda", "network.head.standardise=true"], "head_init=lda needs a head of one linear"),
         (["network.pretrained=package"], "has the weights of tf_efficientnet_lite0, not of resnet18.tv_in1k."),

@@ -8,9 +8,10 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model_training.models.lda_head import SHRINKAGE, extract_features, fit_discriminant
+from model_training.models.features import extract_features
+from model_training.models.lda_head import SHRINKAGE, fit_discriminant
 from model_training.recipe import override
-from model_training.training.classification import build_network
+from model_training.training.start import build_network
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])

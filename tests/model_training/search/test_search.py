@@ -69,7 +69,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_authors_grid() -> None:
-    recipe = load_recipe("webtoon")
+    recipe = load_recipe("webtoon_paper")
     check_space(recipe)
     points = list_points(recipe.search) or []
     assert count_trials(recipe.search) == len(points) == 216

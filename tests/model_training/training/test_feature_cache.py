@@ -16,9 +16,9 @@ from model_training.models.frozen_prefix import Halves, cut_at_freeze
 from model_training.recipe import Recipe, override
 from model_training.runtime.errors import DatasetError
 from model_training.search.trial import Trials
-from model_training.training.classification import build_network
 from model_training.training.feature_cache import Features, open_features
 from model_training.training.loop import start_fabric
+from model_training.training.start import build_network
 
 CPU = torch.device("cpu")
 

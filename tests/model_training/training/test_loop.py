@@ -16,9 +16,10 @@ from PIL import Image
 from model_training.datasets.prepare import Prepared
 from model_training.recipe import Augmentation, Recipe, load_recipe, override
 from model_training.runtime.errors import CheckpointError, RecipeError
-from model_training.training.classification import ClassificationTask, Epoch, build_network, evaluate, run_folder, train
+from model_training.training.classification import ClassificationTask, Epoch, evaluate, run_folder, train
 from model_training.training.inputs import PixelInputs, flip_some
 from model_training.training.loop import Trained, TrainState, choose_best, run_epochs, start_fabric
+from model_training.training.start import build_network
 from tests.conftest import ROOT, TINY
 
 

@@ -1,0 +1,94 @@
+"""A classifier before its first step: its weights, what it is centred on, and how its head begins."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..datasets.image_store import average
+from ..datasets.prepare import Prepared
+from ..models.batch_norm import mend_batch_norm
+from ..models.factory import head_layers, make_network
+from ..models.features import extract_features
+from ..models.lda_head import start_head
+from ..models.linear_probe import LinearProbe, fit_probe
+from ..progress import follow
+from ..recipe import CLIP, Recipe, Training, override
+from ..runtime.architecture import Head
+from ..runtime.network import ClassificationNetwork
+from .losses import class_weights
+
+#: The settings of `training` that a network before its first step hangs on.
+START = {"seed", "head_init", "class_balancing", "class_balancing_strength"}
+#: A probe is fitted on as many training images at most, drawn by the seed: more cost minutes and change little.
+MOST_IMAGES = 10_000
+
+
+def has_probe(recipe: Recipe) -> bool:
+    """Whether the recipe has a probe, features to fit it on, and a last layer for it: CLIP answers by its prompts. A
+    probe answers one class, so a multi-label model has none."""
+    pretrained = recipe.network.pretrained is not False and not recipe.network.backbone.startswith(CLIP)
+    return recipe.training.probe and pretrained and not recipe.data.multi_label
+
+
+def build_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None) -> ClassificationNetwork:
+    """The recipe's network before its first step. `probe`: the one to start its head from; fitted now if not given."""
+    network = make_untouched(recipe, prepared)
+    if recipe.training.head_init == "lda":
+        start_head(network, head_layers(network)[-1], prepared, recipe.augmentation.horizontal_flip > 0)
+    elif recipe.training.head_init == "probe" and has_probe(recipe) and _is_linear(recipe.network.head):
+        (probe or fit_on_features(recipe, prepared, torch.device("cpu"))).put_into(head_layers(network)[-1])
+    return network
+
+
+def make_untouched(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
+    """With a head drawn at random; batch norm has the statistics of its inputs, and the network is centred on the
+    training images where the recipe asks for it."""
+    keys = prepared.dataset.labels
+    network = make_network(recipe, len(keys), [recipe.name_class(key).en for key in keys])
+    if recipe.preprocessing.mean == "image":
+        network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
+    if recipe.network.pretrained is not False:
+        mend_batch_norm(network, prepared, f"network.pretrained={recipe.network.pretrained}")
+    return network
+
+
+def make_probe_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None) -> ClassificationNetwork:
+    """The untouched network, in evaluation mode, with one linear layer as head: the `probe`, or one drawn at random."""
+    plain = {"network.head.hidden": None, "network.head.standardise": False, "network.adapter": None}
+    network = make_untouched(override(recipe, plain), prepared)
+    if probe is not None:
+        probe.put_into(head_layers(network)[-1])
+    return network.eval()
+
+
+def fit_on_features(recipe: Recipe, prepared: Prepared, device: torch.device) -> LinearProbe:
+    """A probe on the features of the training images and, where the recipe mirrors, of their mirror images."""
+    network = make_probe_network(recipe, prepared).to(memory_format=torch.channels_last).to(device)
+    rows, validation = prepared.rows["train"], prepared.rows["validation"]
+    if len(rows) > MOST_IMAGES:
+        drawn = np.random.default_rng(recipe.training.seed).choice(rows, MOST_IMAGES, replace=False)
+        _, first = np.unique(prepared.targets[rows], return_index=True)
+        rows = np.union1d(drawn, rows[first])  # no class goes without an image
+    flips = (False, True) if recipe.augmentation.horizontal_flip > 0 else (False,)
+    parts = []
+    with follow("Frozen features") as step:
+        for done, mirrored in enumerate(flips):
+            parts.append(extract_features(network, prepared, rows, mirrored=mirrored))
+            step.update(done + 1, len(flips) + 1, "of training pictures")
+        seen = extract_features(network, prepared, validation)
+        step.update(len(flips) + 1, len(flips) + 1, "of validation pictures")
+    targets = prepared.targets
+    weights = _class_weights(recipe.training, np.bincount(targets[rows], minlength=len(prepared.dataset.labels)))
+    return fit_probe((np.concatenate(parts), np.tile(targets[rows], len(flips))), (seen, targets[validation]), weights)
+
+
+def _is_linear(head: Head) -> bool:
+    return head.hidden is None and not head.standardise
+
+
+def _class_weights(training: Training, counts: np.ndarray) -> np.ndarray:
+    """What the recipe's balancing comes to in the mean, (classes,). Focal loss weighs images, not classes."""
+    if training.class_balancing in ("none", "focal_loss"):
+        return np.ones(len(counts))
+    return class_weights(torch.from_numpy(np.maximum(counts, 1)).float(), training.class_balancing_strength).numpy()

@@ -1,0 +1,95 @@
+"""Training from given weights: the probe comes first, and is kept unless fine-tuning beats it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from model_training.datasets.prepare import Prepared
+from model_training.evaluation.paired import Lead
+from model_training.models.factory import head_layers
+from model_training.packaging.bundle import make_bundle
+from model_training.recipe import Recipe, override
+from model_training.runtime.card import read_card
+from model_training.runtime.network import create_backbone, load_network
+from model_training.training.classification import ClassificationTask, run_folder, train
+from model_training.training.loop import start_fabric
+from model_training.training.start import build_network, has_probe
+from tests.model_training.training.test_loop import InterruptedRunError, interrupt, weights
+
+
+@pytest.fixture(scope="module")
+def given(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """The tiny recipe from a file of weights."""
+    torch.manual_seed(3)
+    path = tmp_path_factory.mktemp("weights") / "given.safetensors"
+    save_file(create_backbone(tiny_recipe.network.backbone, 1000, (64, 64)).state_dict(), path)
+    return override(tiny_recipe, {"network.pretrained": str(path)})
+
+
+def judge(monkeypatch: pytest.MonkeyPatch, low: float) -> None:
+    monkeypatch.setattr("model_training.training.probe.measure_lead", lambda *_: Lead(low + 0.1, low, low + 0.2))
+
+
+def test_the_kept_probe_is_the_untouched_network_with_the_probe_as_its_head(
+    given: Recipe, tiny_prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a head of two layers, which the served one then is not."""
+    judge(monkeypatch, -0.05)
+    recipe = override(given, {"network.head.hidden": 8, "training.epochs": 1})
+    trained = train(recipe, tiny_prepared, tmp_path, start_fabric("cpu"))
+    assert trained.probe is not None
+    assert (trained.probe.kept, trained.probe.lead, trained.probe.low) == ("probe", 0.05, -0.05)
+    with np.load(trained.folder / "probe.npz") as kept:
+        (layer,) = head_layers(trained.network)
+        np.testing.assert_allclose(layer.weight.detach(), kept["weight"], rtol=1e-5)
+        assert trained.trainable == kept["weight"].size + 2
+        test = tiny_prepared.rows["test"]
+        answers = trained.network(torch.from_numpy(tiny_prepared.pixels[test])).argmax(1).numpy()
+        assert (answers == kept["test"]).all()
+    assert trained.probe.probe.test_accuracy == pytest.approx((answers == tiny_prepared.targets[test]).mean(), abs=1e-4)
+    bundle = make_bundle(recipe, tiny_prepared, trained, tmp_path / "bundles")
+    card = read_card(bundle / "card.json")
+    assert card.probe == trained.probe
+    assert card.network.head.hidden is None
+    assert torch.equal(load_network(card, bundle).backbone.state_dict()["classifier.weight"], layer.weight)
+    page = (bundle / "MODEL_CARD.md").read_text()
+    assert "The linear probe on the untouched pretrained features was kept" in page
+    assert "미세 조정" in page
+
+
+def test_fine_tuning_starts_from_the_probe_resumes_and_stays_where_it_leads(
+    given: Recipe, tiny_prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge(monkeypatch, 0.01)
+    recipe = override(given, {"training.average": "ema", "training.layer_decay": 0.8})
+    whole = train(recipe, tiny_prepared, tmp_path / "whole", start_fabric("cpu"))
+    assert whole.probe is not None
+    assert whole.probe.kept == "fine_tuned"
+    interrupt(monkeypatch, ClassificationTask, epoch=1, step=1)
+    with pytest.raises(InterruptedRunError):
+        train(recipe, tiny_prepared, tmp_path / "cut", start_fabric("cpu"))
+    monkeypatch.undo()
+    judge(monkeypatch, 0.01)
+    monkeypatch.setattr("model_training.training.probe.fit_on_features", None)  # it is there already
+    resumed = train(recipe, tiny_prepared, tmp_path / "cut", start_fabric("cpu"))
+    for name, value in weights(whole).items():
+        assert torch.equal(value, weights(resumed)[name]), name
+    assert resumed.probe == whole.probe
+    with np.load(run_folder(recipe, tiny_prepared, tmp_path / "cut") / "probe.npz") as kept:
+        monkeypatch.undo()
+        (layer,) = head_layers(build_network(recipe, tiny_prepared))
+        np.testing.assert_allclose(layer.weight.detach(), kept["weight"], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "values", [{"network.pretrained": False}, {"training.probe": False}, {"network.backbone": "clip:folder"}]
+)
+def test_some_recipes_have_no_probe(values: dict[str, object], given: Recipe) -> None:
+    assert has_probe(given)
+    changed = {"network.pretrained": True} if "network.backbone" in values else {}
+    assert not has_probe(override(given, {**changed, **values}))
