@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit
 
 from .card import MultiLabelCard, Verdict, read_card
 from .classifier import ImageClassifier, holds
@@ -66,5 +65,5 @@ def decide(probabilities: np.ndarray, decisions: Sequence[LabelDecision]) -> np.
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
     """1 / (1 + e^−x), float64."""
-    probabilities: np.ndarray = expit(np.asarray(values, np.float64))
+    probabilities: np.ndarray = np.exp(-np.logaddexp(0, -np.asarray(values, np.float64)))
     return probabilities
