@@ -24,7 +24,7 @@ def wants_fragment() -> bool:
 def title_of(model: Model, key: str) -> str:
     """The title of a class in the page's language; of several, which an example of a multi-label model holds with `;`
     between them, all titles."""
-    keys = key.split(";") if model.card["task"] == "multi_label" else [key]
+    keys = key.split(";") if model.card.get("task") == "multi_label" else [key]
     return ", ".join(model.title_of(each, language()) for each in keys)
 
 

@@ -70,7 +70,7 @@ def show_example(model: Model, example: Example) -> Response:
 
 
 def _view(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> AnswerView | LabelsView:
-    view = view_labels if model.card["task"] == labels.TASK else view_answer
+    view = view_labels if model.card.get("task") == labels.TASK else view_answer
     return view(answer, model, true_label=true_label)
 
 
