@@ -13,6 +13,7 @@ from model_training.runtime.ood import energy, load_nearest_neighbours
 
 from . import charts
 from .calibration import Calibrated, ConformalSets, measure_calibration, measure_conformal
+from .class_sets import list_class_coverage
 from .document import CannotComputeError, Chart, Section, Table
 from .material import Material
 from .metrics import Score
@@ -55,6 +56,7 @@ def calibration(material: Material) -> Section:
             list(found.sizes.items()),
         )
     )
+    section.parts.append(list_class_coverage(material))
     return section
 
 

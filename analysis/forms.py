@@ -17,8 +17,8 @@ from rich.table import Table as Printed
 
 from model_training.datasets.reopen import Opened, open_bundle
 from model_training.evaluation.predict import predict_logits
-from model_training.packaging.bundle import export_form
 from model_training.packaging.convert import precision_of
+from model_training.packaging.served_form import export_form
 from model_training.progress import follow, print_whole
 from model_training.recipe import Precision
 from model_training.runtime.errors import DatasetError

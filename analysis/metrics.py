@@ -15,11 +15,11 @@ from scipy.stats import norm
 from sklearn.metrics import precision_recall_curve
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
+from model_training.evaluation.bootstrap import DRAWS, draw_weights
+from model_training.evaluation.label_metrics import weighted_average_precision
 from model_training.evaluation.metrics import class_f1, macro_f1_interval
 
 Z = float(norm.ppf(0.975))
-DRAWS = 1000
-_BLOCK_BYTES = 2**25
 
 
 @dataclass(frozen=True)
@@ -201,17 +201,9 @@ def average_precision(scores: np.ndarray, positive: np.ndarray, group: np.ndarra
     """Σ (Rₙ − Rₙ₋₁) Pₙ as in scikit-learn, with its bootstrap interval."""
     if not positive.any():
         return Score(np.nan, np.nan, np.nan, "bootstrap", len(scores))
-    order = np.argsort(-scores, kind="stable")
-    hits = positive[order].astype(float)
-    last_of_run = np.append(np.diff(scores[order]) != 0, True)
 
     def measure(weights: np.ndarray) -> np.ndarray:
-        weights = weights[:, order]
-        true = np.cumsum(weights * hits, axis=1)[:, last_of_run]
-        everything = np.cumsum(weights, axis=1)[:, last_of_run]
-        gained = np.diff(true, axis=1, prepend=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return (gained * np.where(everything > 0, true / everything, 0)).sum(axis=1) / true[:, -1]
+        return weighted_average_precision(scores, positive, weights)
 
     return _widen(bootstrap(measure, group, draws), len(np.unique(group[positive])))
 
@@ -231,16 +223,8 @@ def bootstrap(
 
     `measure`: weights, float (B, N), how often each image was drawn → float (B,); `group`: int (N,).
     """
-    group_of = np.unique(group, return_inverse=True)[1]
-    groups = int(group_of.max()) + 1
     value = float(measure(np.ones((1, len(group))))[0])
-    generator = np.random.default_rng(seed)
-    block = max(1, min(draws, _BLOCK_BYTES // (8 * len(group))))
-    values: list[np.ndarray] = []
-    for start in range(0, draws, block):
-        counts = generator.multinomial(groups, np.full(groups, 1 / groups), size=min(block, draws - start))
-        values.append(measure(counts[:, group_of].astype(float)))
-    drawn = np.concatenate(values)
+    drawn = np.concatenate([measure(weights) for weights in draw_weights(group, draws, seed)])
     drawn = drawn[~np.isnan(drawn)]  # where a draw has no image of the class
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
     return Score(value, float(low), float(high), "bootstrap", len(group))

@@ -12,7 +12,7 @@ from pathlib import Path
 from model_training.fonts import find_missing_letters
 from model_training.packaging.model_card import write_model_card
 from model_training.progress import console, follow
-from model_training.runtime.card import ModelCard, Text
+from model_training.runtime.card import Card, ModelCard, Text
 from model_training.runtime.device import choose_device
 
 from . import audit_sections, confidence, declared, explanations, galleries, robustness, sections
@@ -80,7 +80,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
     if sources.against is not None and other is not None:
         name, theirs = sources.against.name, _answered(other)
         plan.insert(1, (_("Comparison"), lambda: audit_sections.comparison(material, name, theirs)))
-    made, failed = _make(plan)
+    made, failed = make_sections(plan)
     document = Document(
         name=found.card.name,
         version=found.card.version,
@@ -90,7 +90,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         notices=_notices(found, sources, material),
         sections=made,
     )
-    return _write(document, found.card, reports), failed
+    return write_report(document, found.card, reports), failed
 
 
 def _evaluate(bundle: Path, sources: Sources, build: Path, device: str) -> Evaluated:
@@ -103,7 +103,7 @@ def _answered(found: Evaluated) -> Predictions:
     return found.predictions.where(found.predictions.answered)
 
 
-def _make(plan: Sequence[tuple[Text, Make]]) -> tuple[list[Section], list[str]]:
+def make_sections(plan: Sequence[tuple[Text, Make]]) -> tuple[list[Section], list[str]]:
     """Every section, or what it could not compute and why."""
     made: list[Section] = []
     failed: list[str] = []
@@ -183,7 +183,7 @@ def _notices(found: Evaluated, sources: Sources, material: Material) -> list[Tex
     return notices
 
 
-def _write(document: Document, card: ModelCard, reports: Path) -> Path:
+def write_report(document: Document, card: Card, reports: Path) -> Path:
     target = reports / card.name / card.version
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))

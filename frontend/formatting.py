@@ -22,8 +22,10 @@ def wants_fragment() -> bool:
 
 
 def title_of(model: Model, key: str) -> str:
-    """The title of a class in the page's language."""
-    return model.title_of(key, language())
+    """The title of a class in the page's language; of several, which an example of a multi-label model holds with `;`
+    between them, all titles."""
+    keys = key.split(";") if model.card.get("task") == "multi_label" else [key]
+    return ", ".join(model.title_of(each, language()) for each in keys)
 
 
 def percent(value: float) -> str:

@@ -103,6 +103,19 @@ SHORT_REASONS: dict[str, LazyString] = {
 SHORT_VERDICTS: dict[str, LazyString] = {"sure": _("sure"), "unsure": _("not sure")}
 NO_FRAME_ANSWER = _("no answer for this frame")
 
+#: The same for models that name several labels; `none`: where an answer names none.
+LABEL_VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
+    "sure": (
+        _("The model is sure"),
+        _("Every label that it names is above the threshold set on the validation pictures."),
+    ),
+    "unsure": (
+        _("The model is not sure"),
+        _("At least one label that it names is below the threshold. Take it as a guess and look at the others, too."),
+    ),
+    "none": (_("The model is not sure"), _("Every label stays below the probability from which it is named.")),
+}
+
 #: What is wrong with the gallery, for whoever runs the server; that none is set is no fault.
 GALLERY_FAULTS: dict[str, LazyString] = {
     "missing": _("The gallery has no index yet."),
@@ -122,6 +135,7 @@ VIDEO_VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
 
 METRICS: dict[str, LazyString | str] = {
     "accuracy": _("Accuracy"),
+    "macro_average_precision": _("Macro-average precision"),
     "macro_f1": _("Macro F1"),
     "map50": "mAP 50",
     "map50_95": "mAP 50–95",

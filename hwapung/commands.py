@@ -18,6 +18,7 @@ from . import __version__
 from .places import BUILD, default_reports, default_store, find_bundle
 
 if TYPE_CHECKING:
+    from analysis.metrics import Score
     from model_training.runtime.card import Reason
 
     from .model import Answer, SketchedObject
@@ -113,10 +114,18 @@ def evaluate(
     from analysis.predictions import evaluate as evaluate_split
     from analysis.predictions import evaluate_test
     from analysis.report import Sources, make_report
+    from model_training.runtime.card import Card, read_card
     from model_training.runtime.device import choose_device
 
     device = choose_device(device)
     folder = find_bundle(bundle, build)
+    if read_card(folder / "card.json", Card).task == "multi_label":
+        if data is None or test or unlike or against:
+            raise DatasetError(
+                f"{folder} names several labels of a picture.", "Give --data alone, the pictures of its training."
+            )
+        _evaluate_labels(folder, data, device, build, reports or default_reports(), as_json)
+        return
     other = find_bundle(against, build) if against else None
     sources = Sources(folder, data or Path(), test, tuple(unlike or ()), other)
     report, failed = make_report(sources, reports or default_reports(), build, device)
@@ -124,13 +133,25 @@ def evaluate(
     found = evaluate_test(folder, test, build, device) if test else evaluate_split(folder, sources.data, build, device)
     answers = found.predictions.where(found.predictions.answered).of("test")
     score = accuracy(answers.targets, answers.predicted, answers.group)
+    _say_report(folder, "accuracy", score, report, failed, as_json)
+
+
+def _evaluate_labels(folder: Path, data: Path, device: str, build: Path, reports: Path, as_json: bool) -> None:
+    from analysis.multi_label import answer_test_images, make_label_report
+
+    answers = answer_test_images(folder, data, build, device)
+    report, failed = make_label_report(answers, folder, reports)
+    _say_report(folder, "macro_average_precision", answers.headline()[0][1], report, failed, as_json)
+
+
+def _say_report(folder: Path, name: str, score: Score, report: Path, failed: list[str], as_json: bool) -> None:
     page = report / "index.html"
     if as_json:
-        figures = {"value": score.value, "low": score.low, "high": score.high, "images": len(answers)}
-        print_json({"bundle": str(folder), "accuracy": figures, "report": str(page), "failed": failed})
+        figures = {"value": score.value, "low": score.low, "high": score.high, "images": score.images}
+        print_json({"bundle": str(folder), name: figures, "report": str(page), "failed": failed})
     else:
-        said = f"{score.value:.3f} (95% interval {score.low:.3f} to {score.high:.3f}, {len(answers)} test pictures)"
-        print(f"Accuracy {said}")
+        said = f"{score.value:.3f} (95% interval {score.low:.3f} to {score.high:.3f}, {score.images} test pictures)"
+        print(f"{name.replace('_', ' ').capitalize()} {said}")
         print(f"Report: {page}")
     if failed:
         console.print(f"Failed unexpectedly: {', '.join(failed)}.", style="red", markup=False)
@@ -199,7 +220,12 @@ def _phrase(answer: Answer, titles: dict[str, str]) -> str:
     if "objects" in answer:
         return ", ".join(_name(each, titles) for each in answer["objects"]) or "no drawing"
     if answer["verdict"] == "unknown":
-        return f"unlike anything learned: {REASONS[answer['reason']]} (nearest: {titles[answer['class']]})"
+        nearest = (
+            answer["class"] if "class" in answer else max(answer["probabilities"], key=answer["probabilities"].get)
+        )
+        return f"unlike anything learned: {REASONS[answer['reason']]} (nearest: {titles[nearest]})"
+    if "labels" in answer:
+        return _phrase_labels(answer["labels"], answer, titles)
     said = f"{titles[answer['class']]}, confidence {answer['confidence']:.3f}, {answer['verdict']}"
     if "prediction_set" in answer and len(answer["prediction_set"]["classes"]) > 1:
         chosen = answer["prediction_set"]
@@ -212,6 +238,16 @@ def _phrase(answer: Answer, titles: dict[str, str]) -> str:
 def _name(found: SketchedObject, titles: dict[str, str]) -> str:
     title = titles[found["class"]]
     return f"? (nearest: {title})" if found.get("verdict") == "unknown" else f"{title} {found['confidence']:.3f}"
+
+
+def _phrase_labels(labels: list[str], answer: Answer, titles: dict[str, str]) -> str:
+    probabilities = answer["probabilities"]
+    named = ", ".join(f"{titles[key]} {probabilities[key]:.3f}" for key in labels) or "no label"
+    said = f"{named}, {answer['verdict']}"
+    chosen = answer.get("prediction_set")
+    if chosen is not None and len(chosen["classes"]) > len(labels):
+        said += f" (misses {chosen['risk']:.0%} at most: {', '.join(titles[key] for key in chosen['classes'])})"
+    return said
 
 
 def _free_name(folder: Path, stem: str) -> Path:

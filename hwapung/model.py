@@ -23,10 +23,14 @@ _BATCH = 16
 
 
 class PredictionSet(TypedDict):
-    """The true class is among `classes` (best first) for the share `coverage` of images like those of the training."""
+    """The true class is among `classes` (best first) for the share `coverage` of images like those of the training;
+    among those of `class_conditional` it is so in each class by itself. Of a multi-label model: `classes` miss, on
+    average, no more than the share `risk` of an image's labels."""
 
-    coverage: float
+    coverage: NotRequired[float]
+    risk: NotRequired[float]
     classes: list[str]
+    class_conditional: NotRequired[list[str]]
 
 
 class Provenance(TypedDict):
@@ -63,7 +67,8 @@ SketchedObject = TypedDict(
 )
 
 #: What a model says of one image. A classifier's answer has `class`, `confidence` (0 to 1), `probabilities` (class →
-#: 0 to 1) and `prediction_set`, or, of an unknown image, `reason`: the class is then only the nearest. A sketch model's
+#: 0 to 1) and `prediction_set`, or, of an unknown image, `reason`: the class is then only the nearest. A multi-label
+#: model's has `labels`, best first, instead of the first two, and each label's probability by itself; a sketch model's
 #: has `objects`, best first, and the image's `width` and `height` in pixels. `explanation` is there where it was asked
 #: for, `provenance` where the card says `reads_provenance`.
 Answer = TypedDict(
@@ -74,6 +79,7 @@ Answer = TypedDict(
         "version": str,
         "processing_time_ms": float,
         "class": NotRequired[str],
+        "labels": NotRequired[list[str]],
         "confidence": NotRequired[float],
         "probabilities": NotRequired[dict[str, float]],
         "reason": NotRequired[Reason],

@@ -17,8 +17,19 @@ _CLASSIFIER: dict[str, Any] = {
         "agreement": {"images": 1, "largest_logit_difference": 0, "same_class": 1},
     },
 }
+_LABELS: dict[str, Any] = _CLASSIFIER | {
+    "calibration": {"fitted_on": 40, "ece_before": 0.1, "ece_after": 0.05, "ece_images": 40},
+    "decisions": [
+        {"key": "china", "scale": 1, "offset": 0, "threshold": 0.5, "positives": 20, "own": True},
+        {"key": "한국 그림", "scale": 1, "offset": 0, "threshold": 0.25, "positives": 5, "own": False},
+    ],
+    "risk": {
+        "target_risk": 0.1, "min_probability": 0.2, "fitted_on": 40, "risk": 0.08, "mean_size": 1.5, "images": 40,
+    },
+}  # fmt: skip
 _OWN: dict[str, dict[str, Any]] = {
     "classification": _CLASSIFIER,
+    "multi_label": _LABELS,
     "sketch": _CLASSIFIER | {"detector": _DETECTOR, "embedding": "e1" * 32},
     "detection": {"detector": _DETECTOR},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
 
@@ -17,7 +18,9 @@ from ..formatting import wants_fragment
 from ..model_server import Reply, read_answer
 from ..tasks import Task, find_task, register
 from ..uploads import read_image
+from . import labels
 from .answer import AnswerView, view_answer
+from .labels import LabelsView, view_labels
 from .openapi import describe
 
 blueprint = Blueprint("classify", __name__)
@@ -58,12 +61,17 @@ def show(model: Model, error: FrontEndError | None = None, image: bytes = b"") -
 def ask(model: Model, image: bytes) -> Response:
     """Classify and explain an image."""
     answer = read_answer(model.name, model_server.explain(model.name, image))
-    return _render(model, answer=view_answer(answer, model), shown=_show(image))
+    return _render(model, answer=_view(answer, model), shown=_show(image))
 
 
 def show_example(model: Model, example: Example) -> Response:
     shown = Shown(url_for("pages.example_image", name=model.name, example=example.name))
-    return _render(model, answer=view_answer(example.answer, model, true_label=example.label), shown=shown)
+    return _render(model, answer=_view(example.answer, model, true_label=example.label), shown=shown)
+
+
+def _view(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> AnswerView | LabelsView:
+    view = view_labels if model.card.get("task") == labels.TASK else view_answer
+    return view(answer, model, true_label=true_label)
 
 
 def _show(image: bytes, *, keep: bool = False) -> Shown | None:
@@ -79,7 +87,7 @@ def _show(image: bytes, *, keep: bool = False) -> Shown | None:
 def _render(
     model: Model,
     *,
-    answer: AnswerView | None = None,
+    answer: AnswerView | LabelsView | None = None,
     error: FrontEndError | None = None,
     shown: Shown | None = None,
 ) -> Response:
@@ -100,4 +108,5 @@ def _render(
 def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     openapi.register(app, describe)
-    register(app, TASK, Task(show, ask, show_example))
+    for task in (TASK, labels.TASK):
+        register(app, task, Task(show, ask, show_example))

@@ -48,7 +48,8 @@ def find_recipe(data: Path, overrides: Sequence[str]) -> str:
     from ..recipe import choose_recipe, load_recipe
 
     settings = load_recipe("pictures", [each for each in overrides if each.startswith("data.")]).data
-    return choose_recipe(list_dataset(data, settings.label, attributes=settings.attributes).labels)
+    listed = list_dataset(data, settings.label, attributes=settings.attributes, multi_label=settings.multi_label)
+    return choose_recipe(listed.labels)
 
 
 def _require(data: Path | None) -> Path:
@@ -97,10 +98,12 @@ def train_recipe(
     from ..models.factory import ensure_weights
     from ..packaging.bundle import make_bundle
     from ..packaging.model_card import phrase_probe
+    from ..packaging.multi_label import make_multi_label_bundle
     from ..recipe import find_task, load_recipe, override
     from ..runtime.card import read_card
     from ..training.classification import train as run_training
     from ..training.loop import start_fabric
+    from ..training.multi_label import train_labels
 
     task = find_task(recipe)
     if titles and task != "classification":
@@ -136,6 +139,13 @@ def train_recipe(
             console.print(said.en, style="yellow" if audited.warns else None, markup=False)
     # What is frozen to its last layer leaves a few numbers a picture; of less, the maps would fill the disk.
     cache = build / "cache" if chosen.network.unfreeze == 0 else None
+    if chosen.data.multi_label:
+        trained = train_labels(chosen, prepared, build / "runs", fabric)
+        if first:
+            bundle = make_multi_label_bundle(chosen, prepared, trained, build / "bundles")
+            _report_labels(bundle, len(trained.epochs), trained.best.epoch)
+            _point_on(trained.folder, bundle)
+        return
     trained = run_training(chosen, prepared, build / "runs", fabric, cache)
     unseen = find_unseen_sources(chosen, prepared, Runner(data, build, fabric))
     if first:
@@ -157,6 +167,23 @@ def train_recipe(
         elif column := chosen.data.source:
             console.print(f"No column {column!r}: how well pictures of unseen sources are told was not measured.")
         _point_on(trained.folder, bundle)
+
+
+def _report_labels(bundle: Path, epochs: int, best: int) -> None:
+    from ..runtime.card import MultiLabelCard, read_card
+
+    card = read_card(bundle / "card.json", MultiLabelCard)
+    (precision,) = (each for each in card.metrics if each.is_headline)
+    console.print(f"Best epoch {best} of {epochs}.")
+    console.print(
+        f"Test macro-average precision {precision.value:.3f} (95% interval {precision.low:.3f}–{precision.high:.3f}), "
+        f"on {precision.images} pictures that took no part in the training."
+    )
+    if card.risk is not None:
+        console.print(
+            f"Sets of labels made to miss {card.risk.target_risk:.0%} of a picture's own missed {card.risk.risk:.1%}, "
+            f"with {card.risk.mean_size:.1f} labels on average."
+        )
 
 
 def _compose(recipe: str, overrides: Sequence[str], build: Path) -> None:

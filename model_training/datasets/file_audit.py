@@ -109,12 +109,15 @@ class Guess:
 
 
 def audit_files(dataset: Dataset, seed: int = 0) -> FileAudit | None:
-    """Guess the classes of a dataset from its files' facts; None where two classes of five files are not to be had.
+    """Guess the classes of a dataset from its files' facts; None where two classes of five files are not to be had, and
+    where an image has several classes.
 
     Extremely randomised trees, five folds, of more than 5,000 files a sample; first with all facts together, then with
     each alone.
     """
     rows = [row for row, entry in enumerate(dataset.entries) if entry.label]
+    if any(dataset.entries[row].also for row in rows):
+        return None
     counts = {label: sum(dataset.entries[row].label == label for row in rows) for label in dataset.labels}
     rows = [row for row in rows if counts[dataset.entries[row].label] >= FEWEST_A_CLASS]
     if len({dataset.entries[row].label for row in rows}) < 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -31,7 +31,8 @@ class Entry:
     """One image: its file, its class, and the split that the folder or the manifest gave it, if any.
 
     `label` is empty where the class is not among the dataset's. `columns` are those of a manifest, or the attributes
-    that folders inside a class folder name; `line` is where a manifest says so, 0 where a folder does.
+    that folders inside a class folder name; `line` is where a manifest says so, 0 where a folder does; `also` are
+    further classes of a multi-label image.
     """
 
     path: Path
@@ -39,6 +40,17 @@ class Entry:
     split: SplitName | None
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     line: int = 0
+    also: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All classes; none where they are not among the dataset's."""
+        return (self.label, *self.also) if self.label else ()
+
+    def relabel(self, labels: Iterable[str]) -> Entry:
+        """The same image with other classes, each once."""
+        first, *others = dict.fromkeys(labels) or ("",)
+        return replace(self, label=first, also=tuple(others))
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,10 @@ class Dataset:
     def keep(self, labels: Sequence[str]) -> Dataset:
         """The same images, of which only those of `labels` are used."""
         kept = set(labels)
-        entries = tuple(entry if entry.label in kept else replace(entry, label="") for entry in self.entries)
+        entries = tuple(
+            entry if kept.issuperset(entry.labels) else entry.relabel(each for each in entry.labels if each in kept)
+            for entry in self.entries
+        )
         return replace(self, entries=entries, labels=tuple(labels))
 
     def drop(self, labels: Collection[str]) -> Dataset:
@@ -147,8 +162,8 @@ def check_classes(dataset: Dataset, too_few: Literal["error", "drop"] = "error")
 
     Raises `DatasetError` for fewer than two classes, a class with too few images, or one that a given split lacks.
     """
-    counted = Counter((entry.label, entry.split) for entry in dataset.entries)
-    splits = {split for label, split in counted if label}
+    counted = Counter((label, entry.split) for entry in dataset.entries for label in entry.labels)
+    splits = {split for _, split in counted}
     few: dict[str, str] = {}
     for label in dataset.labels:
         if splits == {None}:

@@ -18,7 +18,7 @@ import imagehash
 import numpy as np
 
 from ..locks import exclusive, is_full
-from ..runtime.card import Preprocessing
+from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.image import DECODER_VERSION, decode
 from ..runtime.preprocess import FIT_VERSION, fit

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ..recipe import Data
 from ..runtime.errors import DatasetError
-from .folders import Dataset
+from .folders import Dataset, Entry
 from .manifest import check_column, suggest
 
 
@@ -25,9 +25,7 @@ def choose_labels(dataset: Dataset, data: Data, titles: Collection[str]) -> Data
             check_column(dataset, column, setting)
     dataset = _spell_as_titled(dataset, titles)
     new_name = _invert(dataset, data)
-    entries = tuple(
-        replace(entry, label=new_name[entry.label]) if entry.label in new_name else entry for entry in dataset.entries
-    )
+    entries = _rename(dataset, new_name)
     found = {new_name.get(label, label) for label in dataset.labels}
     merged = replace(dataset, entries=entries)
     if data.labels is None:
@@ -73,8 +71,21 @@ def _spell_as_titled(dataset: Dataset, titles: Collection[str]) -> Dataset:
     }
     if not renamed:
         return dataset
-    entries = tuple(replace(entry, label=renamed.get(entry.label, entry.label)) for entry in dataset.entries)
-    return replace(dataset, entries=entries, labels=tuple(sorted({renamed.get(each, each) for each in dataset.labels})))
+    return replace(
+        dataset,
+        entries=_rename(dataset, renamed),
+        labels=tuple(sorted({renamed.get(each, each) for each in dataset.labels})),
+    )
+
+
+def _rename(dataset: Dataset, names: Mapping[str, str]) -> tuple[Entry, ...]:
+    """The entries with the classes under their new `names`."""
+    return tuple(
+        entry
+        if names.keys().isdisjoint(entry.labels)
+        else entry.relabel(names.get(each, each) for each in entry.labels)
+        for entry in dataset.entries
+    )
 
 
 def _check_titles(dataset: Dataset, found: set[str], titles: Collection[str]) -> None:
@@ -83,9 +94,11 @@ def _check_titles(dataset: Dataset, found: set[str], titles: Collection[str]) ->
     if dataset.manifest is None or not found.intersection(titles):
         return
     if unknown := found.difference(titles):
-        entry = min((entry for entry in dataset.entries if entry.label in unknown), key=lambda entry: entry.line)
+        strange = (entry for entry in dataset.entries if not unknown.isdisjoint(entry.labels))
+        entry = min(strange, key=lambda entry: entry.line)
+        label = next(each for each in entry.labels if each in unknown)
         raise DatasetError(
-            f"{dataset.manifest}, line {entry.line}: the label {entry.label!r} is not in the recipe.",
-            f"{suggest(entry.label, list(titles))} Or add it to the recipe's labels, merge it (data.merge) or keep "
+            f"{dataset.manifest}, line {entry.line}: the label {label!r} is not in the recipe.",
+            f"{suggest(label, list(titles))} Or add it to the recipe's labels, merge it (data.merge) or keep "
             "only others (data.labels).",
         )

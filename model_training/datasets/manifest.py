@@ -15,6 +15,8 @@ from ..runtime.errors import DatasetError
 from .folders import SPLIT_FOLDERS, Dataset, Entry, SplitName, is_procedural, list_folder, sort_entries
 
 NAME = "manifest.csv"
+#: Between the classes of a multi-label image, in a cell.
+SEPARATOR = ";"
 
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -50,20 +52,29 @@ def find_manifest(place: Path) -> Path | None:
 
 
 def list_dataset(
-    place: Path, label: str = "label", setting: str = "data.label", attributes: Sequence[str] = ()
+    place: Path,
+    label: str = "label",
+    setting: str = "data.label",
+    attributes: Sequence[str] = (),
+    *,
+    multi_label: bool = False,
 ) -> Dataset:
     """`read_manifest` of the manifest that `place` is or holds, else `list_folder`. Opens no image."""
     manifest = find_manifest(place)
-    return read_manifest(manifest, label, setting) if manifest else list_folder(place, attributes)
+    if manifest is None:
+        return list_folder(place, attributes)
+    return read_manifest(manifest, label, setting, multi_label=multi_label)
 
 
-def read_manifest(path: Path, label: str = "label", setting: str = "data.label") -> Dataset:
+def read_manifest(
+    path: Path, label: str = "label", setting: str = "data.label", *, multi_label: bool = False
+) -> Dataset:
     """List the images of a manifest, in one pass over its lines.
 
     Paths start at the manifest's folder; Windows' backslashes are understood, and so is a Hangul name that a Mac
-    decomposed. `label` names the class column, `setting` the recipe's key that says so; a column `split`
-    (train, validation or val, test) is a given split. UTF-8, UTF-16 and CP949 are told apart; commas, semicolons and
-    tabs too.
+    decomposed. `label` names the class column, `setting` the recipe's key that says so; with `multi_label` its cells
+    hold one class or several, with `;` between them. A column `split` (train, validation or val, test) is a given
+    split. UTF-8, UTF-16 and CP949 are told apart; commas, semicolons and tabs too.
     Raises `DatasetError` with the line's number for whatever does not hold.
     """
     root = os.path.normpath(path.parent)
@@ -79,10 +90,11 @@ def read_manifest(path: Path, label: str = "label", setting: str = "data.label")
                 'Put a cell that holds a comma between quotation marks: "Rain, Steam and Speed".',
             )
         columns = Columns(names, tuple(_tidy(cell) for cell in cells))
-        given, name = columns["path"], columns[label]
+        given = columns["path"]
         for column in ("path", label):
             if not columns[column]:
                 raise DatasetError(f"{path}, line {line}: the {column} is empty.", "Fill it in or remove the line.")
+        classes = _read_classes(path, line, columns[label], multi_label)
         file = _find_file(root, given)
         if file is None:
             _refuse_other_machine(path, line, given)
@@ -92,7 +104,8 @@ def read_manifest(path: Path, label: str = "label", setting: str = "data.label")
             raise DatasetError(
                 f"{path}, line {line}: {given} is in line {first} already.", "Remove one of the two lines."
             )
-        entries.append(Entry(Path(file), name, _read_split(path, line, columns), columns, line))
+        name, *others = dict.fromkeys(classes)
+        entries.append(Entry(Path(file), name, _read_split(path, line, columns), columns, line, tuple(others)))
     if missing:
         line, given = missing[0]
         more = f", nor are the files of {len(missing) - 1} more lines" if len(missing) > 1 else ""
@@ -100,8 +113,24 @@ def read_manifest(path: Path, label: str = "label", setting: str = "data.label")
             f"{path}, line {line}: {given} is not there{more}.",
             f"Paths start at {path.parent}. Put the file there or remove the line.",
         )
-    labels = tuple(sorted({entry.label for entry in entries}))
+    labels = tuple(sorted({name for entry in entries for name in entry.labels}))
     return Dataset(Path(root), sort_entries(entries), labels, is_procedural(path.parent), manifest=path)
+
+
+def _read_classes(path: Path, line: int, cell: str, multi_label: bool) -> list[str]:
+    if SEPARATOR not in cell:
+        return [cell]
+    if not multi_label:
+        raise DatasetError(
+            f"{path}, line {line}: {cell!r} holds several classes.",
+            "Pass data.multi_label=true for a model that names several, or write one class into each line.",
+        )
+    names = [_tidy(name) for name in cell.split(SEPARATOR)]
+    if not all(names):
+        raise DatasetError(
+            f"{path}, line {line}: {cell!r} holds a class without a name.", f"Write {SEPARATOR} between classes only."
+        )
+    return names
 
 
 def check_column(dataset: Dataset, column: str, setting: str) -> None:

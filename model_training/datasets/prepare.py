@@ -16,7 +16,8 @@ from .duplicates import find_duplicates
 from .folders import Dataset, SplitName, check_classes
 from .image_store import check_readable, open_store
 from .labels import choose_labels
-from .manifest import list_dataset
+from .manifest import SEPARATOR, list_dataset
+from .multi_label import mark_labels, share_labels
 from .splits import check_groups, read_groups, split, unite
 
 
@@ -25,9 +26,9 @@ class Prepared:
     """A dataset ready for training.
 
     `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
-    the class is not among them; `sha256`: of each file, in hexadecimal; `rows`: split → rows of all three; `copies`:
-    int64 (N,), the same number for images that must stay together (copies of one image, or a group), −1 for a
-    image that is not used.
+    the class is not among them, or of multi-label images float32 (N, classes), 1 for each class of an image; `sha256`:
+    of each file, in hexadecimal; `rows`: split → rows of all three; `copies`: int64 (N,), the same number for images
+    that must stay together (copies of one image, or a group), −1 for an image that is not used.
     """
 
     dataset: Dataset
@@ -47,7 +48,7 @@ def read_dataset(recipe: Recipe, place: Path) -> Dataset:
     Raises `DatasetError`, before any image is opened.
     """
     data = recipe.data
-    listed = list_dataset(place, data.label, attributes=data.attributes)
+    listed = list_dataset(place, data.label, attributes=data.attributes, multi_label=data.multi_label)
     dataset = check_classes(choose_labels(listed, data, recipe.labels), data.too_few)
     if data.group and not _is_divided(dataset):
         rows = np.array([row for row, entry in enumerate(dataset.entries) if entry.label], np.int64)
@@ -65,6 +66,8 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
     with follow("Reading pictures", quiet=quiet) as step:
         store = open_store(dataset, recipe.preprocessing, cache, step.update)
     usable = check_readable(dataset, store, recipe.data.unreadable)
+    if recipe.data.multi_label:
+        dataset = share_labels(dataset, store.sha256, usable)
     duplicates = find_duplicates(store, usable, recipe.data.near_duplicate_distance)
     if column := recipe.data.group:
         if not _is_divided(dataset):
@@ -74,18 +77,17 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         inside = np.array([bool(dataset.entries[row].label) for row in usable])
         usable, duplicates = usable[inside], replace(duplicates, group=duplicates.group[inside])
     splits = split(dataset, usable, duplicates, recipe.data.split, column, recipe.data.stratify)
-    index = {label: number for number, label in enumerate(dataset.labels)}
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):
         for row in splits.rows[name]:
             entry = dataset.entries[row]
-            line = f"{name}\0{dataset.place(entry)}\0{entry.label}\0{store.sha256[row]}\n"
+            line = f"{name}\0{dataset.place(entry)}\0{SEPARATOR.join(entry.labels)}\0{store.sha256[row]}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
     provenance = DataProvenance(
         name=recipe.data.name or Text(en=dataset.root.resolve().name, ko=dataset.root.resolve().name),
         procedural=dataset.procedural,
         counts={
-            name: dict(sorted(Counter(dataset.entries[row].label for row in rows).items()))
+            name: dict(sorted(Counter(label for row in rows for label in dataset.entries[row].labels).items()))
             for name, rows in sorted(splits.rows.items())
         },
         exact_duplicates=duplicates.exact,
@@ -96,7 +98,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
     return Prepared(
         dataset=dataset,
         pixels=store.pixels,
-        targets=np.array([index.get(entry.label, -1) for entry in dataset.entries], np.int64),
+        targets=mark_labels(dataset) if recipe.data.multi_label else number_labels(dataset),
         sha256=store.sha256,
         rows=splits.rows,
         provenance=provenance,
@@ -104,6 +106,12 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         set_aside=splits.set_aside,
         copies=_number_copies(len(dataset.entries), usable, duplicates.group),
     )
+
+
+def number_labels(dataset: Dataset) -> np.ndarray:
+    """int64 (N,): each image's class as an index into `dataset.labels`, −1 where it is not among them."""
+    index = {label: number for number, label in enumerate(dataset.labels)}
+    return np.array([index.get(entry.label, -1) for entry in dataset.entries], np.int64)
 
 
 def _number_copies(total: int, rows: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -119,7 +127,7 @@ def with_audit(prepared: Prepared, audit: FileAudit | None) -> Prepared:
 
 def describe(prepared: Prepared) -> str:
     """What was found, in a line for the person who started the training."""
-    counts = {name: sum(classes.values()) for name, classes in prepared.provenance.counts.items()}
+    counts = {name: len(rows) for name, rows in prepared.rows.items()}
     copies = f"{prepared.provenance.exact_duplicates} exact and {prepared.provenance.near_duplicates} near duplicates"
     words = [
         f"{len(prepared.dataset.labels)} classes ({', '.join(prepared.dataset.labels)})",

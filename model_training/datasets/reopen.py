@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..recipe import Recipe, validate_recipe
-from ..runtime.card import ModelCard, read_card
+from ..runtime.card import Card, ModelCard, read_card
 from ..runtime.errors import BundleError, DatasetError
 from .prepare import Prepared, prepare
 
@@ -30,17 +30,24 @@ def open_bundle(bundle: Path, data: Path, cache: Path, *, others_too: bool = Fal
     trained on them.
     """
     card = read_classifier_card(bundle)
-    recipe = read_recipe(card)
-    readable = recipe.data.model_copy(update={"unreadable": "skip"})
-    prepared = prepare(recipe.model_copy(update={"data": readable}), data, cache)
-    same = prepared.provenance.fingerprint == card.data.fingerprint
+    recipe, prepared, same = divide_again(card, data, cache)
     if not same and not others_too:
         raise DatasetError(
             f"{data} does not hold, split for split, the pictures that {bundle} was trained and tested on.",
             "Give the folder of its training, unchanged.",
         )
+    return Opened(bundle, card, recipe, prepared, same)
+
+
+def divide_again(card: Card, data: Path, cache: Path) -> tuple[Recipe, Prepared, bool]:
+    """The recipe of a model, `data` divided by it with unreadable files passed over, and whether that gives, split for
+    split, the images of its training. Raises `RecipeError` and `DatasetError`."""
+    recipe = read_recipe(card)
+    readable = recipe.data.model_copy(update={"unreadable": "skip"})
+    prepared = prepare(recipe.model_copy(update={"data": readable}), data, cache)
+    same = prepared.provenance.fingerprint == card.data.fingerprint
     # The card's also holds the audit of the files.
-    return Opened(bundle, card, recipe, replace(prepared, provenance=card.data) if same else prepared, same)
+    return recipe, replace(prepared, provenance=card.data) if same else prepared, same
 
 
 def read_classifier_card(bundle: Path) -> ModelCard:
@@ -54,6 +61,6 @@ def read_classifier_card(bundle: Path) -> ModelCard:
     return card
 
 
-def read_recipe(card: ModelCard) -> Recipe:
+def read_recipe(card: Card) -> Recipe:
     """The recipe that the model was trained by. Raises `RecipeError`."""
     return validate_recipe(dict(card.provenance.recipe), f"the card of {card.name}")

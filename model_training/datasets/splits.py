@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..recipe import Split
@@ -49,39 +48,42 @@ def split(
     set aside from the others; a split that is missing is cut from train. Otherwise each class is divided by seed; with
     a `column`, its groups are dealt out whole, so that every class comes as near to its shares as they allow; one
     with too few groups for all three goes without a group in validation, and borrows images from its training groups.
-    The same holds for each combination of a class with what the columns `stratify` say.
+    The same holds for each combination of a class with what the columns `stratify` say. Multi-label images are dealt
+    out in the same way without a `column`, each with its duplicates, since no class can be divided by itself.
     Raises `DatasetError` where a class is left without an image in a split.
     """
     group = unite(duplicates.group, read_groups(dataset, rows, column)) if column else duplicates.group
-    labels = np.array([dataset.entries[row].label for row in rows])
+    member = find_members(dataset, rows)
     given = np.array([dataset.entries[row].split or "" for row in rows], dtype="U10")
     strata = read_strata(dataset, rows, stratify)
+    several = bool((member.sum(1) > 1).any())
     assigned, set_aside = _keep_first(given, group) if given.any() else (given.copy(), 0)
     missing = [name for name in ("test", "validation") if name not in assigned]
     free = np.isin(assigned, ["", "train"])
     shares = {"test": settings.test, "validation": settings.validation}
     generator = np.random.default_rng(settings.seed)
     borrowed: list[str] = []
+    has = dict(zip(sorted(dataset.labels), member.T, strict=True))
     wanted = [(name, shares[name]) for name in missing]
-    if missing and column:
+    if missing and (column or several):
         inside = np.nonzero(free)[0]
-        assigned[inside] = _deal_out(labels[inside], strata[inside], group[inside], wanted, generator)
-        borrowed = [label for label in dataset.labels if not ((labels == label) & (assigned == "validation")).any()]
+        kinds = find_kinds(dataset, rows[inside], stratify)
+        assigned[inside] = _deal_out(member[inside], *kinds, group[inside], wanted, generator)
+        borrowed = [label for label in dataset.labels if not (has[label] & (assigned == "validation")).any()]
         for label in borrowed:
-            inside = np.nonzero((labels == label) & (assigned == "train"))[0]
+            inside = np.nonzero(has[label] & (assigned == "train"))[0]
             share = settings.validation / (1 - settings.test)
             assigned[inside] = _divide(duplicates.group[inside], strata[inside], [("validation", share)], generator)
     elif missing:
         for label in dataset.labels:
-            inside = np.nonzero((labels == label) & free)[0]
+            inside = np.nonzero(has[label] & free)[0]
             assigned[inside] = _divide(group[inside], strata[inside], wanted, generator)
         if not given.any():
             assigned = _unite(assigned, group)
     result = {name: rows[assigned == name] for name in ORDER}
     for name in ORDER:
-        present = Counter(labels[assigned == name])
         for label in dataset.labels:
-            if not present[label]:
+            if not (has[label] & (assigned == name)).any():
                 reason = f"too many are duplicates or share a {column}" if column else "too many are duplicates"
                 raise DatasetError(
                     f"{dataset.source}: the class {label!r} has no picture left for {name}: {reason}.",
@@ -95,6 +97,31 @@ def read_groups(dataset: Dataset, rows: np.ndarray, column: str) -> np.ndarray:
     numbers: dict[str | int, int] = {}
     words = (dataset.entries[row].columns[column] or int(row) for row in rows)
     return np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int64)
+
+
+def find_members(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+    """bool (N, classes): the classes of each image, in the order of their names."""
+    names = sorted(dataset.labels)
+    member = np.zeros((len(rows), len(names)), bool)
+    number = {name: column for column, name in enumerate(names)}
+    for place, row in enumerate(rows):
+        member[place, [number[label] for label in dataset.entries[row].labels]] = True
+    return member
+
+
+def find_kinds(dataset: Dataset, rows: np.ndarray, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """bool (N, kinds), the combinations of a class with the words in the columns that an image belongs to, one for each
+    of its classes; and int64 (kinds,), the class of each combination, numbered in the order of their names."""
+    entries = [dataset.entries[row] for row in rows]
+    words = [
+        [(label, *(each.columns.get(column, "") for column in columns)) for label in each.labels] for each in entries
+    ]
+    numbers = {word: number for number, word in enumerate(sorted({word for each in words for word in each}))}
+    kinds = np.zeros((len(rows), len(numbers)), bool)
+    for place, each in enumerate(words):
+        kinds[place, [numbers[word] for word in each]] = True
+    order = sorted(dataset.labels)
+    return kinds, np.array([order.index(word[0]) for word in numbers], np.int64)
 
 
 def read_strata(dataset: Dataset, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
@@ -125,7 +152,8 @@ def check_groups(
     """
     groups: dict[str, set[int]] = {}
     for row, number in zip(rows, group, strict=True):
-        groups.setdefault(dataset.entries[row].label, set()).add(int(number))
+        for label in dataset.entries[row].labels:
+            groups.setdefault(label, set()).add(int(number))
     few = [label for label in dataset.labels if len(groups.get(label, ())) < 2]
     if not few:
         return dataset
@@ -143,15 +171,18 @@ def check_groups(
 
 
 def _deal_out(
-    labels: np.ndarray,
-    strata: np.ndarray,
+    member: np.ndarray,
+    kinds: np.ndarray,
+    class_of: np.ndarray,
     group: np.ndarray,
     shares: list[tuple[str, float]],
     generator: np.random.Generator,
 ) -> np.ndarray:
     """Assign whole groups so that each stratum comes near its shares in each split; the rest is train.
 
-    A class with fewer groups than there are splits does without validation.
+    `member`: bool (N, classes); `kinds`: bool (N, strata); `class_of`: int (strata,), see `find_kinds`. An image of
+    several classes counts in each, as in iterative stratification (Sechidis et al. 2011). A class with fewer groups
+    than there are splits does without validation.
 
     Groups are dealt in random order, each to the split that its strata miss most (by squared relative error, as in
     scikit-learn's StratifiedGroupKFold), the best of several orders is taken, and then a split that lacks a class gets
@@ -160,13 +191,11 @@ def _deal_out(
     names = [*(name for name, _ in shares), "train"]
     share = np.array([*(part for _, part in shares), 1 - sum(part for _, part in shares)])
     _, number = np.unique(group, return_inverse=True)
-    counts, by_class = _count(number, strata).tocsr(), _count(number, labels).tocsr()
+    counts, by_class = _count(number, kinds), _count(number, member)
     total = np.asarray(counts.sum(0)).ravel()
     wanted = np.ones((len(names), by_class.shape[1]), bool)
     if "validation" in names:
         wanted[names.index("validation"), np.asarray((by_class > 0).sum(0)).ravel() < len(names)] = False
-    _, first = np.unique(strata, return_index=True)
-    class_of = np.unique(labels, return_inverse=True)[1][first]  # of each stratum
     sparse = [(row.indices, row.data) for row in counts]
     best, least = np.zeros(len(sparse), np.int64), np.inf
     for _ in range(max(1, min(_TRIES, 100_000 // len(sparse)))):
@@ -183,9 +212,11 @@ def _deal_out(
     return np.array(names, dtype="U10")[best][number]
 
 
-def _count(group: np.ndarray, kinds: np.ndarray) -> coo_matrix:
-    """Images by group and kind, (groups, kinds)."""
-    return coo_matrix((np.ones(len(group)), (group, np.unique(kinds, return_inverse=True)[1])))
+def _count(group: np.ndarray, kinds: np.ndarray) -> csr_matrix:
+    """Images by group and kind, (groups, kinds); `kinds`: bool (N, kinds)."""
+    images, kind = np.nonzero(kinds)
+    shape = (int(group.max()) + 1, kinds.shape[1])
+    return coo_matrix((np.ones(len(images)), (group[images], kind)), shape=shape).tocsr()
 
 
 def _fill_empty(side: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> None:

@@ -43,8 +43,14 @@ def choose_thresholds(
 
     `probabilities`: (N, classes), calibrated. Where no confidence reaches it, only certainty (1.0) counts as sure.
     """
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == targets
+    return choose_sure(probabilities.max(1), probabilities.argmax(1) == targets, max_error_rate, confidence_level)
+
+
+def choose_sure(
+    confidence: np.ndarray, right: np.ndarray, max_error_rate: float = 0.02, confidence_level: float | None = None
+) -> Thresholds:
+    """`choose_thresholds` of answers of any kind: how confident each is, float (N,) in 0…1, and whether it is right,
+    bool (N,)."""
     order = np.argsort(-confidence, kind="stable")
     answers = np.arange(1, len(order) + 1)
     wrong = np.cumsum(~right[order])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..runtime.classifier import holds
+from ..runtime.measures import ClassBound
 
 BINS = 15
 #: Prediction sets miss the true class in this share of cases at most.
@@ -37,10 +38,51 @@ def fit_conformal(probabilities: np.ndarray, targets: np.ndarray, alpha: float =
     return float(1 - scores[rank - 1]) if rank <= len(scores) else 0.0
 
 
+def fit_class_conditional(
+    probabilities: np.ndarray, targets: np.ndarray, alpha: float = ALPHA
+) -> tuple[np.ndarray, np.ndarray]:
+    """A bound for each class, from its own images: a set of the classes that reach theirs holds the true one in
+    1 − α of the cases in every class by itself (class-conditional split conformal, Vovk 2012, section 4).
+
+    One bound for all can miss a small class more often, as long as the large ones make up for it. `probabilities`:
+    (N, classes) and `targets`: (N,) of validation. Returns the bounds, float (classes,), and which are their own, bool
+    (classes,): with fewer than 1/α − 1 images a class has the bound of all, and no promise for itself.
+    """
+    bounds = np.full(probabilities.shape[1], fit_conformal(probabilities, targets, alpha))
+    counts = np.bincount(targets, minlength=len(bounds))
+    own = np.array([conformal_rank(int(count), alpha) <= count for count in counts])
+    for number in np.nonzero(own)[0]:
+        of_class = targets == number
+        bounds[number] = fit_conformal(probabilities[of_class], targets[of_class], alpha)
+    return bounds, own
+
+
 def conformal_rank(images: int, alpha: float = ALPHA) -> int:
     return int(np.ceil((images + 1) * (1 - alpha) - 1e-9))
 
 
-def conformal_sets(probabilities: np.ndarray, min_probability: float) -> np.ndarray:
-    """bool (N, classes): the classes in each image's set. It can be empty; a served one then has the best class."""
+def conformal_sets(probabilities: np.ndarray, min_probability: float | np.ndarray) -> np.ndarray:
+    """bool (N, classes): the classes in each image's set, by one bound or by each class's own, float (classes,). It can
+    be empty; a served one then has the best class."""
     return holds(probabilities, min_probability)
+
+
+def measure_class_bounds(
+    validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], keys: tuple[str, ...]
+) -> tuple[ClassBound, ...]:
+    """`fit_class_conditional` on validation, and what the test images show; each probabilities (N, classes) and targets
+    (N,)."""
+    bounds, own = fit_class_conditional(*validation)
+    probabilities, targets = test
+    covered = conformal_sets(probabilities, bounds)[np.arange(len(targets)), targets]
+    return tuple(
+        ClassBound(
+            key=key,
+            min_probability=float(bounds[number]),
+            fitted_on=int((validation[1] == number).sum()),
+            own=bool(own[number]),
+            coverage=round(float(covered[targets == number].mean()), 4) if (targets == number).any() else None,
+            images=int((targets == number).sum()),
+        )
+        for number, key in enumerate(keys)
+    )

@@ -20,6 +20,7 @@ from ..evaluation.metrics import class_f1, mean_f1
 from ..evaluation.predict import predict_logits
 from ..progress import console, phrase_seconds
 from ..recipe import Recipe, override
+from ..runtime.errors import RecipeError
 from ..runtime.execution import TorchExecution
 from ..runtime.files import replacing
 from ..runtime.network import ClassificationNetwork
@@ -106,7 +107,14 @@ class Runner:
         return Run(name, recipe, self.prepare(recipe))
 
     def prepare(self, recipe: Recipe) -> Prepared:
-        """The images as the recipe wants them, read once for all runs that want the same. Raises `DatasetError`."""
+        """The images as the recipe wants them, read once for all runs that want the same.
+
+        Raises `DatasetError`, and `RecipeError` for images of several classes.
+        """
+        if recipe.data.multi_label:
+            raise RecipeError(
+                "Comparisons are of models that give a picture one class.", "Pass data.multi_label=false."
+            )
         key = recipe.model_dump_json(include={"data", "labels", "preprocessing"})
         if key not in self._prepared:
             quiet = bool(self._prepared)

@@ -7,56 +7,43 @@ import importlib.metadata
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel
 
-from ..datasets.folders import SplitName
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_thresholds, fit_temperature
-from ..evaluation.conformal import ALPHA, conformal_sets, expected_calibration_error, fit_conformal
 from ..evaluation.metrics import measure, measure_classes
 from ..evaluation.predict import predict_logits
 from ..progress import follow
-from ..recipe import Precision, Recipe, Verdicts
+from ..recipe import Recipe
+from ..runtime.architecture import Network
 from ..runtime.card import (
-    Agreement,
-    Calibration,
     Card,
-    Conformal,
     Label,
     ModelCard,
-    Network,
-    OpenVINOModel,
     Probe,
     Provenance,
-    Text,
-    Verdict,
-    VerdictWords,
     write_card,
 )
-from ..runtime.classifier import softmax
-from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from ..runtime.execution import TorchExecution
 from ..runtime.measures import UnseenSources
 from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, count_parameters, save_mean_image, save_weights
 from ..training.loop import Trained
-from ..translation import _
 from .examples import answer_examples, write_example_images
-from .gate import choose_companion, fit_gate
+from .gate import fit_gate
 from .model_card import write_model_card
-from .quantise import quantise
+from .promises import Known, measure_calibration, phrase_verdicts, promise_sets
 from .resistance import measure_resistance
+from .served_form import describe_form, make_served
 
 LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
-OPENVINO_MODEL = "network.xml"
 #: How the training went.
 RECORDS = ("loss_accuracy.png", "metrics.json")
-_AGREEMENT_IMAGES = 256
 
 
 @dataclass(frozen=True)
@@ -77,6 +64,11 @@ def make_bundle(
     recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path, unseen: UnseenSources | None = None
 ) -> Path:
     """`pack` what training left, and what was measured of sources that it did without."""
+    return pack(recipe, prepared, describe_product(recipe, trained, unseen), bundles)
+
+
+def describe_product(recipe: Recipe, trained: Trained, unseen: UnseenSources | None = None) -> Product:
+    """What training left, to be packed."""
     architecture = Network(
         backbone=recipe.network.backbone,
         head=trained.network.head,
@@ -89,8 +81,7 @@ def make_bundle(
     untouched = recipe.network.pretrained is not False and (
         frozen or (trained.probe is not None and trained.probe.kept == "probe")
     )
-    product = Product(trained.network, architecture, provenance, trained.folder, trained.probe, untouched, unseen)
-    return pack(recipe, prepared, product, bundles)
+    return Product(trained.network, architecture, provenance, trained.folder, trained.probe, untouched, unseen)
 
 
 def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
@@ -110,19 +101,12 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         if recipe.preprocessing.mean == "image":
             save_mean_image(network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
-        factor = None if product.untouched else choose_companion(network, recipe.preprocessing)
-        served = (
-            torch_form
-            if recipe.precision == "torch"
-            else export_form(
-                stage / OPENVINO_MODEL, recipe.precision, prepared, network, observed=product.untouched or not factor
-            )
-        )
+        served, factor = make_served(stage, recipe, prepared, network, untouched=product.untouched)
         step.update(2, total, "OpenVINO form")
         logits = {rows: predict_logits(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
         gate = fit_gate(stage, recipe, prepared, served, own=product.untouched, factor=factor)
         step.update(3, total, "figures")
-        calibration = _measure_calibration(
+        calibration = measure_calibration(
             fit_temperature(logits["validation"], prepared.targets[validation]), logits["test"], prepared.targets[test]
         )
         known = Known(logits, prepared, gate.passes, calibration.temperature)
@@ -151,7 +135,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             thresholds=thresholds,
             verdicts=phrase_verdicts(recipe.verdicts, product.unseen),
             reads_provenance=recipe.provenance,
-            conformal=_fit_conformal(known),
+            conformal=promise_sets(known),
             ood=gate.ood,
             probe=product.probe,
             metrics=(
@@ -160,7 +144,7 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             ),
             class_metrics=measure_classes(predicted, prepared.targets[test], keys),
             unseen_sources=product.unseen,
-            openvino_model=_describe_form(recipe, prepared, torch_form, logits),
+            openvino_model=describe_form(recipe, prepared, torch_form, logits),
             data=prepared.provenance,
             provenance=product.provenance,
             examples=examples,
@@ -172,101 +156,6 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         step.update(4, total, "examples")
         finish(card, stage)
         step.update(5, total, "done")
-
-
-def export_form(
-    path: Path, precision: Precision, prepared: Prepared, network: ClassificationNetwork, *, observed: bool = False
-) -> Execution:
-    """Write the network's OpenVINO form as `path` (.xml) and its .bin, and load it. `observed`: with what the gate
-    sees of it."""
-    example = np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]])
-    export_openvino(network, example, path, observed=observed)
-    if precision == "int8":
-        quantise(path, prepared.pixels, prepared.rows["train"])
-    return OpenVINOExecution(path)
-
-
-def _describe_form(
-    recipe: Recipe, prepared: Prepared, torch_form: Execution, logits: dict[str, np.ndarray]
-) -> OpenVINOModel | None:
-    """With its agreement with torch; `logits`: split → the served form's."""
-    if recipe.precision == "torch":
-        return None
-    sample = np.concatenate([prepared.rows["test"], prepared.rows["validation"]])[:_AGREEMENT_IMAGES]
-    ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_IMAGES]
-    agreement = measure_agreement(predict_logits(torch_form, prepared.pixels, sample), ours)
-    return OpenVINOModel(precision=recipe.precision, file=OPENVINO_MODEL, agreement=agreement)
-
-
-def phrase_verdicts(verdicts: Verdicts, unseen: UnseenSources | None = None) -> dict[Verdict, VerdictWords]:
-    """The recipe's words with its error rate in the place of `{error}`, as `2%`, and in the place of `{promise}` the
-    sentence that says for which pictures it holds."""
-    rate = f"{verdicts.max_error_rate * 100:g}%"
-    promise = _(
-        "On pictures like those that it was trained on, about {error} or fewer of the answers as clear as this one "
-        "were wrong. For other sources (generators, cameras) nothing is promised.",
-        error=rate,
-    )
-    if unseen is not None and unseen.thresholds is not None:
-        promise = _(
-            "On pictures from sources that it was not trained on, about {error} or fewer of the answers as clear as "
-            "this one were wrong.",
-            error=rate,
-        )
-
-    def fill(text: Text) -> Text:
-        en, ko = text.en.replace("{error}", rate), text.ko.replace("{error}", rate)
-        return Text(en=en.replace("{promise}", promise.en), ko=ko.replace("{promise}", promise.ko))
-
-    return {verdict: words.model_copy(update={"text": fill(words.text)}) for verdict, words in verdicts.words.items()}
-
-
-def _measure_calibration(calibration: Calibration, logits: np.ndarray, targets: np.ndarray) -> Calibration:
-    """With its error on the test images, before and after."""
-    before, after = (
-        round(expected_calibration_error(softmax(logits, temperature), targets), 4)
-        for temperature in (1.0, calibration.temperature)
-    )
-    return calibration.model_copy(update={"ece_before": before, "ece_after": after, "ece_images": len(targets)})
-
-
-@dataclass(frozen=True)
-class Known:
-    """The answers to images that the gate lets through: what is promised of answers is promised of these."""
-
-    logits: Mapping[str, np.ndarray]
-    prepared: Prepared
-    passes: Mapping[str, np.ndarray]
-    temperature: float
-
-    def of(self, split: SplitName) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (N, classes) and targets (N,) of a split; of all its images where none gets through."""
-        inside = self.passes[split] if self.passes[split].any() else slice(None)
-        targets = self.prepared.targets[self.prepared.rows[split]]
-        return softmax(self.logits[split][inside], self.temperature), targets[inside]
-
-
-def _fit_conformal(known: Known) -> Conformal:
-    probabilities, validation = known.of("validation")
-    least = fit_conformal(probabilities, validation)
-    asked, test = known.of("test")
-    sets = conformal_sets(asked, least)
-    return Conformal(
-        target_coverage=1 - ALPHA,
-        min_probability=least,
-        fitted_on=len(validation),
-        coverage=round(float(sets[np.arange(len(test)), test].mean()), 4),
-        images=len(test),
-    )
-
-
-def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:
-    """How far one form's logits (N, classes) are from the reference's."""
-    return Agreement(
-        images=len(reference),
-        largest_logit_difference=float(np.abs(reference - other).max()),
-        same_class=float((reference.argmax(1) == other.argmax(1)).mean()),
-    )
 
 
 def record_making(recipe: BaseModel, seconds: float, device: str) -> Provenance:

@@ -25,7 +25,10 @@ def convert_bundle(bundle: Path, precision: Precision, data: Path, build: Path) 
     opened = open_bundle(bundle, data, build / "cache")
     recipe = opened.recipe.model_copy(update={"precision": precision})
     provenance = card.provenance.model_copy(update={"recipe": recipe.model_dump(mode="json")})
-    product = Product(load_network(card, bundle), card.network, provenance, bundle, card.unseen_sources)
+    ood = card.ood
+    untouched = ood is not None and ood.companion is None and not ood.bent
+    network = load_network(card, bundle)
+    product = Product(network, card.network, provenance, bundle, card.probe, untouched, card.unseen_sources)
     return pack(recipe, opened.prepared, product, build / "forms" / precision)
 
 

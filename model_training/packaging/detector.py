@@ -16,6 +16,7 @@ from ..detection.interval import map_interval
 from ..detection.metrics import Detection, measure_detection
 from ..detection.pages import load_page
 from ..detection.recipe import DetectionRecipe
+from ..runtime.architecture import Network
 from ..runtime.card import (
     DataProvenance,
     DetectionMetrics,
@@ -23,7 +24,6 @@ from ..runtime.card import (
     DetectorPart,
     Label,
     Metric,
-    Network,
     Text,
     name_class,
 )

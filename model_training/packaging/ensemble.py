@@ -9,7 +9,8 @@ from typing import Any
 
 from ..datasets.reopen import open_bundle
 from ..recipe import validate_recipe
-from ..runtime.card import Member, ModelCard, Network, read_card
+from ..runtime.architecture import Member, Network
+from ..runtime.card import ModelCard, read_card
 from ..runtime.errors import BundleError
 from ..runtime.network import MEAN_IMAGE, build_network, load_network
 from .bundle import Product, pack, record_making

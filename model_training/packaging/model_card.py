@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..runtime.card import Card, DetectorCard, Metric, ModelCard, Text
+from ..runtime.card import Card, DetectorCard, Metric, ModelCard, MultiLabelCard, Text
 from ..runtime.files import write_text
 from ..runtime.measures import Probe
 from ..translation import _, plain
+from .class_sets import describe_class_bounds
+from .label_words import describe_labels
 from .robustness import tell_resistance, tell_unseen_sources
 
 NAME = "MODEL_CARD.md"
@@ -17,6 +19,7 @@ NAME = "MODEL_CARD.md"
 _FIGURES = {
     "accuracy": _("accuracy"),
     "macro_f1": _("macro-F1"),
+    "macro_average_precision": _("macro-average precision"),
     "map50": _("mAP50 of the boxes"),
     "map50_95": _("mAP50-95 of the boxes"),
 }
@@ -48,6 +51,7 @@ def _describe(card: Card, say: Callable[[Text], str]) -> str:
         (_("How good it is"), _describe_figures(card, titles, say)),
         *([(_("Confidence"), _describe_confidence(card, say))] if isinstance(card, ModelCard) else []),
         *(_describe_robustness(card, say) if isinstance(card, ModelCard) else []),
+        *([(_("Confidence"), describe_labels(card, say))] if isinstance(card, MultiLabelCard) else []),
         *([(_("Boxes"), [say(_describe_boxes(card))])] if isinstance(card, DetectorCard) else []),
         (_("How it was made"), [" ".join(say(each) for each in _describe_making(card))]),
     ]
@@ -157,6 +161,8 @@ def _describe_confidence(card: ModelCard, say: Callable[[Text], str]) -> list[st
                 tested=conformal.images,
             )
         )
+        if conformal.class_conditional:
+            told.append(describe_class_bounds(conformal, {label.key: label.title for label in card.labels}))
     if unknown is not None:
         told.append(
             _(

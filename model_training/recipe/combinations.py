@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..runtime.card import Head
+from ..runtime.architecture import Head
 from ..runtime.errors import RecipeError
-from .sections import Augmentation, Network, Training
+from .sections import Augmentation, Data, Network, Training
 
 #: What a backbone's name starts with where it is CLIP: `clip:openai/clip-vit-base-patch32`, `clip:folder`.
 CLIP = "clip:"
@@ -12,7 +12,7 @@ CLIP = "clip:"
 PACKAGE, PACKAGE_BACKBONE = "package", "tf_efficientnet_lite0"
 
 
-def check_combinations(name: str, network: Network, training: Training, augmentation: Augmentation) -> None:
+def check_combinations(name: str, network: Network, training: Training, augmentation: Augmentation, data: Data) -> None:
     """Raise `RecipeError` for the first pair of settings of the recipe `name` that exclude each other."""
     head, adapter = network.head, network.adapter
     is_clip = network.backbone.startswith(CLIP)
@@ -81,6 +81,54 @@ def check_combinations(name: str, network: Network, training: Training, augmenta
             "Set augmentation.mixup=0 and augmentation.cutmix=0, or leave out training.distillation.",
         ),
     ]
+    refused += _refuse_of_labels(network, training, augmentation, multi_label=data.multi_label)
     for holds, message, remedy in refused:
         if holds:
             raise RecipeError(f"{name}: {message}", remedy)
+
+
+def _refuse_of_labels(
+    network: Network, training: Training, augmentation: Augmentation, *, multi_label: bool
+) -> list[tuple[bool, str, str]]:
+    """What compares the classes with each other has no meaning where each is told by itself."""
+    if not multi_label:
+        return [
+            (
+                training.monitor == "average_precision",
+                "training.monitor=average_precision is of pictures with several classes.",
+                "Set data.multi_label=true, or training.monitor=macro_f1.",
+            )
+        ]
+    return [
+        (
+            network.backbone.startswith(CLIP),
+            "data.multi_label: CLIP compares the classes' prompts with each other.",
+            "Choose another network.backbone.",
+        ),
+        (
+            training.loss != "cross_entropy",
+            f"training.loss={training.loss} compares classes with each other, which data.multi_label does not.",
+            "Set training.loss=cross_entropy, which is then the binary one of each class.",
+        ),
+        (
+            training.class_balancing not in ("none", "class_weights"),
+            f"training.class_balancing={training.class_balancing}: a picture of several classes can't be drawn or "
+            "weighed by its class.",
+            "Set training.class_balancing to class_weights or none.",
+        ),
+        (
+            training.head_init == "lda",
+            "training.head_init=lda is a discriminant between classes, of which a picture has one.",
+            "Set training.head_init=random.",
+        ),
+        (
+            augmentation.mixes,
+            "augmentation.mixup and cutmix share a target between two classes, of which a picture has one.",
+            "Set augmentation.mixup=0 and augmentation.cutmix=0.",
+        ),
+        (
+            training.distillation is not None,
+            "training.distillation teaches one class of each picture.",
+            "Set training.distillation=null, or data.multi_label=false.",
+        ),
+    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from ..runtime.card import Preprocessing, Text, name_class
+from ..runtime.architecture import Preprocessing
+from ..runtime.card import Text, name_class
 from .combinations import check_combinations
 from .sections import Augmentation, Data, Network, Precision, Product, Search, Training, Verdicts
 
@@ -30,7 +31,7 @@ class Recipe(Product):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> Recipe:
-        check_combinations(self.name, self.network, self.training, self.augmentation)
+        check_combinations(self.name, self.network, self.training, self.augmentation, self.data)
         return self
 
     def name_class(self, key: str) -> Text:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ..runtime.card import Head, Text, Verdict, VerdictWords
+from ..runtime.architecture import Head
+from ..runtime.card import Text, Verdict, VerdictWords
 
 
 class Section(BaseModel):
@@ -39,6 +40,10 @@ class Data(Section):
     )
     unreadable: Literal["error", "skip"] = Field("error", description="what to do about a file that can't be decoded")
     label: str = Field("label", description="the manifest's column that names the class")
+    multi_label: bool = Field(
+        False,
+        description="a picture may have several classes, with `;` between them in its cell; each is told by itself",
+    )
     labels: tuple[str, ...] | None = Field(None, description="the classes to keep, in this order; all if unset")
     merge: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="new class → the classes it is made of")
     group: str | None = Field(
@@ -191,8 +196,10 @@ class Training(Section):
         description="which weights are validated and kept: the last step's, their exponential mean with a memory of "
         "one epoch, or the mean over the last quarter of the epochs",
     )
-    monitor: Literal["accuracy", "macro_f1"] = Field(
-        "accuracy", description="the validation figure of the epoch to keep"
+    monitor: Literal["accuracy", "macro_f1", "average_precision"] = Field(
+        "accuracy",
+        description="the validation figure of the epoch to keep; with `data.multi_label` also the classes' mean "
+        "`average_precision`, and `accuracy` counts pictures of which every class is right",
     )
     batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
     distillation: Distillation | None = Field(None, description="learn from other bundles, besides the labels")

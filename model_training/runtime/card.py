@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Literal, TypeVar, overload
 
 from pydantic import Field, ValidationError, model_validator
 
+from .architecture import Network, Preprocessing
 from .errors import CardError
 from .files import write_text
+from .label_measures import LabelCalibration, LabelDecision, LabelMetrics, RiskControl
 from .measures import (
     Agreement,
     Calibration,
@@ -61,69 +63,6 @@ class Label(Part):
 
     key: str
     title: Text
-
-
-class Preprocessing(Part):
-    """How an RGB image becomes the network's input. `mean` and `std` are of values scaled to 0…1."""
-
-    fit: Literal["stretch", "letterbox", "ink"] = Field(
-        "stretch",
-        description="stretch both sides; keep proportions and pad with black; the square around a drawing's strokes",
-    )
-    height: int = Field(ge=8, le=2048, description="of the network's input in pixels")
-    width: int = Field(ge=8, le=2048, description="the same")
-    mean: tuple[float, float, float] | Literal["image"] = Field(
-        description="of each channel; `image` subtracts the mean of the training pictures, pixel by pixel"
-    )
-    std: tuple[float, float, float] = Field(description="of each channel")
-    interpolation: Literal["bilinear", "bicubic"] = Field(
-        "bilinear", description="of resizing; as the pretrained weights had it"
-    )
-    jpeg_quality: int | None = Field(
-        None, ge=1, le=100, description="after fitting, every picture goes through JPEG of this quality"
-    )
-
-
-class Head(Part):
-    """What stands between the backbone's pooled features and the logits."""
-
-    standardise: bool = Field(
-        False, description="centre and scale each pooled feature by its statistics over the training pictures"
-    )
-    stages: int | None = Field(
-        None,
-        ge=1,
-        description="of a convolutional backbone: pool the maps of that many last stages, not the last layer's",
-    )
-    hidden: int | None = Field(None, ge=1, description="units of a dense layer with ReLU; none if unset")
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of pooled features that a training step leaves out")
-
-
-class Architecture(Part):
-    """A timm architecture by name, with its last layer sized to the labels."""
-
-    backbone: str
-    head: Head = Head()
-    clip: dict[str, Any] | None = Field(
-        None, description="configuration of CLIP's image encoder, in place of timm's name"
-    )
-
-
-class Member(Architecture):
-    """One network of an ensemble, and the bundle that it came from."""
-
-    name: str
-    version: str
-    temperature: float = Field(gt=0, description="its logits are divided by it before its probabilities are averaged")
-    weights: str = Field(description="SHA-256 of its weights")
-    recipe: dict[str, object]
-
-
-class Network(Architecture):
-    """What makes the logits. Of an ensemble, `backbone` only lists the members' names."""
-
-    parameters: int
-    members: tuple[Member, ...] = Field((), description="the networks whose probabilities are averaged; none in most")
 
 
 class VerdictWords(Part):
@@ -202,7 +141,7 @@ class Card(Part):
     title: Text
     summary: Text
     limits: Text
-    task: Literal["classification", "sketch", "detection"]
+    task: Literal["classification", "multi_label", "sketch", "detection"]
     labels: tuple[Label, ...] = Field(min_length=1)
     network: Network
     metrics: tuple[Metric, ...]
@@ -220,13 +159,12 @@ class Card(Part):
         return self
 
 
-class ModelCard(Card):
-    """The card of what tells classes apart: a classifier, or a sketch model's."""
+class ClassifierCard(Card):
+    """The card of what judges an image as a whole."""
 
-    task: Literal["classification", "sketch"] = "classification"
     labels: tuple[Label, ...] = Field(min_length=2)
     preprocessing: Preprocessing
-    calibration: Calibration
+    calibration: Calibration | LabelCalibration
     thresholds: Thresholds
     verdicts: dict[Verdict, VerdictWords] = Field(
         default_factory=dict, description="the page's words; its own where a verdict is missing"
@@ -234,12 +172,30 @@ class ModelCard(Card):
     reads_provenance: bool = Field(
         False, description="whether answers say what a picture's file states of its origin (`runtime/provenance`)"
     )
-    conformal: Conformal | None = None
     ood: OutOfDistribution | None = None
     probe: Probe | None = Field(None, description="unset where nothing was trained, or from weights drawn at random")
+    openvino_model: OpenVINOModel | None
+
+
+class ModelCard(ClassifierCard):
+    """The card of what tells classes apart: a classifier, or a sketch model's."""
+
+    task: Literal["classification", "sketch"] = "classification"
+    calibration: Calibration
+    conformal: Conformal | None = None
     unseen_sources: UnseenSources | None = Field(None, description="unset where the pictures' sources are not known")
     resistance: tuple[Resistance, ...] = Field((), description="empty where the recipe does not ask for it")
-    openvino_model: OpenVINOModel | None
+
+
+class MultiLabelCard(ClassifierCard):
+    """The card of what names several labels of one image. An answer is sure where all that it names have a probability
+    of at least `thresholds.sure`; it is right where all that it names is true."""
+
+    task: Literal["multi_label"] = "multi_label"
+    calibration: LabelCalibration
+    decisions: tuple[LabelDecision, ...] = Field(description="one for each label, in their order")
+    risk: RiskControl | None = None
+    class_metrics: tuple[LabelMetrics, ...]
 
 
 class SketchCard(ModelCard):
@@ -256,7 +212,12 @@ class DetectorCard(Card):
     class_metrics: tuple[DetectionMetrics, ...]
 
 
-CARDS: dict[str, type[Card]] = {"classification": ModelCard, "sketch": SketchCard, "detection": DetectorCard}
+CARDS: dict[str, type[Card]] = {
+    "classification": ModelCard,
+    "multi_label": MultiLabelCard,
+    "sketch": SketchCard,
+    "detection": DetectorCard,
+}
 
 C = TypeVar("C", bound=Card)
 

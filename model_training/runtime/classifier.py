@@ -1,14 +1,15 @@
-"""Images → answers: the one class that a handler, the bundle maker and the analysis all use."""
+"""Images → answers: what a handler, the bundle maker and the analysis all use."""
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from .card import Conformal, ModelCard, Reason, read_card
+from .card import ClassifierCard, ModelCard, Reason, Verdict, read_card
 from .drawing import PixelBox
 from .errors import ImageError
 from .execution import choose_execution
@@ -22,10 +23,10 @@ from .provenance.credentials import CredentialsReader
 from .provenance.read import read_provenance
 
 
-class Classifier:
-    """A classifier's bundle, ready to answer; a `Model`."""
+class ImageClassifier(ABC):
+    """What models that judge an image as a whole have in common: decoding, one network, gate, heatmap; a `Model`."""
 
-    def __init__(self, card: ModelCard, bundle: Path, device: str) -> None:
+    def __init__(self, card: ClassifierCard, bundle: Path, device: str) -> None:
         self.card = card
         self.bundle = bundle
         network = load_network(card, bundle)
@@ -35,10 +36,21 @@ class Classifier:
         self.readers = Readers()
         self.credentials = CredentialsReader.from_environment() if card.reads_provenance else None
 
-    @classmethod
-    def load(cls, bundle: Path, device: str = "cpu") -> Classifier:
-        """`device`: `cpu` or `cuda:0`. Raises `CardError` or `BundleError`."""
-        return cls(read_card(bundle / "card.json"), bundle, device)
+    @abstractmethod
+    def calibrate(self, logits: np.ndarray) -> np.ndarray:
+        """Probabilities, float64 (N, classes), of logits (N, classes)."""
+
+    @abstractmethod
+    def choose_explained(self, probabilities: np.ndarray) -> np.ndarray:
+        """int (N,): the class of each image whose heatmap is drawn."""
+
+    @abstractmethod
+    def judge(self, probabilities: np.ndarray) -> tuple[Answer, Verdict]:
+        """What an answer says of one image's probabilities, (classes,), and its verdict if the image is known."""
+
+    @abstractmethod
+    def choose_set(self, probabilities: np.ndarray) -> Answer | None:
+        """The answer's `prediction_set`; None for a card that promises none."""
 
     def answer(
         self, images: Sequence[Bytes], explain: Sequence[bool] | None = None, paper: Sequence[bool] | None = None
@@ -72,9 +84,16 @@ class Classifier:
     def _read(self, data: Bytes) -> tuple[np.ndarray, PixelBox, FileFacts]:
         return *read_placed(data, self.card.preprocessing), read_file_facts(data)
 
+    def _read_origins(self, images: Sequence[Bytes]) -> list[Answer]:
+        """What each image's file states of its origin, where the card asks for it. It changes no verdict."""
+        if (credentials := self.credentials) is None:
+            return [{} for _ in images]
+        read = self.readers.read(lambda data: read_provenance(data, credentials).as_answer(), images)
+        return [{"provenance": each} for each in read]
+
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
-        return softmax(self.execute(pixels), self.card.calibration.temperature)
+        return self.calibrate(self.execute(pixels))
 
     def judge_images(self, pixels: np.ndarray, files: Sequence[FileFacts]) -> tuple[np.ndarray, list[Reason | None]]:
         """Calibrated probabilities, float64 (N, classes), and why an image is unknown, None where it isn't.
@@ -83,13 +102,7 @@ class Classifier:
         """
         observed = self.observe(pixels)
         reasons = find_unknown(self.card.ood, self.card.preprocessing, files, pixels, observed.distances)
-        return softmax(observed.logits, self.card.calibration.temperature), reasons
-
-    def judge(self, confidence: float, reason: Reason | None) -> Answer:
-        """The `verdict` of an answer. `reason`: why the image is unknown, which is then said, too; None if it isn't."""
-        if reason is not None:
-            return {"verdict": "unknown", "reason": reason}
-        return {"verdict": "sure" if confidence >= self.card.thresholds.sure else "unsure"}
+        return self.calibrate(observed.logits), reasons
 
     def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[PixelBox | None]) -> list[Answer]:
         """`boxes`: where each image lies in its pixels, None where no heatmap is wanted. A map is of the image,
@@ -98,51 +111,81 @@ class Classifier:
         explanations: list[Answer] = [{} for _ in boxes]
         if wanted:
             rows = list(wanted)
-            classes = probabilities[rows].argmax(1)
+            classes = self.choose_explained(probabilities[rows]).tolist()
             for row, index, heatmap in zip(rows, classes, self.explainer.heatmaps(pixels[rows], classes), strict=True):
                 left, top, right, bottom = wanted[row]
                 over = heatmap[top:bottom, left:right]
                 explanations[row] = {"explanation": {"class": self.card.labels[index].key} | encode_heatmap(over)}
         return explanations
 
-    def _read_origins(self, images: Sequence[Bytes]) -> list[Answer]:
-        """What each image's file states of its origin, where the card asks for it. It changes no verdict."""
-        if (credentials := self.credentials) is None:
-            return [{} for _ in images]
-        read = self.readers.read(lambda data: read_provenance(data, credentials).as_answer(), images)
-        return [{"provenance": each} for each in read]
-
     def _phrase(self, probabilities: np.ndarray, reason: Reason | None, elapsed_ms: float) -> Answer:
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        answer: Answer = {
-            "class": self.card.labels[best].key,
-            "confidence": round(confidence, 6),
+        said, verdict = self.judge(probabilities)
+        answer: Answer = said | {
             "processing_time_ms": elapsed_ms,
             "probabilities": {
                 label.key: round(float(value), 6) for label, value in zip(self.card.labels, probabilities, strict=True)
             },
-            **self.judge(confidence, reason),
+            **phrase_verdict(verdict, reason),
             "model": self.card.name,
             "version": self.card.version,
         }
         # What the set promises, it promises for images like those of the training.
-        if self.card.conformal is not None and reason is None:
-            answer["prediction_set"] = self._choose_set(probabilities, self.card.conformal)
+        if reason is None and (chosen := self.choose_set(probabilities)) is not None:
+            answer["prediction_set"] = chosen
         return answer
 
-    def _choose_set(self, probabilities: np.ndarray, conformal: Conformal) -> Answer:
+
+class Classifier(ImageClassifier):
+    """A classifier's bundle, ready to answer."""
+
+    card: ModelCard
+
+    @classmethod
+    def load(cls, bundle: Path, device: str = "cpu") -> Classifier:
+        """`device`: `cpu` or `cuda:0`. Raises `CardError` or `BundleError`."""
+        return cls(read_card(bundle / "card.json"), bundle, device)
+
+    def calibrate(self, logits: np.ndarray) -> np.ndarray:
+        return softmax(logits, self.card.calibration.temperature)
+
+    def choose_explained(self, probabilities: np.ndarray) -> np.ndarray:
+        return probabilities.argmax(1)
+
+    def judge(self, probabilities: np.ndarray) -> tuple[Answer, Verdict]:
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        sure = confidence >= self.card.thresholds.sure
+        said: Answer = {"class": self.card.labels[best].key, "confidence": round(confidence, 6)}
+        return said, "sure" if sure else "unsure"
+
+    def choose_set(self, probabilities: np.ndarray) -> Answer | None:
         """The classes among which the true one is in the stated share of cases, best first. Where none reaches the
         bound it is the best one alone: a class more in a set can only make it right more often."""
-        order = np.argsort(-probabilities, kind="stable")
-        size = max(1, int(holds(probabilities, conformal.min_probability).sum()))
-        return {
+        conformal = self.card.conformal
+        if conformal is None:
+            return None
+        chosen: Answer = {
             "coverage": conformal.target_coverage,
-            "classes": [self.card.labels[index].key for index in order[:size]],
+            "classes": self._list_best(probabilities, conformal.min_probability),
         }
+        if conformal.class_conditional:
+            bounds = np.array([each.min_probability for each in conformal.class_conditional])
+            chosen["class_conditional"] = self._list_best(probabilities, bounds)
+        return chosen
+
+    def _list_best(self, probabilities: np.ndarray, bounds: float | np.ndarray) -> list[str]:
+        """The classes that reach their bounds, best first; where none does the best one."""
+        order = np.argsort(-probabilities, kind="stable")
+        inside = order[holds(probabilities, bounds)[order]]
+        return [self.card.labels[index].key for index in (inside if len(inside) else order[:1])]
 
 
-def holds(probabilities: np.ndarray, min_probability: float) -> np.ndarray:
+def phrase_verdict(verdict: Verdict, reason: Reason | None) -> Answer:
+    """The `verdict` of an answer, which `reason` makes `unknown` and then stands beside it."""
+    return {"verdict": verdict} if reason is None else {"verdict": "unknown", "reason": reason}
+
+
+def holds(probabilities: np.ndarray, min_probability: float | np.ndarray) -> np.ndarray:
     """Which classes belong to a conformal prediction set, bool of the same shape."""
     # A bound that is itself one of the probabilities must not lose it to rounding.
     return probabilities >= min_probability - 1e-12

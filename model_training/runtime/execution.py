@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .card import ModelCard
+from .card import ClassifierCard
 from .errors import BundleError
 from .network import ClassificationNetwork
 
@@ -167,7 +167,7 @@ def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], pat
     openvino.save_model(model, path, compress_to_fp16=half)
 
 
-def choose_execution(card: ModelCard, bundle: Path, network: ClassificationNetwork, device: str) -> Execution:
+def choose_execution(card: ClassifierCard, bundle: Path, network: ClassificationNetwork, device: str) -> Execution:
     """OpenVINO where the device is a CPU and the bundle has its form, else torch."""
     if device == "cpu" and card.openvino_model is not None:
         path = bundle / card.openvino_model.file

@@ -10,11 +10,13 @@ from .card import Card, read_card
 from .classifier import Classifier
 from .detection import DetectorModel
 from .model import Model
+from .multi_label import MultiLabelClassifier
 from .sketch import Sketch
 
 #: Task → what makes a model of a card of this task, its bundle and a device.
 MODELS: dict[str, Callable[[Any, Path, str], Model]] = {
     "classification": Classifier,
+    "multi_label": MultiLabelClassifier,
     "sketch": Sketch,
     "detection": DetectorModel,
 }

@@ -42,6 +42,17 @@ class Thresholds(Part):
     )
 
 
+class ClassBound(Part):
+    """One class's own bound: it is in the set where its probability is at least `min_probability`."""
+
+    key: str
+    min_probability: float = Field(ge=0, le=1)
+    fitted_on: int = Field(ge=0, description="number of the class's validation pictures")
+    own: bool = Field(description="false where those are too few for a bound of its own: it has that of all classes")
+    coverage: float | None = Field(description="share of its test pictures whose set holds it; unset without any")
+    images: int = Field(ge=0, description="number of its test pictures")
+
+
 class Conformal(Part):
     """The classes with a probability of at least `min_probability` hold the true one in at least `target_coverage` of
     cases (split conformal prediction); `coverage` is what the test images show."""
@@ -51,6 +62,9 @@ class Conformal(Part):
     fitted_on: int = Field(ge=0, description="number of validation pictures")
     coverage: float = Field(ge=0, le=1)
     images: int = Field(ge=0, description="number of test pictures")
+    class_conditional: tuple[ClassBound, ...] = Field(
+        (), description="bounds that keep the coverage in each class by itself; none in older cards"
+    )
 
 
 class ImageLimits(Part):
@@ -151,8 +165,9 @@ class Metric(Part):
 
     @property
     def is_headline(self) -> bool:
-        """Whether it is the figure that speaks for the model: accuracy on the test images."""
-        return (self.name, self.split) == ("accuracy", "test")
+        """Whether it is the figure that speaks for the model: on the test images accuracy, or of several labels their
+        mean average precision."""
+        return self.split == "test" and self.name in ("accuracy", "macro_average_precision")
 
 
 class ClassMetrics(Part):

@@ -12,7 +12,8 @@ import timm
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .card import Architecture, Head, ModelCard, Network, Preprocessing
+from .architecture import Architecture, Head, Network, Preprocessing
+from .card import ClassifierCard
 from .ensemble import EnsembleBackbone
 from .errors import BundleError, WeightsError
 from .files import replacing
@@ -131,7 +132,7 @@ def build_network(architecture: Architecture, classes: int, preprocessing: Prepr
     return ClassificationNetwork(backbone, classes, preprocessing, architecture.head)
 
 
-def load_network(card: ModelCard, bundle: Path) -> ClassificationNetwork:
+def load_network(card: ClassifierCard, bundle: Path) -> ClassificationNetwork:
     """The trained network in evaluation mode, float32 on the CPU. Raises `BundleError` where weights do not fit."""
     network = build_network(card.network, len(card.labels), card.preprocessing)
     if card.preprocessing.mean == "image":

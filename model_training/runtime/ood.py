@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .card import ModelCard, Preprocessing, Reason
+from .architecture import Preprocessing
+from .card import ClassifierCard, Reason
 from .errors import BundleError
 from .execution import Execution, OpenVINOExecution
 from .facts import FileFacts, find_reasons
@@ -90,7 +91,7 @@ class Observer:
         return Observed(logits, features, self.distance(seen))
 
 
-def load_observer(card: ModelCard, bundle: Path, execute: Execution) -> Observer:
+def load_observer(card: ClassifierCard, bundle: Path, execute: Execution) -> Observer:
     """Raises `BundleError` for a missing or broken file."""
     if card.ood is None or card.ood.threshold is None:
         return Observer(execute, None, None)

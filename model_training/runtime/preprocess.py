@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from .card import Preprocessing
+from .architecture import Preprocessing
 from .drawing import MARGIN, PixelBox, crop_square, ink_box
 from .image import decode
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .card import SketchCard
-from .classifier import Classifier, softmax
+from .card import SketchCard, Verdict
+from .classifier import Classifier, phrase_verdict, softmax
 from .detector import Detector
 from .drawing import MARGIN, Box, crop_square, has_drawing, ink_box
 from .errors import ImageError
@@ -89,7 +89,8 @@ class Sketch:
         best = self.card.labels[order[0]]
         confidence = float(probabilities[order[0]])
         # Without what tells strangers, an object is named and not judged, as in bundles made before it was.
-        judged = self.classifier.judge(confidence, "unlike" if unknown else None) if self.card.ood else {}
+        known: Verdict = "sure" if confidence >= self.card.thresholds.sure else "unsure"
+        judged = phrase_verdict(known, "unlike" if unknown else None) if self.card.ood else {}
         return {
             "class": best.key,
             "title": best.title.model_dump(),

@@ -21,6 +21,8 @@ SECTIONS = ("network", "training", "augmentation")
 def check_space(recipe: Recipe) -> None:
     """Raise `RecipeError` where the search has nothing to try, or a key or value that the recipe can't take."""
     space = recipe.search.space
+    if recipe.data.multi_label:
+        raise RecipeError("A search is of models that give a picture one class.", "Pass data.multi_label=false.")
     if not space:
         raise RecipeError(
             f"The recipe {recipe.name!r} has no search.space.",

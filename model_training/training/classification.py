@@ -26,7 +26,7 @@ from .distillation import Teacher, ask_teachers, distil, identify_teachers
 from .feature_cache import choose_inputs
 from .inputs import Inputs
 from .loop import Trained, fit, mix_seed
-from .losses import make_loss
+from .losses import Loss, make_loss
 from .mixing import mix
 from .optimizer import find_rate, make_optimizer
 from .probe import fit_once, keep_better, remember_answers
@@ -92,7 +92,10 @@ class ClassificationTask:
         self.monitor = f"validation_{self.settings.monitor}"
         self.rows = prepared.rows["train"]
         self.classes = len(prepared.dataset.labels)
-        self.loss = make_loss(self.settings, np.bincount(prepared.targets[self.rows], minlength=self.classes))
+        self.loss = self.make_loss()
+
+    def make_loss(self) -> Loss:
+        return make_loss(self.settings, np.bincount(self.prepared.targets[self.rows], minlength=self.classes))
 
     def make_optimizer(self) -> torch.optim.Optimizer:
         return make_optimizer(self.network, self.settings)
@@ -124,7 +127,14 @@ class ClassificationTask:
         if self.teacher is not None and self.settings.distillation is not None:
             loss = distil(loss, logits, self.teacher.answer(mine, seed, fabric.device), self.settings.distillation)
         # A mean over shares that differ by an image is that of the batch only where a larger share counts more.
-        return loss * (len(mine) * fabric.world_size / len(rows)), _count(logits.detach(), targets)
+        return loss * (len(mine) * fabric.world_size / len(rows)), self.count(logits.detach(), targets)
+
+    def count(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """[sum of losses, right answers, images], float64."""
+        loss = functional.cross_entropy(logits.float(), targets, reduction="sum")
+        right = (logits.argmax(1) == targets).sum()
+        images = torch.tensor(float(len(targets)), device=loss.device)
+        return torch.stack([loss.double(), right.double(), images.double()])
 
     def validate(self, answer: Callable[..., Any], fabric: Fabric) -> Evaluation:
         return evaluate(answer, self.inputs, self.prepared, self.prepared.rows["validation"], fabric)
@@ -144,6 +154,7 @@ def run_folder(recipe: Recipe, prepared: Prepared, runs: Path) -> Path:
     identity = recipe.model_dump_json(include={"preprocessing", "augmentation", "network", "training"})
     identity += prepared.provenance.fingerprint + identify_teachers(recipe)
     identity += json.dumps(prepared.dataset.labels)  # their order is that of the outputs
+    identity += "multi_label" * recipe.data.multi_label
     if recipe.network.backbone.startswith(CLIP):
         identity += json.dumps([recipe.name_class(key).en for key in prepared.dataset.labels])
     digest = hashlib.sha256(identity.encode()).hexdigest()
@@ -151,11 +162,17 @@ def run_folder(recipe: Recipe, prepared: Prepared, runs: Path) -> Path:
 
 
 def train(
-    recipe: Recipe, prepared: Prepared, runs: Path, fabric: Fabric, cache: Path | None = None
+    recipe: Recipe,
+    prepared: Prepared,
+    runs: Path,
+    fabric: Fabric,
+    cache: Path | None = None,
+    kind: type[ClassificationTask] = ClassificationTask,
 ) -> Trained[ClassificationNetwork, Epoch]:
     """Train to the last epoch, or from where an interrupted run of the same recipe and data stopped.
 
-    `cache`: where features of frozen layers are kept for other trainings, see `choose_inputs`.
+    `cache`: where features of frozen layers are kept for other trainings, see `choose_inputs`. `kind`: what the network
+    learns, one class of each image if not given.
     """
     folder = run_folder(recipe, prepared, runs)
     folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +185,7 @@ def train(
         .to(fabric.device)
     )
     trained, inputs = choose_inputs(network, recipe, prepared, fabric, cache)
-    task = ClassificationTask(recipe, prepared, network, trained, inputs, teacher)
+    task = kind(recipe, prepared, network, trained, inputs, teacher)
     about = {"labels": prepared.dataset.labels, "data": prepared.provenance.model_dump()}
     outcome = fit(
         task, fabric, folder, recipe.title.en, about, lambda epoch, seen: remember_answers(folder, epoch, seen.answers)
@@ -203,10 +220,3 @@ def evaluate(
     told = fabric.all_reduce(answers, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]
     accuracy = float(confusion.diagonal().sum() / len(rows))
     return Evaluation(loss / len(rows), accuracy, float(mean_f1(confusion)), confusion, told)
-
-
-def _count(logits: Tensor, targets: Tensor) -> Tensor:
-    """[sum of losses, correct answers, images], float64."""
-    loss = functional.cross_entropy(logits.float(), targets, reduction="sum")
-    right = (logits.argmax(1) == targets).sum()
-    return torch.stack([loss.double(), right.double(), torch.tensor(float(len(targets)), device=loss.device).double()])

@@ -14,7 +14,7 @@ from ..models.lda_head import start_head
 from ..models.linear_probe import LinearProbe, fit_probe
 from ..progress import follow
 from ..recipe import CLIP, Recipe, Training, override
-from ..runtime.card import Head
+from ..runtime.architecture import Head
 from ..runtime.network import ClassificationNetwork
 from .losses import class_weights
 
@@ -25,9 +25,10 @@ MOST_IMAGES = 10_000
 
 
 def has_probe(recipe: Recipe) -> bool:
-    """Whether the recipe has a probe, features to fit it on, and a last layer for it: CLIP answers by its prompts."""
+    """Whether the recipe has a probe, features to fit it on, and a last layer for it: CLIP answers by its prompts. A
+    probe answers one class, so a multi-label model has none."""
     pretrained = recipe.network.pretrained is not False and not recipe.network.backbone.startswith(CLIP)
-    return recipe.training.probe and pretrained
+    return recipe.training.probe and pretrained and not recipe.data.multi_label
 
 
 def build_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None) -> ClassificationNetwork:

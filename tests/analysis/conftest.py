@@ -12,11 +12,11 @@ from PIL import Image
 
 from model_training.datasets.prepare import prepare
 from model_training.recipe import Recipe, load_recipe
+from model_training.runtime.architecture import Network
 from model_training.runtime.card import (
     Calibration,
     Label,
     ModelCard,
-    Network,
     OutOfDistribution,
     Provenance,
     Text,

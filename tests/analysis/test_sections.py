@@ -14,7 +14,8 @@ from analysis.metrics import Score
 from analysis.predictions import Predictions
 from analysis.style import Style, using_look
 from analysis.writer import to_csv
-from model_training.runtime.card import Preprocessing, Text
+from model_training.runtime.architecture import Preprocessing
+from model_training.runtime.card import Text
 from model_training.runtime.network import ClassificationNetwork
 from tests.analysis.made_up import make_predictions
 

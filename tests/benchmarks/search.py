@@ -26,7 +26,7 @@ import numpy as np
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.progress import follow
 from model_training.recipe import Recipe, load_recipe, override
-from model_training.runtime.card import Preprocessing
+from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.preprocess import read
 from model_training.search.space import Point, list_points
 from model_training.search.trial import Trials

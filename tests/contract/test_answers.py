@@ -21,6 +21,8 @@ from tests.tiny_sketch import draw_page
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+CLASSES = {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
+OPTIONAL = ("prediction_set", "class_conditional")
 
 
 #: Keys that answers may lack: `reason` belongs to unknown ones, `prediction_set` to the others.
@@ -28,7 +30,7 @@ OPTIONAL = ("prediction_set", "reason")
 
 
 def closed(**properties: object) -> dict[str, object]:
-    """An object with these keys, all of them but the optional ones, and no others."""
+    """An object with these keys, all of them and no others; those in `OPTIONAL` may be missing."""
     return {
         "type": "object",
         "properties": properties,
@@ -46,9 +48,7 @@ ANSWER: dict[str, object] = {
     "reason": {"enum": list(get_args(Reason))},
     "model": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
     "version": {"type": "string", "minLength": 1},
-    "prediction_set": closed(
-        coverage=SHARE, classes={"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
-    ),
+    "prediction_set": closed(coverage=SHARE, classes=CLASSES, class_conditional=CLASSES),
 }
 EXPLANATION = closed(
     method={"const": "grad-cam"},

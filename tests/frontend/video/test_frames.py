@@ -13,7 +13,7 @@ from PIL import Image
 from frontend.video.frames import NetworkSize, draw_image, draw_preview, upright_size
 from frontend.video.reader import Limits, read_frames
 from model_training.datasets.procedural import draw
-from model_training.runtime.card import Preprocessing
+from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.preprocess import read, read_placed
 from tests.frontend.video.films import make_film
 

@@ -17,7 +17,7 @@ from model_training.datasets.corruptions import (
     shrink,
 )
 from model_training.recipe import Augmentation
-from model_training.runtime.card import Preprocessing
+from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.preprocess import fit
 
 GENERATOR = np.random.default_rng(0)

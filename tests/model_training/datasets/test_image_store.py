@@ -9,7 +9,7 @@ from PIL import Image
 from model_training.datasets import image_store
 from model_training.datasets.folders import Dataset, check_classes, list_folder
 from model_training.datasets.image_store import check_readable, open_store
-from model_training.runtime.card import Preprocessing
+from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.errors import DatasetError
 from model_training.runtime.preprocess import read
 

@@ -17,7 +17,7 @@ from model_training.datasets.manifest import read_manifest
 from model_training.datasets.procedural import draw
 from model_training.datasets.splits import check_groups, read_groups, split, unite
 from model_training.recipe import Split
-from model_training.runtime.card import Preprocessing
+from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.errors import DatasetError
 from tests.conftest import shared_folder
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from model_training.models.factory import head_layers
 from model_training.models.freezing import freeze, layers_with_parameters
-from model_training.runtime.card import Head, Preprocessing
+from model_training.runtime.architecture import Head, Preprocessing
 from model_training.runtime.network import ClassificationNetwork
 
 PREPROCESSING = Preprocessing(height=32, width=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))

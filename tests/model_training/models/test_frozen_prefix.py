@@ -6,7 +6,7 @@ from torch import nn
 
 from model_training.models.freezing import freeze
 from model_training.models.frozen_prefix import cut_at_freeze
-from model_training.runtime.card import Head, Preprocessing
+from model_training.runtime.architecture import Head, Preprocessing
 from model_training.runtime.network import ClassificationNetwork
 
 PREPROCESSING = Preprocessing(height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))

@@ -11,7 +11,8 @@ from PIL import Image
 
 from model_training.datasets.prepare import Prepared
 from model_training.packaging import bundle as bundle_module
-from model_training.packaging.bundle import make_bundle, measure_agreement
+from model_training.packaging.bundle import make_bundle
+from model_training.packaging.served_form import measure_agreement
 from model_training.recipe import Recipe
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier

@@ -92,7 +92,7 @@ def _set(*keys: str | int, to: object) -> Callable[[dict[str, Any]], None]:
         (_set("calibration", "temperature", to=0), "calibration.temperature"),
         (_set("thresholds", "sure", to=1.5), "thresholds.sure"),
         (_set("labels", to=[]), "labels"),
-        (_set("task", to="counting"), "task: 'counting' is none of classification, sketch, detection"),
+        (_set("task", to="counting"), "task: 'counting' is none of classification, multi_label, sketch, detection"),
         (_set("detector", to={}), "detector"),
         (_set("name", to="Land scape"), "name"),
         (_set("metrics", 0, "split", to="train"), "metrics.0.split"),

@@ -15,6 +15,7 @@ from scipy.special import softmax as scipy_softmax
 from model_training.runtime.card import read_card, write_card
 from model_training.runtime.classifier import Answer, Classifier, softmax
 from model_training.runtime.errors import BundleError, CardError, ImageError
+from model_training.runtime.measures import ClassBound
 from model_training.runtime.preprocess import read
 
 KEYS = ["class", "confidence", "processing_time_ms", "probabilities", "verdict", "model", "version"]
@@ -117,13 +118,34 @@ def test_a_prediction_set_has_the_classes_above_the_bound_and_never_none(
 ) -> None:
     card = classifier.card
     assert card.conformal is not None
-    conformal = card.conformal.model_copy(update={"min_probability": least})
+    keys = [label.key for label in card.labels]
+    bounds = tuple(
+        ClassBound(key=key, min_probability=least, fitted_on=9, own=True, coverage=None, images=0) for key in keys
+    )
+    conformal = card.conformal.model_copy(update={"min_probability": least, "class_conditional": bounds})
     changed = card.model_copy(update={"conformal": conformal, "ood": None})
     answer = answered(Classifier(changed, tiny_bundle, "cpu").answer([image(2)])[0])
     probabilities = answer["probabilities"]
     assert isinstance(probabilities, dict)
     best_first = sorted(probabilities, key=lambda key: -probabilities[key])
-    assert answer["prediction_set"] == {"coverage": 0.9, "classes": best_first[:size]}
+    inside = best_first[:size]
+    assert answer["prediction_set"] == {"coverage": 0.9, "classes": inside, "class_conditional": inside}
+
+
+def test_each_class_has_its_own_bound(classifier: Classifier) -> None:
+    probabilities = np.array([0.4, 0.6])
+    assert classifier._list_best(probabilities, np.array([0.3, 0.7])) == [classifier.card.labels[0].key]
+    assert classifier._list_best(probabilities, np.array([0.3, 0.5])) == [
+        each.key for each in classifier.card.labels[::-1]
+    ]
+
+
+def test_an_older_card_gives_no_set_by_class(classifier: Classifier, tiny_bundle: Path) -> None:
+    card = classifier.card
+    assert card.conformal is not None
+    older = card.conformal.model_copy(update={"class_conditional": ()})
+    changed = Classifier(card.model_copy(update={"conformal": older, "ood": None}), tiny_bundle, "cpu")
+    assert answered(changed.answer([image(2)])[0])["prediction_set"].keys() == {"coverage", "classes"}
 
 
 def test_no_set_where_none_can_be_promised(classifier: Classifier, tiny_bundle: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from model_training.runtime.card import Preprocessing
+from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.ensemble import EnsembleBackbone, average
 from model_training.runtime.explain import Explainer
 from model_training.runtime.network import ClassificationNetwork

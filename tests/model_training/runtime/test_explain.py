@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from model_training.runtime.card import ModelCard, Preprocessing, read_card
+from model_training.runtime.architecture import Preprocessing
+from model_training.runtime.card import ModelCard, read_card
 from model_training.runtime.clip import ClipBackbone
 from model_training.runtime.explain import SIDE, Explainer, encode_heatmap, last_feature_layer, to_maps
 from model_training.runtime.network import ClassificationNetwork, load_network

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model_training.runtime.card import Preprocessing, read_card
+from model_training.runtime.architecture import Preprocessing
+from model_training.runtime.card import read_card
 from model_training.runtime.errors import BundleError, WeightsError
 from model_training.runtime.network import (
     ClassificationNetwork,

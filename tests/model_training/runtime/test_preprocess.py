@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from model_training.runtime.card import Preprocessing
+from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.errors import ImageError
 from model_training.runtime.preprocess import Normalise, content_box, fit, read
 

@@ -11,7 +11,8 @@ from model_training.models.freezing import freeze
 from model_training.models.frozen_prefix import cut_at_freeze
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import load_recipe, override
-from model_training.runtime.card import Head, Preprocessing, read_card
+from model_training.runtime.architecture import Head, Preprocessing
+from model_training.runtime.card import read_card
 from model_training.runtime.errors import WeightsError
 from model_training.runtime.explain import Explainer
 from model_training.runtime.network import ClassificationNetwork, load_network

@@ -1,0 +1,101 @@
+"""The answer of a model that names several labels, as its page shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from babel.lists import format_list
+from flask_babel import format_percent
+
+from .. import wording
+from ..catalogue import Model
+from ..formatting import title_of
+from ..languages import language
+from ..verdicts import UNKNOWN, VerdictWords, words_of
+
+#: The task of the models' cards.
+TASK = "multi_label"
+MOST_IN_SET = 5
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label; `probability` and `threshold`, from which on it is named, are in 0…1."""
+
+    title: str
+    probability: float
+    threshold: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Labels, as "one and another", of which on average at most `risk`, "10%", of a picture's own are missed."""
+
+    risk: str
+    titles: str
+
+
+@dataclass(frozen=True)
+class LabelsView:
+    """An answer as the page shows it. `labels` are those that it names, best first; `nearest` is the title of the most
+    probable one. `heatmap`, of the label `explained`, is a data URI of a transparent image, or None, as where the model
+    does not know the picture. `others`: the set of labels where it holds more than the answer does, else None."""
+
+    labels: tuple[LabelRow, ...]
+    nearest: str
+    verdict: str
+    words: VerdictWords | None
+    milliseconds: float
+    rows: tuple[LabelRow, ...]
+    heatmap: str | None
+    explained: str
+    others: LabelSet | None
+    precomputed: bool
+    true_title: str | None
+
+    @property
+    def unknown(self) -> bool:
+        return self.verdict == UNKNOWN
+
+
+def view_labels(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> LabelsView:
+    """Turn a model's JSON answer into what the page shows, most probable label first."""
+    thresholds = {each["key"]: each["threshold"] for each in model.card["decisions"]}
+    by_key = {
+        key: LabelRow(title_of(model, key), probability, thresholds[key], key in answer["labels"])
+        for key, probability in answer["probabilities"].items()
+    }
+    rows = tuple(sorted(by_key.values(), key=lambda row: -row.probability))
+    explanation = answer.get("explanation") if answer["verdict"] != UNKNOWN else None
+    return LabelsView(
+        labels=tuple(by_key[key] for key in answer["labels"]),
+        nearest=rows[0].title,
+        verdict=answer["verdict"],
+        words=_choose_words(model, answer),
+        milliseconds=answer["processing_time_ms"],
+        rows=rows,
+        heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
+        explained=by_key[explanation["class"]].title if explanation else "",
+        others=_view_set(answer, model),
+        precomputed=true_label is not None,
+        true_title=title_of(model, true_label) if true_label is not None else None,
+    )
+
+
+def _choose_words(model: Model, answer: dict[str, Any]) -> VerdictWords | None:
+    """The card's words for a verdict, else those for several labels, else those for any picture."""
+    verdict = answer["verdict"]
+    own = wording.LABEL_VERDICTS.get(verdict if answer["labels"] or verdict == UNKNOWN else "none")
+    if verdict in model.card.get("verdicts", {}) or own is None:
+        return words_of(model, answer)
+    return VerdictWords(str(own[0]), str(own[1]), leads=False)
+
+
+def _view_set(answer: dict[str, Any], model: Model) -> LabelSet | None:
+    found = answer.get("prediction_set")
+    if found is None or set(found["classes"]) <= set(answer["labels"]) or len(found["classes"]) > MOST_IN_SET:
+        return None
+    titles = [title_of(model, key) for key in found["classes"]]
+    return LabelSet(str(format_percent(found["risk"], "#,##0.#%")), format_list(titles, locale=language()))

@@ -1,0 +1,113 @@
+"""Trained multi-label network → bundle: the same files as a classifier's, with a card of labels told one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..datasets.manifest import SEPARATOR
+from ..datasets.prepare import Prepared
+from ..evaluation.calibration import choose_sure
+from ..evaluation.label_decisions import describe_calibration, fit_decisions, judge_answers, measure_risk
+from ..evaluation.label_metrics import measure_each_label, measure_labels
+from ..evaluation.predict import predict_logits
+from ..progress import follow
+from ..recipe import Recipe
+from ..runtime.card import Example, Label, MultiLabelCard
+from ..runtime.execution import TorchExecution
+from ..runtime.multi_label import calibrate, decide
+from ..runtime.network import MEAN_IMAGE, save_mean_image, save_weights
+from ..training.loop import Trained
+from .bundle import Product, copy_records, describe_product, finish, staged
+from .examples import EXAMPLES_A_CLASS, write_example
+from .gate import fit_gate
+from .promises import phrase_verdicts
+from .served_form import describe_form, make_served
+
+MEASURED: tuple[Literal["validation", "test"], ...] = ("validation", "test")
+
+
+def make_multi_label_bundle(recipe: Recipe, prepared: Prepared, trained: Trained, bundles: Path) -> Path:
+    """Write `bundles/<name>/`. Returns its folder."""
+    with staged(bundles / recipe.name) as stage:
+        _fill(stage, recipe, prepared, describe_product(recipe, trained))
+    return bundles / recipe.name
+
+
+def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> None:
+    torch_form = TorchExecution(product.network, "cpu")
+    keys = prepared.dataset.labels
+    targets = {name: prepared.targets[prepared.rows[name]] for name in MEASURED}
+    with follow("Packing") as step:
+        total = 5
+        save_weights(product.network, stage / "weights.safetensors")
+        if recipe.preprocessing.mean == "image":
+            save_mean_image(product.network, stage / MEAN_IMAGE)
+        step.update(1, total, "weights")
+        served, factor = make_served(stage, recipe, prepared, product.network, untouched=product.untouched)
+        step.update(2, total, "OpenVINO form")
+        logits: dict[str, np.ndarray] = {
+            name: predict_logits(served, prepared.pixels, prepared.rows[name]) for name in targets
+        }
+        gate = fit_gate(stage, recipe, prepared, served, own=product.untouched, factor=factor)
+        step.update(3, total, "figures")
+        decisions = fit_decisions(logits["validation"], targets["validation"], keys)
+        probabilities = {name: calibrate(each, decisions) for name, each in logits.items()}
+        chosen = {name: decide(each, decisions) for name, each in probabilities.items()}
+        passes = {name: each if each.any() else slice(None) for name, each in gate.passes.items()}
+        known, tested = (
+            (probabilities[name][passes[name]], targets[name][passes[name]]) for name in ("validation", "test")
+        )
+        confidence, right = judge_answers(*known, decisions)
+        copy_records(product.records, stage)
+        card = MultiLabelCard(
+            name=recipe.name,
+            version=recipe.version,
+            title=recipe.title,
+            summary=recipe.summary,
+            limits=recipe.limits,
+            labels=tuple(Label(key=key, title=recipe.name_class(key)) for key in keys),
+            preprocessing=recipe.preprocessing,
+            network=product.architecture,
+            calibration=describe_calibration(len(known[0]), logits["test"][passes["test"]], *tested),
+            decisions=decisions,
+            thresholds=choose_sure(confidence, right, recipe.verdicts.max_error_rate, recipe.verdicts.confidence_level),
+            verdicts=phrase_verdicts(recipe.verdicts),
+            risk=measure_risk(known, tested),
+            ood=gate.ood,
+            reads_provenance=recipe.provenance,
+            metrics=tuple(
+                figure
+                for name in MEASURED
+                for figure in measure_labels(
+                    probabilities[name], chosen[name], targets[name], prepared.copies[prepared.rows[name]], name
+                )
+            ),
+            class_metrics=measure_each_label(probabilities["test"], chosen["test"], targets["test"], keys),
+            openvino_model=describe_form(recipe, prepared, torch_form, logits),
+            data=prepared.provenance,
+            provenance=product.provenance,
+            examples=_write_examples(stage / "examples", prepared),
+            files={},
+        )
+        step.update(4, total, "examples")
+        finish(card, stage)
+        step.update(5, total, "done")
+
+
+def _write_examples(folder: Path, prepared: Prepared) -> tuple[Example, ...]:
+    """The first test images of each label that are not there yet for another; an example's `label` holds all that the
+    image has, with `;` between them."""
+    folder.mkdir()
+    test = prepared.rows["test"]
+    chosen: dict[int, None] = {}
+    for number in range(len(prepared.dataset.labels)):
+        others = [int(row) for row in test[prepared.targets[test, number] > 0] if int(row) not in chosen]
+        chosen |= dict.fromkeys(others[:EXAMPLES_A_CLASS])
+    entries = [prepared.dataset.entries[row] for row in chosen]
+    return tuple(
+        write_example(folder, number, entry.path, SEPARATOR.join(entry.labels))
+        for number, entry in enumerate(entries, 1)
+    )
