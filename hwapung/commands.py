@@ -220,9 +220,8 @@ def _phrase(answer: Answer, titles: dict[str, str]) -> str:
     if "objects" in answer:
         return ", ".join(_name(each, titles) for each in answer["objects"]) or "no drawing"
     if answer["verdict"] == "unknown":
-        nearest = (
-            answer["class"] if "class" in answer else max(answer["probabilities"], key=answer["probabilities"].get)
-        )
+        likely = answer["probabilities"]
+        nearest = max(likely, key=lambda key: likely[key])
         return f"unlike anything learned: {REASONS[answer['reason']]} (nearest: {titles[nearest]})"
     if "labels" in answer:
         return _phrase_labels(answer["labels"], answer, titles)
