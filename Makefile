@@ -21,7 +21,7 @@ ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo train archive serve up down test test-unit test-serving test-browser test-compose browser database \
-        lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch \
+        lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch figures-verdict \
         bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
@@ -146,6 +146,9 @@ bench-video: .venv/dev
 	$(run) -m tests.benchmarks.video $(SET)
 
 # mAP50 of the sketch detector with and without composed pre-training, BCE against focal
+figures-verdict: .venv/dev
+	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
+
 figures-sketch: .venv/dev
 	$(run) -m tests.benchmarks.sketch_detection --data $(or $(DATA),../shared/data/sketch_scenes) $(SET)
 

@@ -27,7 +27,7 @@ class StagesBackbone(nn.Module):
         model: Any = backbone
         name = model.default_cfg["architecture"]
         if hasattr(model, "patch_embed") or not hasattr(model, "forward_intermediates"):
-            raise WeightsError(f"{name} has no stages of different scale.", "Leave network.head.stages unset.")
+            raise WeightsError(f"{name} has no stages of different scale.", "Set network.head.stages=null.")
         if stages > len(model.feature_info):
             raise WeightsError(
                 f"{name} has {len(model.feature_info)} stages, not {stages}.", "Correct network.head.stages."
