@@ -20,6 +20,10 @@ _STEPS = 160  # how far, in cells, a component's extent travels along its stroke
 class StrokeGroups(nn.Module):
     """Pages of `side` pixels, a multiple of 5. It has no parameters."""
 
+    x: Tensor
+    y: Tensor
+    number: Tensor
+
     def __init__(self, side: int) -> None:
         super().__init__()
         self.cells = side // _CELL
