@@ -121,7 +121,10 @@ def _answer_example(bundle: Path, address: str) -> None:
     url = f"{address}/api/v1/models/{card.name}/{way}"
     answer = requests.post(url, data=image.read_bytes(), timeout=60).json()
     console.print(f"\nAn example, {image} (true label: {example.label}):")
-    for each in answer.get("objects", [answer]):
+    found = answer.get("objects", [answer])
+    if not found:
+        console.print("  nothing found")
+    for each in found:
         console.print(f"  {each['class']}, confidence {each['confidence']:.3f}, {answer['processing_time_ms']} ms")
     accuracy = next(each for each in card.metrics if each.is_headline)
     console.print(
