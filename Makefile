@@ -20,7 +20,7 @@ landscapes := ../shared/data/landscape
 ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
-.PHONY: help setup demo train archive serve up down test test-unit test-serving test-browser test-compose browser database \
+.PHONY: help setup demo demo-sketch train archive serve up down test test-unit test-serving test-browser test-compose browser database \
         lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch figures-verdict \
         bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
 
@@ -51,6 +51,9 @@ setup: .venv/app  ## the Python environment, in .venv
 
 demo: .venv/app  ## train, archive, serve and classify; DATA=folder for your own pictures
 	@exec $(hwapung) demo $(given) --device $(DEVICE) $(SET)
+
+demo-sketch: .venv/app  ## the same for sketches, from open icon sets to a page to draw on
+	@exec $(hwapung) demo sketch --device $(DEVICE) $(SET)
 
 train: .venv/app $(if $(filter sketch_detector,$(RECIPE)),.venv/detector)  ## train RECIPE on DATA, leave its bundle in build/bundles
 	@$(hwapung) train $(RECIPE) $(given) --device $(DEVICE) $(SET)

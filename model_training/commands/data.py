@@ -1,4 +1,4 @@
-"""`hwapung data fetch | draw | audit`: to have images, and to know what their files give away."""
+"""`hwapung data fetch | draw | compose | audit`: to have images, and to know what their files give away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..datasets.sources.commands import fetch
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
 
-__all__ = ["audit", "draw", "fetch"]
+__all__ = ["audit", "compose", "draw", "fetch"]
 
 
 def audit(
@@ -49,3 +49,23 @@ def draw(
         raise DatasetError(f"Nothing draws {unknown[0]!r}.", f"Choose of {', '.join(KINDS)}.")
     with follow("Drawing landscapes") as step:
         write_dataset(folder, wanted, count, seed, step.update)
+
+
+def compose(
+    data: Annotated[Path, typer.Option(help="folder of drawings of one object each, or a manifest")],
+    out: Annotated[Path, typer.Option(help="where the scenes go")],
+    scenes: Annotated[int, typer.Option(help="pages to compose", min=10)] = 300,
+    group: Annotated[
+        str | None, typer.Option(help="the manifest's column whose drawings stay on one side of a split")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Lay single drawings on pages, each with its box: labelled scenes to train a detector on."""
+    from ..datasets.manifest import list_dataset
+    from ..detection.recipe import load_detection_recipe
+    from ..detection.scene_files import write_scenes
+
+    settings = load_detection_recipe("sketch_detector").composer.model_copy(update={"scenes": scenes})
+    with follow("Composing scenes") as step:
+        write_scenes(out, list_dataset(data), settings, (480, 480), seed, group, step.update)
+    console.print(f"{out}: {scenes} scenes.", markup=False)

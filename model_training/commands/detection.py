@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
@@ -21,11 +22,12 @@ def train_detection(
     from ..detection.annotations import divide, merge_classes, read_scenes
     from ..detection.composer import crop_scene
     from ..detection.drawings import read_drawings
+    from ..detection.grouping import StrokeGroups
     from ..detection.recipe import load_detection_recipe
-    from ..detection.task import DetectionTask
+    from ..detection.task import DetectionTask, Epoch
     from ..packaging.detector import make_detector_bundle
     from ..runtime.card import DetectorCard, read_card
-    from ..training.loop import fit, start_fabric
+    from ..training.loop import Trained, fit, start_fabric
 
     chosen = load_detection_recipe(recipe, overrides)
     if data is None:
@@ -45,9 +47,14 @@ def train_detection(
         console.print(
             f"Classes: {', '.join(scenes.classes)}. Scenes: {counts}; {len(drawings)} single drawings to compose from."
         )
-    task = DetectionTask(chosen, scenes.classes, sides, drawings, fabric.device)
-    about = {"classes": scenes.classes, "scenes": {name: len(each) for name, each in sides.items()}}
-    trained = fit(task, fabric, build / "runs" / chosen.name / task.identify(), chosen.title.en, about)
+    if chosen.network.size == "strokes":
+        nothing = Epoch(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        network = StrokeGroups(chosen.network.input).eval()
+        trained: Trained[Any, Epoch] = Trained(network, [], nothing, build / "runs" / chosen.name, "cpu", 0)
+    else:
+        task = DetectionTask(chosen, scenes.classes, sides, drawings, fabric.device)
+        about = {"classes": scenes.classes, "scenes": {name: len(each) for name, each in sides.items()}}
+        trained = fit(task, fabric, build / "runs" / chosen.name / task.identify(), chosen.title.en, about)
     if not fabric.is_global_zero:
         return None
     with follow("Packing"):
@@ -56,9 +63,11 @@ def train_detection(
     map50, map50_95 = card.metrics
     for row in sorted(card.class_metrics, key=lambda each: each.map50):
         console.print(f"  {row.key}: precision {row.precision:.2f}, recall {row.recall:.2f}, mAP50 {row.map50:.3f}")
-    console.print(
-        f"Best epoch {trained.best.epoch} of {task.epochs}: validation mAP50 {trained.best.validation_map50:.3f}."
-    )
+    if trained.epochs:
+        console.print(
+            f"Best epoch {trained.best.epoch} of {len(trained.epochs)}: "
+            f"validation mAP50 {trained.best.validation_map50:.3f}."
+        )
     console.print(
         f"Test mAP50 {map50.value:.3f} (95% interval {map50.low:.3f}–{map50.high:.3f}), mAP50-95 "
         f"{map50_95.value:.3f}, on {map50.images} scenes. 1 would mean: every object is found by a box that overlaps "

@@ -20,18 +20,24 @@ from .recipe import DetectionRecipe
 _PRIOR = 0.01
 
 
+def find_architecture() -> Any:
+    """libreyolo's YOLOv9. Raises `WeightsError` where it is not installed."""
+    try:
+        from libreyolo.models.yolo9.nn import LibreYOLO9Model
+    except ImportError:
+        raise WeightsError(
+            "Training a detector needs libreyolo, which is not installed.",
+            "Run: make .venv/detector, or pip install --no-deps libreyolo mss",
+        ) from None
+    return LibreYOLO9Model
+
+
 class DetectorNetwork(nn.Module):
     """YOLOv9 with its scaling, so that it takes the same pixels in training, in evaluation and exported."""
 
     def __init__(self, size: str, classes: int) -> None:
         super().__init__()
-        try:
-            from libreyolo.models.yolo9.nn import LibreYOLO9Model
-        except ImportError:
-            raise WeightsError(
-                "Training a detector needs libreyolo, which is not installed.", "Run: make .venv/detector"
-            ) from None
-        self.yolo = LibreYOLO9Model(size, nb_classes=classes)
+        self.yolo = find_architecture()(size, nb_classes=classes)
         for tower in self.yolo.head.cv3:
             nn.init.constant_(tower[-1].bias, math.log(_PRIOR / (1 - _PRIOR)))
 

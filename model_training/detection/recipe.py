@@ -23,7 +23,10 @@ class DetectionData(Section):
 
 
 class DetectionNetwork(Section):
-    size: Literal["t", "s", "m", "c"] = Field("t", description="YOLOv9's tiny, small, medium and compact")
+    size: Literal["t", "s", "m", "c", "strokes"] = Field(
+        "t",
+        description="YOLOv9's tiny, small, medium and compact; `strokes` trains nothing: what nearly touches is one",
+    )
     pretrained: str | None = Field(None, description="a .safetensors file of this network; from scratch if unset")
     input: int = Field(320, ge=64, le=1280, multiple_of=32, description="side of the square input in pixels")
 
@@ -54,6 +57,8 @@ class DetectionRecipe(Product):
             raise ValueError("training.composed_epochs and training.epochs are both 0, so that nothing is trained")
         if self.training.composed_epochs and not self.composer.scenes:
             raise ValueError("composer.scenes is 0, so that the composed epochs show nothing")
+        if self.network.size == "strokes" and not self.data.single_class:
+            raise ValueError("network.size=strokes tells no classes apart: set data.single_class=true")
         return self
 
 

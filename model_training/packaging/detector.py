@@ -79,7 +79,7 @@ def make_detector_bundle(
             summary=recipe.summary,
             limits=recipe.limits,
             labels=tuple(Label(key=key, title=name_class(key)) for key in classes),
-            network=Network(backbone=f"yolov9_{recipe.network.size}", parameters=count_parameters(trained.network)),
+            network=Network(backbone=_name_network(recipe.network.size), parameters=count_parameters(trained.network)),
             detector=part,
             metrics=metrics,
             class_metrics=class_metrics,
@@ -93,6 +93,10 @@ def make_detector_bundle(
         )
         finish(card, stage)
     return bundles / recipe.name
+
+
+def _name_network(size: str) -> str:
+    return "stroke_groups" if size == "strokes" else f"yolov9_{size}"
 
 
 def export_detector(network: nn.Module, side: int, path: Path) -> None:

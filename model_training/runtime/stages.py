@@ -43,7 +43,12 @@ class StagesBackbone(nn.Module):
         self.feature_info = [{"module": f"body.network.{chosen[-1]['module']}"}]
 
     def rename(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The whole backbone's weights under the names that they have here, without what follows the last stage."""
+        """The whole backbone's weights under the names that they have here, without what follows the last stage.
+
+        Those of a bundle with stages have these names already.
+        """
+        if all(name.startswith(("body.", "head.")) for name in weights):
+            return weights
         return {
             f"body.network.{name}": value
             for name, value in weights.items()

@@ -10,9 +10,17 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
+from hwapung.demo import demo
+from model_training.runtime.card import SketchCard, read_card
+from model_training.runtime.errors import HwapungError
 from tests.conftest import ROOT, TINY
+from tests.icon_registry import CLASSES, publish
+from tests.model_training.datasets.test_sources.conftest import Service, service
+
+__all__ = ["service"]  # the fixture
 
 ELSEWHERE = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
@@ -87,3 +95,42 @@ def test_a_step_that_fails_ends_the_demo_with_its_status(tmp_path: Path) -> None
     assert "Did you mean 'training.epochs'?" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_sketch_demo_goes_from_a_registry_to_a_page(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Really trained, on four things, small: what it recognises is not judged here."""
+    publish(service, monkeypatch)
+    monkeypatch.setattr("hwapung.demo.SCENES", 20)
+    monkeypatch.setattr("hwapung.demo.DRAWINGS", 3)
+    small = [*TINY, "training.head_init=random", "network.head.stages=1"]
+    finder = ["network.input=160"]
+    demo(["sketch", *small, *(f"detector.{each}" for each in finder)], None, "cpu", tmp_path, 0, once=True)
+    said = capfd.readouterr().err
+    example = re.search(r"true label: (house|moon|sun|tree)\):\n  (house|moon|sun|tree|nothing)", said)
+    assert example is not None, said
+    assert "Test accuracy" in said
+    card = read_card(tmp_path / "bundles" / "sketch" / "card.json", SketchCard)
+    assert {label.key for label in card.labels} == set(CLASSES)
+    assert (tmp_path / "data" / "icons" / "licences" / "lucide.txt").is_file()
+    assert (tmp_path / "demo_sketch" / "model_store" / "sketch.mar").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["skech"], "no demonstration of 'skech'"),
+        (["sketch", "training.epoch=3"], r"Did you mean 'training\.epochs'"),
+        (["sketch", "detector.network.inputs=64"], r"Did you mean 'network\.input'"),
+    ],
+)
+def test_a_wrong_word_is_told_before_anything_is_fetched(words: list[str], told: str, tmp_path: Path) -> None:
+    with pytest.raises(HwapungError, match=told):
+        demo(words, None, "cpu", tmp_path, 0, once=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_sketch_demo_takes_no_pictures(tmp_path: Path) -> None:
+    with pytest.raises(HwapungError, match="draws its own"):
+        demo(["sketch"], tmp_path, "cpu", tmp_path, 0, once=True)

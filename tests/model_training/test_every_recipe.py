@@ -48,6 +48,7 @@ STAND_INS = {
     "vit_pe_core": ("vit_tiny_pe_core", 32),
     "vit_": ("test_vit", 32),
     "mobilenetv2": ("mobilenetv2_035", 32),
+    "tf_efficientnet_lite0": ("test_efficientnet", 32),
     "inception_v3": ("inception_v3", 75),  # there is no smaller one, nor does it take smaller pictures
     "vgg": ("tiny_vgg", 32),
 }
@@ -94,7 +95,7 @@ def make_small(name: str, folder: Path) -> list[str]:
             weights = str(path)
     return [
         f"network.backbone={backbone}", f"network.pretrained={weights}",
-        f"preprocessing.height={side}", f"preprocessing.width={side}", "training.epochs=1",
+        f"preprocessing.height={side}", f"preprocessing.width={side}", "training.epochs=1", "data.group=null",
     ]  # fmt: skip
 
 

@@ -32,12 +32,15 @@ Parameters = Mapping[str, str | int]
 class Client:
     """GET with at least `pause` seconds from one request to the next.
 
-    429, 500 and their like, cut connections and cut-off bodies are tried again, `ATTEMPTS` times in all, after the
+    429, 500 and their like, cut connections and cut-off bodies are tried again, `attempts` times in all, after the
     seconds that the service's Retry-After says, else after 1, 2, 4, … seconds. Then `DatasetError`.
     """
 
-    def __init__(self, pause: float = 0.0, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, pause: float = 0.0, *, attempts: int = ATTEMPTS, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.pause = pause
+        self.attempts = attempts
         self._sleep = sleep
         self._next = 0.0
         self._session = requests.Session()
@@ -75,7 +78,7 @@ class Client:
 
     def _persist(self, url: str, ask: Callable[[], Answer]) -> Answer:
         reason = ""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.attempts):
             self._take_turn()
             wait = 2.0**attempt
             try:
@@ -91,10 +94,10 @@ class Client:
                     f"{url}: the service asks to wait {wait / 60:.0f} minutes.",
                     "Run the same command after that: it goes on from here.",
                 )
-            if attempt + 1 < ATTEMPTS:
+            if attempt + 1 < self.attempts:
                 self._sleep(wait)
         raise DatasetError(
-            f"{url}: no answer in {ATTEMPTS} attempts ({reason}).",
+            f"{url}: no answer in {self.attempts} attempts ({reason}).",
             "Check the network, or run the same command later: it goes on from here.",
         )
 

@@ -124,8 +124,44 @@ def domainnet(
     from .domainnet import BASE_URL, DomainNet
 
     with follow("Fetching the archive") as step:
-        chosen = tuple(label for label in labels.split(",") if label)
-        _bring(DomainNet(Client(), cache, step, chosen, base_url or BASE_URL), out, count, step)
+        _bring(DomainNet(Client(), cache, step, _split(labels), base_url or BASE_URL), out, count, step)
+
+
+@fetch.command()
+def icons(
+    out: Out,
+    sets: Annotated[
+        str, typer.Option(help="comma-separated; openmoji is there, too: what is made of it is CC BY-SA 4.0")
+    ] = "lucide,tabler,phosphor",
+    labels: Annotated[str, typer.Option(help="comma-separated classes; all if not given")] = "",
+    each: Annotated[int, typer.Option(help="drawings of every icon", min=1)] = 12,
+    seed: Annotated[int, typer.Option(help="of the hands that draw", min=0)] = 0,
+    cache: Annotated[Path, typer.Option(help="where the packages are kept")] = Path("build/downloads"),
+    count: Count = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Open icon sets from the npm registry, drawn as by hand: single objects with names, licences beside them."""
+    from ..icons.source import Icons
+    from .client import Client
+    from .npm import find_registry
+
+    with follow("Fetching the icon sets") as step:
+        source = Icons(
+            Client(attempts=3),
+            cache,
+            (base_url or find_registry()).rstrip("/"),
+            step.update,
+            sets=_split(sets),
+            labels=_split(labels),
+            each=each,
+            seed=seed,
+        )
+        source.write_licences(out / "licences")
+    _bring(source, out, count)
+
+
+def _split(words: str) -> tuple[str, ...]:
+    return tuple(word for word in words.split(",") if word)
 
 
 def _bring(source: Source, out: Path, count: int | None, step: Step | None = None) -> None:

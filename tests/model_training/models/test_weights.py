@@ -18,6 +18,7 @@ from model_training.models import weights
 from model_training.models.factory import ensure_weights, make_network
 from model_training.recipe import load_recipe
 from model_training.runtime.errors import RecipeError, WeightsError
+from model_training.runtime.network import save_weights
 from tests.conftest import TINY
 
 PACKAGE = ["network.backbone=tf_efficientnet_lite0", "network.pretrained=package"]
@@ -106,3 +107,16 @@ def test_a_network_that_cannot_be_made_is_refused_beforehand(
 ) -> None:
     with pytest.raises(error, match=message):
         ensure_weights(load_recipe("landscape", overrides))
+
+
+@pytest.mark.parametrize("stages", ["null", "3"])
+def test_a_bundles_weights_are_where_another_network_starts(stages: str, tmp_path: Path) -> None:
+    settings = [*TINY, f"network.head.stages={stages}"]
+    trained = make_network(load_recipe("pictures", [*settings, "training.seed=1"]), 5)
+    save_weights(trained, tmp_path / "weights.safetensors")
+    given = f"network.pretrained={tmp_path / 'weights.safetensors'}"
+    taken = make_network(load_recipe("pictures", [*settings, given, "training.seed=2"]), 3).backbone.state_dict()
+    head = ("head.", "classifier.")
+    same = {name: value for name, value in trained.backbone.state_dict().items() if not name.startswith(head)}
+    assert len(same) > 100
+    assert all(torch.equal(value, taken[name]) for name, value in same.items())
