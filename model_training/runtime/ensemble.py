@@ -52,6 +52,6 @@ class EnsembleBackbone(nn.Module):
 
 
 def average(logits: Sequence[Tensor], temperatures: Sequence[float]) -> Tensor:
-    """Members' logits, each (N, classes), and temperatures → logits whose softmax is the mean of their probabilities."""
+    """Members' logits, each (N, classes), at their temperatures → logits whose softmax is the mean of all softmaxes."""
     logs = torch.stack([(each / own).log_softmax(1) for each, own in zip(logits, temperatures, strict=True)])
     return logs.logsumexp(0) - math.log(len(logs))
