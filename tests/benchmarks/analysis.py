@@ -89,8 +89,8 @@ ENTRY = Entry(
         f"Leaks: of {COPIES} planted copies across the splits {{leaks_named:.0%}} are named.",
         "Shortcuts: the two classes come from two collections, so that paper, scanner and mount can stand for the "
         "country. The accuracy says that the model tells the collections apart, not that it knows brushwork.",
-        "The verdict `unknown`: at the bound that is served {ood_refused_test:.1%} of the test pictures get it by their "
-        "features.",
+        "The verdict `unknown`: at the bound that is served {ood_refused_test:.1%} of the test pictures get it "
+        "by their features.",
     ),
 )
 
@@ -160,7 +160,8 @@ def measure_ood(splits: list[Split], folders: dict[str, Path]) -> dict[str, floa
     for each in splits:
         classifier = Classifier.load(each.bundle)
         served = classifier.card.ood
-        assert served is not None and served.threshold is not None
+        assert served is not None
+        assert served.threshold is not None
         known = _measure_distances(classifier, each.prepared.pixels, each.prepared.rows["test"])
         found.setdefault("ood_refused_test", []).append(float((known > served.threshold).mean()))
         for name, folder in folders.items():
