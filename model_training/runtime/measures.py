@@ -83,7 +83,7 @@ class ImageLimits(Part):
 
 class OutOfDistribution(Part):
     """The gate: an answer is `unknown` where the picture is outside of `limits`, or its features lie further than
-    `threshold` from those of the training (`runtime/gate.py`)."""
+    `threshold` from those of the training (`runtime/ood.py`)."""
 
     method: Literal["mahalanobis"] = "mahalanobis"
     companion: int | None = Field(
