@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_training.evaluation.conformal import BINS
+from model_training.evaluation.predict import batches
 from model_training.runtime.card import OutOfDistribution, Text
 from model_training.runtime.classifier import softmax
-from model_training.runtime.ood import energy, load_nearest_neighbours
+from model_training.runtime.ood import load_observer
 
 from . import charts
 from .calibration import Calibrated, ConformalSets, measure_calibration, measure_conformal
@@ -67,6 +68,10 @@ def unknown(material: Material, found: Evaluated, unlike: Sequence[tuple[str, Pr
         raise CannotComputeError(_("The bundle knows no verdict “unknown”: make it again (hwapung train)."))
     section = Section("unknown", _("Pictures of another kind"))
     section.words.append(_phrase_served(served))
+    if served.caught:
+        section.parts.append(_list_made(served))
+    if served.threshold is None:
+        return section
     test = material.test
     if not unlike or not len(test):
         section.missing.append(
@@ -75,30 +80,25 @@ def unknown(material: Material, found: Evaluated, unlike: Sequence[tuple[str, Pr
             else _("There is no test picture.")
         )
         return section
-    neighbours = load_nearest_neighbours(found.bundle)
+    observe = load_observer(found.card, found.bundle, found.execution)
 
-    def measure(some: Predictions) -> dict[str, np.ndarray]:
-        return {"energy": energy(some.logits, some.temperature), "knn": neighbours(some.features)}
+    def measure(some: Predictions) -> np.ndarray:
+        return np.concatenate([observe(some.pixels[batch]).distances for batch in batches(some.rows)])
 
-    rows: list[tuple[str, Score, Score, Score, Score]] = []
+    rows: list[tuple[str, Score, Score, Score]] = []
+    known = measure(test)
     for name, images in unlike:
         if not len(images):
             section.missing.append(_("{name}: no picture got an answer.", name=name))
             continue
-        result = measure_ood(served, measure(test), measure(images), test.group)
+        result = measure_ood(served, known, measure(images), test.group)
         section.words.append(_phrase_unknown(name, len(images), result))
-        rows.append((name, result.auroc["energy"], result.auroc["knn"], result.rejected, result.caught))
+        rows.append((name, result.auroc, result.rejected, result.caught))
     section.parts.append(
         Table(
             "unknown",
             _("Test pictures against unlike ones"),
-            (
-                _("unlike pictures"),
-                _("AUROC, energy"),
-                _("AUROC, neighbours"),
-                _("test pictures refused"),
-                _("unlike pictures caught"),
-            ),
+            (_("unlike pictures"), _("AUROC"), _("test pictures refused"), _("unlike pictures caught")),
             rows,
         )
     )
@@ -151,33 +151,50 @@ def _phrase_conformal(found: ConformalSets, validation: int) -> Text:
     )
 
 
-_METHODS = {"energy": _("the energy score"), "knn": _("the distance to training pictures")}
-
-
 def _phrase_served(served: OutOfDistribution) -> Text:
-    method, told = _METHODS[served.method], served.auroc_spoiled
+    if served.threshold is None:
+        return _(
+            "How far a picture's features lie from those of the training is not asked: there are too few pictures to "
+            "set a bound, or all are alike. Its size, contrast and the like are."
+        )
     return _(
-        "A picture is called unknown by {method}. It was chosen because it best told the {fitted_on} "
-        "validation pictures from spoiled copies of them (AUROC: energy {energy:.3f}, neighbours "
-        "{neighbours:.3f}); its bound refuses {refused:.1%} of them.",
-        method=method,
+        "A picture is called unknown where {features} lie too far from those of the training pictures (Mahalanobis "
+        "distance). The bound is set for {aimed:.0%} of pictures like these at most, on {fitted_on} pictures, each "
+        "judged by a fit without it; it refuses {refused:.1%} ({low:.1%}–{high:.1%}) of the {images} validation "
+        "pictures.",
+        features=_describe_features(served),
+        aimed=served.aimed,
         fitted_on=served.fitted_on,
-        energy=told["energy"],
-        neighbours=told["knn"],
         refused=served.rejected,
+        low=served.rejected_low,
+        high=served.rejected_high,
+        images=served.images,
+    )
+
+
+def _describe_features(served: OutOfDistribution) -> Text:
+    if served.companion is not None:
+        return _("a small companion network's features")
+    return _("the network's features, which training has bent,") if served.bent else _("the network's own features")
+
+
+def _list_made(served: OutOfDistribution) -> Table:
+    return Table(
+        "made_strangers",
+        _("Strangers made by a program, when the bundle was made"),
+        (_("what was shown"), _("called unknown")),
+        [(_STRANGERS[kind], share) for kind, share in served.caught.items() if kind in _STRANGERS],
     )
 
 
 def _phrase_unknown(name: str, count: int, found: Refusal) -> Text:
-    score, caught, rejected = found.auroc[found.method], found.caught, found.rejected
-    method = _METHODS[found.method]
+    score, caught, rejected = found.auroc, found.caught, found.rejected
     return _(
-        "{name} ({count} pictures): by {method} test pictures are told from these with an AUROC of "
-        "{auroc:.3f} ({low:.3f}–{high:.3f}). {caught:.1%} of them are called unknown, and {refused:.1%} "
+        "{name} ({count} pictures): test pictures are told from these with an AUROC of {auroc:.3f} "
+        "({low:.3f}–{high:.3f}). By their features {caught:.1%} of them are called unknown, and {refused:.1%} "
         "({refused_low:.1%}–{refused_high:.1%}) of the test pictures.",
         name=name,
         count=count,
-        method=method,
         auroc=score.value,
         low=score.low,
         high=score.high,
@@ -186,3 +203,17 @@ def _phrase_unknown(name: str, count: int, found: Refusal) -> Text:
         refused_low=rejected.low,
         refused_high=rejected.high,
     )
+
+
+#: `OutOfDistribution.caught`'s kinds.
+_STRANGERS = {
+    "blank": _("blank sheets"),
+    "gradient": _("gradients"),
+    "noise": _("noise"),
+    "lines": _("strokes on paper"),
+    "text": _("pages of text"),
+    "texture": _("textures"),
+    "in pieces": _("validation pictures in pieces"),
+    "in outline": _("validation pictures in outline"),
+    "negative": _("negatives of validation pictures"),
+}

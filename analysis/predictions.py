@@ -111,8 +111,8 @@ class Evaluated:
     copies: np.ndarray
     same_data: bool
     unreadable: dict[str, str]
-    cache: Path
     root: Path
+    cache: Path
 
 
 def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:

@@ -52,12 +52,6 @@ class EnsembleBackbone(nn.Module):
 
 
 def average(logits: Sequence[Tensor], temperatures: Sequence[float]) -> Tensor:
-    """Members' logits, each (N, classes), and temperatures → logits whose softmax is the mean of their probabilities.
-
-    The logarithm of the mean, plus the mean of the members' log Σ exp(logit / T): the softmax does not see what is
-    added to all classes, but the energy score does, which would be zero for every image without it.
-    """
-    scaled = [each / temperature for each, temperature in zip(logits, temperatures, strict=True)]
-    logs = torch.stack([each.log_softmax(1) for each in scaled])
-    sizes = torch.stack([each.logsumexp(1, keepdim=True) for each in scaled])
-    return logs.logsumexp(0) - math.log(len(scaled)) + sizes.mean(0)
+    """Members' logits, each (N, classes), at their temperatures → logits whose softmax is the mean of all softmaxes."""
+    logs = torch.stack([(each / own).log_softmax(1) for each, own in zip(logits, temperatures, strict=True)])
+    return logs.logsumexp(0) - math.log(len(logs))

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from model_training.datasets.prepare import prepare
+from model_training.evaluation.ood import fit_distance
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.architecture import Network
 from model_training.runtime.card import (
@@ -24,7 +25,7 @@ from model_training.runtime.card import (
     write_card,
 )
 from model_training.runtime.network import ClassificationNetwork, count_parameters, save_weights
-from model_training.runtime.ood import REFERENCES
+from model_training.runtime.ood import GATE
 
 LABELS = ("먹", "판화")
 
@@ -68,8 +69,10 @@ def bundle(recipe: Recipe, images: Path, tmp_path_factory: pytest.TempPathFactor
     network = ClassificationNetwork(recipe.network.backbone, len(LABELS), recipe.preprocessing)
     save_weights(network, folder / "weights.safetensors")
     with torch.inference_mode():
-        features = network.eval().forward_with_features(torch.from_numpy(prepared.pixels[prepared.rows["train"]]))[1]
-    np.save(folder / REFERENCES, features.numpy().astype(np.float16))
+        seen = network.eval().observe(torch.from_numpy(prepared.pixels[prepared.rows["train"]]))[2]
+    fitted = fit_distance(seen.numpy())
+    assert fitted is not None
+    fitted.save(folder / GATE)
     epochs = [
         {
             "epoch": number,
@@ -94,11 +97,7 @@ def bundle(recipe: Recipe, images: Path, tmp_path_factory: pytest.TempPathFactor
         calibration=Calibration(temperature=2.0, fitted_on=8),
         thresholds=Thresholds(sure=0.9),
         ood=OutOfDistribution(
-            method="knn",
-            threshold=0.5,
-            rejected=0.0,
-            auroc_spoiled={"energy": 0.5, "knn": 0.75},
-            fitted_on=8,
+            threshold=float(np.quantile(fitted(seen.numpy()), 0.9)), rejected=0.0, fitted_on=8, caught={"blank": 0.75}
         ),
         metrics=(),
         class_metrics=(),

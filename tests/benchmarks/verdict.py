@@ -211,7 +211,7 @@ def _measure(name: str, product: Product, seed: int, data: Path, weights: Path) 
     found |= {
         "probe": card.probe.probe.test_accuracy,
         "kept_probe": float(card.probe.kept == "probe"),
-        "lead": found["accuracy"] - card.probe.probe.test_accuracy,
+        "lead": round(found["accuracy"] - card.probe.probe.test_accuracy, 3),
     }
     for kind, (folder, pattern, step) in product.strangers.items():
         verdicts = [each["verdict"] for each in ask(classifier, sorted((data / folder).glob(pattern))[::step])]

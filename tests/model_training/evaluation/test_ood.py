@@ -2,58 +2,109 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
+from sklearn.covariance import LedoitWolf
 
-from model_training.evaluation.ood import MOST_REFERENCES, bound_of, choose_references, fit_ood, spoil
+from model_training.evaluation import ood
+from model_training.evaluation.ood import bound_of, fit_distance, measure_apart, share_interval
+from model_training.evaluation.strangers import draw_strangers, spoil
+from model_training.runtime.errors import BundleError
+
+
+@pytest.mark.parametrize("images", [40, 200])
+def test_the_fit_is_ledoit_wolfs(images: int) -> None:
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(images, 60)) @ generator.normal(size=(60, 60)) + 3
+    asked = generator.normal(size=(7, 60)) * 4
+    fitted = fit_distance(features)
+    assert fitted is not None
+    assert fitted(asked) == pytest.approx(LedoitWolf().fit(features).mahalanobis(asked), rel=1e-3)
+
+
+def test_directions_that_are_left_out_share_their_mean_variance(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = np.random.default_rng(1).normal(size=(300, 20)) * np.linspace(5, 1, 20)
+    whole = fit_distance(features)
+    monkeypatch.setattr(ood, "_DIRECTIONS", 4)
+    part = fit_distance(features)
+    assert whole is not None
+    assert part is not None
+    assert part.basis.shape == (20, 4)
+    assert part.rest == pytest.approx(whole.variances[4:].mean(), rel=1e-6)
+
+
+def test_features_that_are_no_numbers_are_refused_and_equal_ones_give_no_distance() -> None:
+    with pytest.raises(BundleError, match=r"no finite numbers.*learning_rate"):
+        fit_distance(np.array([[1.0, np.nan], [0.0, 1.0]]))
+    assert fit_distance(np.full((30, 4), 0.3)) is None
+
+
+def test_each_image_is_judged_without_its_group() -> None:
+    """A pair far from all others is near itself: only a fit without both tells how strange it is."""
+    features = np.random.default_rng(2).normal(size=(60, 5))
+    features[58:] += 60
+    alone = np.arange(60)
+    together = alone.copy()
+    together[59] = 58
+    apart = measure_apart(features, together)
+    assert apart[58:].min() > 20 * np.median(apart[:58])
+    fitted = fit_distance(features)
+    assert fitted is not None
+    assert apart[58:].min() > 10 * fitted(features)[58:].max()
 
 
 def test_the_bound_is_the_conformal_rank() -> None:
     scores = np.random.default_rng(0).permutation(np.arange(1.0, 100.0))  # 1 … 99: ⌈0.95 · 100⌉ = 95
     assert bound_of(scores) == 95
-    assert bound_of(np.array([3.0, 1.0, 2.0])) == 3
+    assert bound_of(scores[:18]) is None
+    assert bound_of(np.append(np.zeros(18), 7.0)) == 7
+    assert bound_of(np.full(30, np.inf)) is None
 
 
 def test_a_further_known_image_is_refused_in_5_of_100_cases_at_most() -> None:
     draws = np.random.default_rng(1).normal(size=(4000, 60))
-    rejected = np.mean([draw[-1] > bound_of(draw[:-1]) for draw in draws])
+    rejected = np.mean([draw[-1] > (bound_of(draw[:-1]) or 0) for draw in draws])
     # rank ⌈0.95 · 60⌉ = 57 of 59: 3 of 60 ways to be above it
     assert rejected == pytest.approx(3 / 60, abs=0.012)
 
 
-def test_few_references_are_all_taken_and_many_are_sampled() -> None:
-    assert choose_references(np.array([4, 7])).tolist() == [4, 7]
-    chosen = choose_references(np.arange(5000))
-    assert len(chosen) == len(np.unique(chosen)) == MOST_REFERENCES
-    assert (np.diff(chosen) > 0).all()
+def test_so_are_further_images_by_the_whole_way() -> None:
+    """Out-of-fold distances, their bound, and the fit to all: no more than 5 in 100 on average."""
+    generator = np.random.default_rng(3)
+    shares = []
+    for _ in range(40):
+        features = generator.standard_t(5, size=(400, 30))
+        threshold = bound_of(measure_apart(features[:150], np.arange(150)))
+        fitted = fit_distance(features[:150])
+        assert fitted is not None
+        assert threshold is not None
+        shares.append((fitted(features[150:]) > threshold).mean())
+    assert 0.02 < np.mean(shares) < 0.055
 
 
-def test_spoiled_images_are_in_pieces_in_outline_negative_and_noise() -> None:
+@pytest.mark.parametrize(("above", "images"), [(0, 75), (3, 75), (75, 75)])
+def test_the_interval_is_clopper_and_pearsons(above: int, images: int) -> None:
+    expected = binomtest(above, images).proportion_ci(0.95, method="exact")
+    assert share_interval(above, images) == pytest.approx((expected.low, expected.high))
+
+
+def test_spoiled_images_are_in_pieces_in_outline_and_negative() -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (2, 19, 16, 3), dtype=np.uint8)
     pixels[1] = 200
-    scrambled, outlines, negatives, noise = np.split(spoil(pixels), 4)
+    spoiled = spoil(pixels)
+    scrambled, outlines, negatives = (spoiled[kind] for kind in ("in pieces", "in outline", "negative"))
     assert np.sort(scrambled[0], axis=None).tolist() == np.sort(pixels[0], axis=None).tolist()
     assert (scrambled[0] != pixels[0]).any()
     assert (scrambled[0, 16:] == pixels[0, 16:]).all()
     assert (outlines[1] == 255).all()
     assert (negatives == 255 - pixels).all()
-    assert noise.std() > 60
 
 
-@pytest.mark.parametrize("better", ["energy", "knn"])
-def test_the_score_that_tells_better_is_chosen(better: str) -> None:
-    generator = np.random.default_rng(3)
-    pixels = np.zeros((40, 8, 8, 3), np.uint8)
-    towards = np.array([1.0, 0, 0, 0])
-    known = towards + generator.normal(scale=0.1, size=(40, 4))
-    confident = np.column_stack([generator.normal(8, 1, 40), np.zeros(40)])
-
-    def run(strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        count = len(strange)
-        logits = np.zeros((count, 2)) if better == "energy" else np.tile(confident, (count // 40, 1))
-        features = np.tile(known, (count // 40, 1)) if better == "energy" else generator.normal(size=(count, 4))
-        return logits, features
-
-    found = fit_ood(confident, known, pixels, known, 1.0, run)
-    assert found.method == better
-    assert found.auroc_spoiled[better] > 0.95 > found.auroc_spoiled[{"energy": "knn"}.get(better, "energy")]
-    assert found.rejected <= 0.05
-    assert found.fitted_on == 40
+def test_strangers_are_always_the_same_and_what_they_are_called() -> None:
+    drawn = draw_strangers(40, 64, 3)
+    again = draw_strangers(40, 64, 3)
+    assert all((drawn[kind] == again[kind]).all() and drawn[kind].shape == (3, 40, 64, 3) for kind in drawn)
+    assert drawn["blank"].std((1, 2)).max() < 3
+    assert drawn["noise"].std() > 60
+    assert (np.median(drawn["lines"], (1, 2, 3)) == 255).all()
+    steps = np.abs(np.diff(drawn["gradient"].astype(int), axis=2))
+    assert steps.max() < 12
