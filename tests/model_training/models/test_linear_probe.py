@@ -57,11 +57,10 @@ def test_it_is_scikit_learns_best_of_the_strengths(
 
 @pytest.mark.parametrize("classes", [2, 4])
 def test_of_few_images_it_is_scikit_learns_discriminant(classes: int) -> None:
-    """A dozen images a class with more features than images, and a covariance that all classes share."""
+    """With more features than images, and classes of Gaussians that overlap."""
     generator = np.random.default_rng(0)
-    mix, means = generator.normal(size=(60, 60)), generator.normal(size=(classes, 60)) * 4
-    targets = np.arange(112) % classes
-    features = means[targets] + generator.normal(size=(112, 60)) @ mix + 3
+    targets = np.arange(148) % classes
+    features = generator.normal(size=(classes, 60))[targets] * 0.3 + generator.normal(size=(148, 60)) + 3
     train, validation = (features[:48], targets[:48]), (features[48:], targets[48:])
     probe = fit_probe(train, validation, np.ones(classes))
     assert probe.method == "discriminant"
