@@ -10,6 +10,7 @@ from ..runtime.files import write_text
 from ..runtime.measures import Probe
 from ..translation import _, plain
 from .class_sets import describe_class_bounds
+from .gate_words import describe_gate
 from .label_words import describe_labels
 from .robustness import tell_resistance, tell_unseen_sources
 
@@ -164,13 +165,7 @@ def _describe_confidence(card: ModelCard, say: Callable[[Text], str]) -> list[st
         if conformal.class_conditional:
             told.append(describe_class_bounds(conformal, {label.key: label.title for label in card.labels}))
     if unknown is not None:
-        told.append(
-            _(
-                "The verdict `unknown`, for pictures unlike those of the training, refuses {refused:.1%} "
-                "of the validation pictures, too. It does not catch every strange picture.",
-                refused=unknown.rejected,
-            )
-        )
+        told += describe_gate(unknown)
     return [" ".join(say(each) for each in told)]
 
 

@@ -22,11 +22,9 @@ from tests.tiny_sketch import draw_page
 ROOT = Path(__file__).resolve().parents[2]
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 CLASSES = {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
-OPTIONAL = ("prediction_set", "class_conditional")
-
-
-#: Keys that answers may lack: `reason` belongs to unknown ones, `prediction_set` to the others.
-OPTIONAL = ("prediction_set", "reason")
+#: Keys that answers may lack: `reason` belongs to unknown ones, `prediction_set` to the others; within it, the classes
+#: by bounds of their own.
+OPTIONAL = ("prediction_set", "class_conditional", "reason")
 
 
 def closed(**properties: object) -> dict[str, object]:
@@ -129,7 +127,9 @@ def test_every_reason_is_documented() -> None:
 def test_an_unknown_answer_conforms_and_is_explained_all_the_same(
     classifier: Classifier, image: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classifier, "ood_score", lambda logits, features: np.full(len(logits), np.inf))
+    assert classifier.card.ood is not None
+    strict = classifier.card.ood.model_copy(update={"threshold": -1.0})
+    monkeypatch.setattr(classifier, "card", classifier.card.model_copy(update={"ood": strict}))
     plain, explained = (through_json(one) for one in classifier.answer([image, image], [False, True]))
     assert (plain["verdict"], plain["reason"]) == (explained["verdict"], explained["reason"]) == ("unknown", "unlike")
     assert conforms(closed(**ANSWER), plain)

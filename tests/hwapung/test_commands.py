@@ -17,9 +17,11 @@ from PIL import Image, PngImagePlugin
 
 from hwapung.commands import REASONS
 from hwapung.places import find_bundle
-from model_training.runtime.card import OutOfDistribution, Reason, SketchCard, read_card, write_card
-from model_training.runtime.classifier import Classifier
+from model_training.runtime.card import ClassifierCard, OutOfDistribution, Reason, read_card, write_card
 from model_training.runtime.errors import BundleError
+from model_training.runtime.execution import TorchExecution
+from model_training.runtime.network import load_network
+from model_training.runtime.ood import GATE, Mahalanobis
 from tests.hwapung.test_cli import run
 from tests.signing import picture
 from tests.tiny_sketch import LABELS, draw_page
@@ -85,12 +87,24 @@ def test_pictures_are_answered_for_a_program(
         assert covered.size == original.size
 
 
+def close_gate(bundle: Path, into: Path) -> Path:
+    """A copy of the bundle to which every picture is a stranger by its features."""
+    copied = shutil.copytree(bundle, into)
+    card = read_card(copied / "card.json", ClassifierCard)
+    network = TorchExecution(load_network(card, copied), "cpu")
+    size = network.observe(np.zeros((1, card.preprocessing.height, card.preprocessing.width, 3), np.uint8))[2].shape[1]
+    Mahalanobis(np.zeros(size), np.eye(size)[:, :1], np.ones(1), 1.0).save(copied / GATE)
+    strict = OutOfDistribution(threshold=-1, rejected=1, fitted_on=90)
+    changes = {"ood": strict, "openvino_model": None}
+    write_card(card.model_copy(update=changes), copied / "card.json")
+    return copied
+
+
 def test_of_a_stranger_the_verdict_leads(
-    tiny_bundle: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    monkeypatch.setattr(Classifier, "find_unknown", lambda self, logits, features: np.ones(len(logits), bool))
-    options = ["--bundle", str(tiny_bundle), "--device", "cpu", "--explain", str(tmp_path / "heatmaps")]
+    tiny_bundle: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = close_gate(tiny_bundle, tmp_path / "landscape")
+    options = ["--bundle", str(bundle), "--device", "cpu", "--explain", str(tmp_path / "heatmaps")]
     status, out, _ = run(capsys, "predict", images[0], *options)
     assert status == 0
     titles = "|".join(label.title.en for label in read_card(tiny_bundle / "card.json").labels)
@@ -110,10 +124,7 @@ def test_every_reason_is_said() -> None:
 def test_an_unknown_object_is_no_name(
     tiny_sketch_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bundle, page = shutil.copytree(tiny_sketch_bundle, tmp_path / "sketch"), tmp_path / "page.png"
-    card = read_card(bundle / "card.json", SketchCard)
-    strict = OutOfDistribution(method="energy", threshold=-1e9, rejected=1, auroc_spoiled={}, fitted_on=9)
-    write_card(card.model_copy(update={"ood": strict}), bundle / "card.json")
+    bundle, page = close_gate(tiny_sketch_bundle, tmp_path / "sketch"), tmp_path / "page.png"
     page.write_bytes(draw_page(0, 10))
     _, out, _ = run(capsys, "predict", str(page), "--bundle", str(bundle), "--device", "cpu")
     stranger = rf"\? \(nearest: ({'|'.join(LABELS)})\)"

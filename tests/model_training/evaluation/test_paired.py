@@ -35,13 +35,13 @@ def judge(gain: float, runs: int) -> tuple[float, float, float]:
     return better / runs, float(np.mean(leads)), float(np.mean(naive))
 
 
-def test_an_equal_seldom_passes_for_better_and_a_better_one_often_does() -> None:
+def test_an_equal_passes_for_better_now_and_then_and_a_better_one_as_a_rule() -> None:
     passed, lead, naive = judge(0.0, 200)
-    assert passed <= 0.09  # 2.5% beyond each end, and what is left of the choice
+    assert 0.1 < passed < 0.3  # 16% of a normal variable lie above its error; the choice of the epoch varies, too
     assert lead == pytest.approx(0, abs=0.004)
     assert naive > 0.008  # what the best epoch's own figure promises of nothing
     passed, lead, _ = judge(0.05, 60)
-    assert passed > 0.4
+    assert passed > 0.75
     assert lead == pytest.approx(0.05, abs=0.008)
 
 

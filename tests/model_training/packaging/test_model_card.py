@@ -49,14 +49,44 @@ def test_where_the_images_come_from_is_said(card: ModelCard) -> None:
 def test_what_confidence_is_worth_is_said(made: ModelCard) -> None:
     english, korean = describe_model(made).split("\n---\n")
     assert made.conformal is not None
-    assert made.ood is not None
     assert "The sets of classes are meant to hold the true one in 90%" in english
     assert f"they did in {made.conformal.coverage:.1%} of {made.conformal.images} test pictures" in english
     assert "90%의 그림에서 정답을 담도록" in korean
-    assert f"refuses {made.ood.rejected:.1%} of the validation pictures" in english
     error = made.calibration.ece_after
     assert error is not None
     assert f"off by {error:.3f} on average" in english
+
+
+def test_what_the_gate_aims_at_costs_and_catches_is_said(made: ModelCard) -> None:
+    assert made.ood is not None
+    gate = {
+        "threshold": 900.0, "rejected": 0.04, "rejected_low": 0.0083, "rejected_high": 0.1125, "fitted_on": 300,
+        "images": 75, "caught": {"noise": 1.0, "in pieces": 0.4375},
+        "limits": {"min_side": 32, "max_aspect": 8.0, "refuses_text": False, "max_scale": 0.214},
+    }  # fmt: skip
+    text = describe_model(ModelCard.model_validate(made.model_dump() | {"ood": gate}))
+    english, korean = text.split("\n---\n")
+    assert "set on 300 pictures, aims to refuse at most 5% of pictures like them" in english
+    assert "of 75 validation pictures it refuses 4.0% (interval of 95%: 0.8% to 11.2%)" in english
+    assert "a side under 32 pixels, beyond a shape of 1:8, or almost of one colour" in english
+    assert "fill more than 21% of the network's input" in english
+    assert "it refused: noise 100%, validation pictures in pieces 44%." in english
+    assert "검증 그림 75장 가운데 4.0%를 거절합니다(95% 구간: 0.8%~11.2%)" in korean
+    assert "조각내어 섞은 검증 그림 44%" in korean
+    assert "pages of text" not in english
+    assert "JPEG files" not in english
+    strict = {"min_sharpness": 0.2, "min_quality": 65, "refuses_text": True}
+    english = describe_model(ModelCard.model_validate(made.model_dump() | {"ood": gate | {"limits": strict}}))
+    assert "It refuses pages of text, too." in english
+    assert "JPEG files of a quality below 65" in english
+
+
+def test_that_the_gate_is_off_is_said(made: ModelCard) -> None:
+    assert made.ood is not None
+    assert made.ood.threshold is None
+    english, korean = describe_model(made).split("\n---\n")
+    assert "does not look at features here: the 6 pictures for a bound were too few, or all alike" in english
+    assert "기준을 정할 그림 6장이 너무 적거나 모두 같았기 때문입니다" in korean
 
 
 def test_a_bar_in_a_name_stays_in_its_cell(card: ModelCard) -> None:

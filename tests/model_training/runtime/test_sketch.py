@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,11 +71,14 @@ def test_an_object_says_class_title_confidence_and_embedding(sketch: Sketch) -> 
 
 
 def test_an_object_is_judged_where_the_card_can_tell_strangers(sketch: Sketch, monkeypatch: pytest.MonkeyPatch) -> None:
-    ood = OutOfDistribution(method="knn", threshold=0, rejected=0.05, auroc_spoiled={}, fitted_on=9)
+    ood = OutOfDistribution(threshold=0, rejected=0.05, fitted_on=90)
     monkeypatch.setattr(sketch, "card", sketch.card.model_copy(update={"ood": ood}))
     monkeypatch.setattr(sketch.classifier, "card", sketch.card)
     # Each crop by itself: the last of the batch is strange.
-    monkeypatch.setattr(sketch.classifier, "ood_score", lambda logits, features: np.arange(len(logits)) - 2.5)
+    observe = sketch.classifier.observe
+    monkeypatch.setattr(
+        sketch.classifier, "observe", lambda pixels: replace(observe(pixels), distances=np.arange(len(pixels)) - 2.5)
+    )
     [answer] = sketch.answer([draw_page(0, 6, 10, 15)])
     *known, stranger = answer["objects"]  # type: ignore[index]
     assert (stranger["verdict"], stranger["reason"]) == ("unknown", "unlike")
