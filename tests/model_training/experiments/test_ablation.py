@@ -68,7 +68,7 @@ def test_the_table_holds_what_the_networks_answered(
         assert row[6:9] == tuple(recall_cell(own, base, label) for label in ("cyan", "blue", "red"))
         assert row[9] == recall_cell(own, base, None)
     everything = sum(each.numel() for each in make_network(quick, 3).parameters())
-    adapters, head = 8 * (48 + 48) + 8 * (48 + 192), 96 * 256 + 256 + 256 * 3 + 3
+    adapters, head = 8 * (48 + 48) + 8 * (48 + 192), (48 + 192 + 96) * 3 + 3  # on three stages
     assert [row[4] for row in table.rows] == [f"{count:,}" for count in (everything, adapters + head) for _ in LOSSES]
     assert table.notes[1].startswith("LoRA q/k/v/output is left out: network.adapter: this network has no layers")
     with table.write(tmp_path / "ablation")[0].open(newline="") as file:
