@@ -42,8 +42,8 @@ class LabelSet:
 class LabelsView:
     """An answer as the page shows it. `labels` are those that it names, best first; `nearest` is the title of the most
     probable one. `heatmap`, of the label `explained`, is a data URI of a transparent image, or None, as where the model
-    does not know the picture. `others`: the set of labels where it holds more than the answer does, else None.
-    `reason`: why the picture is unknown, else None; `origin`: what its file states."""
+    does not know the picture. `others`: the set of labels where it holds more than the answer does, else None. `reason`
+    says why the picture is unknown, else None; `origin` what its file states."""
 
     labels: tuple[LabelRow, ...]
     nearest: str
