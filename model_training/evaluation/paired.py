@@ -18,7 +18,9 @@ _FOLDS = 10
 class Lead:
     """How far one classifier's figure is ahead of another's, with its 95% interval.
 
-    `is_beyond_noise`: whether it is above 0 in 95 of 100 draws. One side counts: nobody asks whether it is behind.
+    `is_beyond_noise`: whether it is above 0 in 95 of 100 draws. One side counts: nobody asks whether it is behind. In
+    simulations with 300 images and the best of ten epochs an equal passes in 11 of 100 runs, one that is three points
+    better in 44, one of five points in 67 (tests/model_training/evaluation/test_paired.py).
     """
 
     value: float
