@@ -12,7 +12,8 @@ from .. import wording
 from ..catalogue import Model
 from ..formatting import title_of
 from ..languages import language
-from ..verdicts import UNKNOWN, VerdictWords, words_of
+from ..verdicts import UNKNOWN, UNLIKE, VerdictWords, words_of
+from .origin import OriginView, view_origin
 
 #: The task of the models' cards.
 TASK = "multi_label"
@@ -41,44 +42,47 @@ class LabelSet:
 class LabelsView:
     """An answer as the page shows it. `labels` are those that it names, best first; `nearest` is the title of the most
     probable one. `heatmap`, of the label `explained`, is a data URI of a transparent image, or None, as where the model
-    does not know the picture. `others`: the set of labels where it holds more than the answer does, else None."""
+    does not know the picture. `others`: the set of labels where it holds more than the answer does, else None. `reason`
+    says why the picture is unknown, else None; `origin` what its file states."""
 
     labels: tuple[LabelRow, ...]
     nearest: str
     verdict: str
+    reason: str | None
     words: VerdictWords | None
     milliseconds: float
     rows: tuple[LabelRow, ...]
     heatmap: str | None
     explained: str
     others: LabelSet | None
+    origin: OriginView | None
     precomputed: bool
     true_title: str | None
-
-    @property
-    def unknown(self) -> bool:
-        return self.verdict == UNKNOWN
 
 
 def view_labels(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> LabelsView:
     """Turn a model's JSON answer into what the page shows, most probable label first."""
     thresholds = {each["key"]: each["threshold"] for each in model.card["decisions"]}
+    unknown = answer["verdict"] == UNKNOWN
     by_key = {
-        key: LabelRow(title_of(model, key), probability, thresholds[key], key in answer["labels"])
+        key: LabelRow(title_of(model, key), probability, thresholds[key], key in answer["labels"] and not unknown)
         for key, probability in answer["probabilities"].items()
     }
     rows = tuple(sorted(by_key.values(), key=lambda row: -row.probability))
-    explanation = answer.get("explanation") if answer["verdict"] != UNKNOWN else None
+    explanation = None if unknown else answer.get("explanation")
     return LabelsView(
         labels=tuple(by_key[key] for key in answer["labels"]),
         nearest=rows[0].title,
         verdict=answer["verdict"],
+        reason=answer.get("reason", UNLIKE) if unknown else None,
         words=_choose_words(model, answer),
         milliseconds=answer["processing_time_ms"],
         rows=rows,
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
         explained=by_key[explanation["class"]].title if explanation else "",
         others=_view_set(answer, model),
+        # An example is a copy of its picture, without what the file said.
+        origin=view_origin(answer.get("provenance")) if true_label is None else None,
         precomputed=true_label is not None,
         true_title=title_of(model, true_label) if true_label is not None else None,
     )

@@ -16,20 +16,17 @@ _FOLDS = 10
 
 @dataclass(frozen=True)
 class Lead:
-    """How far one classifier's figure is ahead of another's, with its 95% interval and its standard error."""
+    """How far one classifier's figure is ahead of another's, with its 95% interval.
+
+    `is_beyond_noise`: whether it is above 0 in 95 of 100 draws. One side counts: nobody asks whether it is behind. In
+    simulations with 300 images and the best of ten epochs an equal passes in 11 of 100 runs, one that is three points
+    better in 44, one of five points in 67 (tests/model_training/evaluation/test_paired.py).
+    """
 
     value: float
     low: float
     high: float
-    error: float
-
-    @property
-    def is_beyond_noise(self) -> bool:
-        """Whether it is more than a standard error (the rule by which Breiman et al. 1984, section 3.4.3, leave the
-        simpler model). With the hundred images that there often are to validate on, a whole interval above 0 would ask
-        for eight points, and refuse most of what fine-tuning gains. In simulations with 300 images and the best of ten
-        epochs an equal passes in 22 of 100, one that is three points better in 62, one of five points in 89."""
-        return self.value > self.error
+    is_beyond_noise: bool
 
 
 def measure_lead(ours: np.ndarray, theirs: np.ndarray, targets: np.ndarray, classes: int, figure: Figure) -> Lead:
@@ -46,8 +43,8 @@ def measure_lead(ours: np.ndarray, theirs: np.ndarray, targets: np.ndarray, clas
     value, *leads = (
         _score(target, our, weights, classes, figure) - _score(target, their, weights, classes, figure)
     ).tolist()
-    low, high = np.quantile(leads, [0.025, 0.975])
-    return Lead(value, min(float(low), value), max(float(high), value), float(np.std(leads)))
+    low, fifth, high = np.quantile(leads, [0.025, 0.05, 0.975])
+    return Lead(value, min(float(low), value), max(float(high), value), bool(fifth > 0))
 
 
 def cross_fit(answers: np.ndarray, targets: np.ndarray, classes: int, figure: Figure) -> np.ndarray:

@@ -19,6 +19,13 @@ from .table import Comparison, say_interval
 DEPTHS = {"none": 0, "full": "all"}
 PLACES = {"LoRA q/k/v/output": "qkvo", "LoRA value/output": "vo", "LoRA MLP": "mlp"}
 LOSSES = ("cross_entropy", "focal", "quantile_margin", "quantile_margin_hard")
+#: A loss takes the place of what else a recipe does to its loss.
+_PLAIN = {
+    "training.class_balancing": "none",
+    "training.label_smoothing": 0.0,
+    "augmentation.mixup": 0.0,
+    "augmentation.cutmix": 0.0,
+}
 _RAREST = 5
 
 #: (adaptation, loss) → results, one for each seed
@@ -34,9 +41,7 @@ def compare_ablation(recipe: Recipe, runner: Runner, seeds: int) -> Comparison:
     runs, keys = [], []
     for number, (adaptation, loss) in itertools.product(range(seeds), itertools.product(adaptations, LOSSES)):
         seeded = {"data.split.seed": recipe.data.split.seed + number, "training.seed": recipe.training.seed + number}
-        # A loss takes the place of what else a recipe does to its loss.
-        settings = {**adaptations[adaptation], **seeded, "training.loss": loss, "training.class_balancing": "none"}
-        variant = override(recipe, settings)
+        variant = override(recipe, {**adaptations[adaptation], **seeded, **_PLAIN, "training.loss": loss})
         runs.append(runner.plan(f"{adaptation}, {loss}, seed {number}", variant))
         keys.append((adaptation, loss))
     results = runner.run(runs)

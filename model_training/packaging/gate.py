@@ -27,8 +27,9 @@ from ..runtime.observer import Companion
 from ..runtime.ood import COMPANION_MODEL, GATE, Mahalanobis, find_unknown
 from ..runtime.text import looks_like_text
 
-#: What a companion may add to the network's multiplications, in parts of them.
-_BUDGET = 0.1
+#: What a companion may add to the network's multiplications, in parts of them. Of an answer they are two thirds: the
+#: rest is decoding.
+_BUDGET = 0.15
 _SMALLEST_SIDE = 32
 #: Of very many training images that many, drawn by seed, stand for all.
 MOST_IMAGES = 2000
@@ -66,7 +67,7 @@ class Watched:
 
 
 def choose_companion(network: ClassificationNetwork, preprocessing: Preprocessing) -> int | None:
-    """By how much a companion's image is shrunk so that it costs no more than a tenth of the network; None where even
+    """By how much a companion's image is shrunk so that it costs little beside the network; None where even
     the smallest image costs more."""
     height, width = preprocessing.height, preprocessing.width
     pixels = torch.zeros((1, height, width, 3), dtype=torch.uint8)

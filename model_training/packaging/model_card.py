@@ -239,9 +239,9 @@ def phrase_probe(probe: Probe) -> Text:
     if probe.kept == "probe":
         return _(
             "The linear probe on the untouched pretrained features was kept: fine-tuning changed the {figure} on "
-            "{images} validation pictures by {lead:+.1f} points (interval of 95%: {low:+.1f} to {high:+.1f}), which "
-            "is not better beyond noise. On the test pictures the probe is right in {probe:.1%}, the fine-tuned "
-            "network in {tuned:.1%}.",
+            "{images} validation pictures by {lead:+.1f} points (interval of 95%: {low:+.1f} to {high:+.1f}), and "
+            "was ahead in fewer than 95 of 100 draws of these pictures. On the test pictures the probe is right in "
+            "{probe:.1%}, the fine-tuned network in {tuned:.1%}.",
             **figures,
         )
     return _(

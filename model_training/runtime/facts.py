@@ -17,6 +17,7 @@ from PIL import Image
 from .card import Preprocessing, Reason
 from .image import FORMATS
 from .measures import ImageLimits
+from .preprocess import content_box
 from .text import looks_like_text
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -99,12 +100,18 @@ def find_reasons(
 ) -> list[Reason | None]:
     """Why each image is none that the model can judge, before its features are asked; None where nothing speaks
     against it. `pixels`: uint8 (N, height, width, 3), of the images in `files`."""
-    contrast = measure_contrast(pixels)
+    contrast = [measure_contrast(_inside(*each, preprocessing))[0] for each in zip(files, pixels, strict=True)]
     sharpness = measure_sharpness(pixels) if limits.min_sharpness is not None else np.ones(len(pixels), np.float32)
     return [
         _find_reason(limits, file, pixels[row], preprocessing, float(contrast[row]), float(sharpness[row]))
         for row, file in enumerate(files)
     ]
+
+
+def _inside(file: FileFacts, pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """The image without a letterbox's margins, (1, height, width, 3): they are no contrast of its own."""
+    left, top, right, bottom = content_box((file.width, file.height), preprocessing)
+    return pixels[None, top:bottom, left:right]
 
 
 def _find_reason(

@@ -83,7 +83,7 @@ class ImageLimits(Part):
 
 class OutOfDistribution(Part):
     """The gate: an answer is `unknown` where the picture is outside of `limits`, or its features lie further than
-    `threshold` from those of the training (`runtime/gate.py`)."""
+    `threshold` from those of the training (`runtime/ood.py`)."""
 
     method: Literal["mahalanobis"] = "mahalanobis"
     companion: int | None = Field(
@@ -193,8 +193,7 @@ class Probe(Part):
 
     `lead` is how far fine-tuning's `figure` was ahead of the probe's on the validation pictures, below 0 where it was
     behind, with its 95% interval. Each picture is answered by an epoch that the others chose
-    (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where its lead is more than a standard
-    error.
+    (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where 95 of 100 draws see it ahead.
     """
 
     method: Literal["logistic_regression", "discriminant"] = "logistic_regression"

@@ -32,7 +32,7 @@ def write_curves(epochs: Sequence[Mapping[str, float]], monitor: str, path: Path
             values = [each[name] for each in epochs]
             label = name.replace("_", " ")
             axes.plot(numbers, values, marker="o", markersize=3, color=colour, label=label)
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper right" if axes is left else "lower right")  # "best" takes long
     least = min(each[name] for each in epochs for name in (monitor, *others))
     values = [each[monitor] for each in epochs]
     best = max(range(len(values)), key=lambda index: values[index])

@@ -75,9 +75,9 @@ def fit_on_features(recipe: Recipe, prepared: Prepared, device: torch.device) ->
     with follow("Frozen features") as step:
         for done, mirrored in enumerate(flips):
             parts.append(extract_features(network, prepared, rows, mirrored=mirrored))
-            step.update(done + 1, len(flips) + 1, "of training pictures")
+            step.update(done + 1, len(flips) + 1)
         seen = extract_features(network, prepared, validation)
-        step.update(len(flips) + 1, len(flips) + 1, "of validation pictures")
+        step.update(len(flips) + 1, len(flips) + 1)
     targets = prepared.targets
     weights = _class_weights(recipe.training, np.bincount(targets[rows], minlength=len(prepared.dataset.labels)))
     return fit_probe((np.concatenate(parts), np.tile(targets[rows], len(flips))), (seen, targets[validation]), weights)

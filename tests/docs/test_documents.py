@@ -178,9 +178,9 @@ def test_every_file_of_a_bundle_is_in_the_contract() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and re.fullmatch(r"\w+\.(json|npy|safetensors|xml|bin|png|md)", node.value)
+        and re.fullmatch(r"\w+\.(json|npy|npz|safetensors|xml|bin|png|md)", node.value)
     }
-    assert {"card.json", "weights.safetensors", "network.xml", "references.npy", "MODEL_CARD.md"} <= names
+    assert {"card.json", "weights.safetensors", "network.xml", "companion.xml", "gate.npz", "MODEL_CARD.md"} <= names
     assert not {name for name in names if f"`{name}`" not in ARCHITECTURE}
 
 

@@ -85,14 +85,23 @@ def test_none_is_named_where_none_is_likely(client: FlaskClient, asked: ModelSer
 
 
 def test_an_unknown_picture_has_no_chips_no_red_bar_and_no_heatmap(client: FlaskClient, asked: ModelServerStub) -> None:
-    said = say(["drama"], verdict="unknown", reason="unlike")
+    said = say(["drama"], verdict="unknown", reason="blank")
     del said["prediction_set"]
     asked.reply = (200, json.dumps(said).encode())
     page = send(client, image()).text
-    assert "verdict-unknown" in page
+    assert 'data-reason="blank"' in page
+    assert "Show the probabilities anyway" in page
     assert "The nearest label is “Drama”." in page
     for absent in ("chip-title", 'class="chosen"', "data-heatmap", "miss 10%"):
         assert absent not in page.partition('class="facts"')[0]
+
+
+def test_what_the_file_says_stands_before_the_labels(client: FlaskClient, asked: ModelServerStub) -> None:
+    stated = {"source": "credit", "says": "ai", "level": "claimed"}
+    provenance = {"says": "ai", "level": "claimed", "statements": [stated], "unread": []}
+    asked.reply = (200, json.dumps(say(["drama"]) | {"provenance": provenance}).encode())
+    page = send(client, image()).text
+    assert page.index("What the file says") < page.index("chip-title")
 
 
 def test_the_cards_own_words_win(client: FlaskClient, asked: ModelServerStub) -> None:

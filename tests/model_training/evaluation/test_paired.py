@@ -37,11 +37,11 @@ def judge(gain: float, runs: int) -> tuple[float, float, float]:
 
 def test_an_equal_passes_for_better_now_and_then_and_a_better_one_as_a_rule() -> None:
     passed, lead, naive = judge(0.0, 200)
-    assert 0.1 < passed < 0.3  # 16% of a normal variable lie above its error; the choice of the epoch varies, too
+    assert 0.03 < passed < 0.16  # 5 of 100 of one fixed network; the choice of the epoch varies, too
     assert lead == pytest.approx(0, abs=0.004)
     assert naive > 0.008  # what the best epoch's own figure promises of nothing
     passed, lead, _ = judge(0.05, 60)
-    assert passed > 0.75
+    assert passed > 0.5
     assert lead == pytest.approx(0.05, abs=0.008)
 
 

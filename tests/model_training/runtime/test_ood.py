@@ -8,10 +8,14 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy.spatial.distance import mahalanobis
 
+from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
+from model_training.runtime.facts import FileFacts, find_reasons, measure_contrast
+from model_training.runtime.measures import ImageLimits
 from model_training.runtime.ood import COMPANION_MODEL, GATE, Mahalanobis, load_observer
+from model_training.runtime.preprocess import fit
 
 
 def encode(image: Image.Image, form: str = "PNG", **settings: int) -> bytes:
@@ -126,6 +130,14 @@ def test_what_an_image_is_like_comes_before_its_features(open_gate: Classifier) 
     assert reason_of(open_gate, encode(beige), min_contrast=4.0) == "blank"
     # Of several the first counts: a sheet of 20 pixels is tiny before it is blank.
     assert reason_of(open_gate, encode(beige.resize((20, 20))), min_contrast=4.0) == "tiny"
+
+
+def test_margins_are_no_contrast() -> None:
+    preprocessing = Preprocessing(fit="letterbox", height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    sheet = fit(Image.new("RGB", (400, 100), (226, 215, 190)), preprocessing)[None]
+    found = find_reasons(ImageLimits(min_contrast=4.0), [FileFacts(400, 100, None)], sheet, preprocessing)
+    assert found == ["blank"]
+    assert float(measure_contrast(sheet)[0]) > 4
 
 
 def test_pixel_scale_counts(open_gate: Classifier) -> None:
