@@ -20,7 +20,7 @@ from ..models.weights import read_weights
 from ..recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe
 from ..runtime.card import OutOfDistribution, Preprocessing
 from ..runtime.execution import Execution, OpenVINOExecution, save_openvino
-from ..runtime.facts import FileFacts, measure_contrast, measure_scale, measure_sharpness, read_file_facts
+from ..runtime.facts import FileFacts, crop_inside, measure_contrast, measure_scale, measure_sharpness, read_file_facts
 from ..runtime.measures import ImageLimits
 from ..runtime.network import ClassificationNetwork
 from ..runtime.observer import Companion
@@ -185,25 +185,24 @@ def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLim
     """
     files = _read_files(prepared, rows)
     contrast, sharpness, text = [], [], []
-    for batch in batches(rows):
-        pixels = np.asarray(prepared.pixels[batch])
-        contrast.append(measure_contrast(pixels))
-        sharpness.append(measure_sharpness(pixels))
-        text += [looks_like_text(each) for each in pixels]
+    for row, file in zip(rows, files, strict=True):
+        inside = crop_inside(np.asarray(prepared.pixels[row]), file, recipe.preprocessing)
+        contrast.append(measure_contrast(inside[None])[0])
+        sharpness.append(measure_sharpness(inside[None])[0])
+        text.append(looks_like_text(inside))
     scales = [each for each in (measure_scale(file, recipe.preprocessing) for file in files) if each is not None]
     largest = max(scales, default=1.0) * _SCALE_MARGIN
     strict = recipe.verdicts.only_like_training
     qualities = [file.jpeg_quality for file in files if file.jpeg_quality is not None]
-    every = len(qualities) == len(files)
     return ImageLimits(
         min_side=min(_SMALLEST_PICTURE, *(min(file.width, file.height) for file in files)),
         max_aspect=max(_LONGEST_PICTURE, *(file.aspect for file in files)),
-        min_contrast=round(min(_LOWEST_CONTRAST, 0.5 * float(np.quantile(np.concatenate(contrast), 0.01))), 3),
+        min_contrast=round(min(_LOWEST_CONTRAST, 0.5 * float(np.quantile(contrast, 0.01))), 3),
         refuses_text=float(np.mean(text)) <= 0.01,
         max_scale=round(largest, 4) if scales and largest < 1 else None,
         min_scale=round(min(scales) / _SCALE_MARGIN, 4) if scales and strict else None,
-        min_sharpness=round(0.9 * float(np.concatenate(sharpness).min()), 4) if strict else None,
-        min_quality=max(1, (min(qualities) if every else 95) - _QUALITY_MARGIN) if strict else None,
+        min_sharpness=round(0.9 * float(min(sharpness)), 4) if strict else None,
+        min_quality=max(1, min(qualities, default=95) - _QUALITY_MARGIN) if strict else None,
     )
 
 

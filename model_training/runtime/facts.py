@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from .card import Preprocessing, Reason
 from .image import FORMATS
@@ -27,7 +27,7 @@ _TABLE_SUM = 3688
 
 @dataclass(frozen=True)
 class FileFacts:
-    """Of an encoded image, without decoding it: sides in pixels, upright or not; the quality of a JPEG, 1…100."""
+    """Of an encoded image, without decoding it: its sides in pixels, upright; the quality of a JPEG, 1…100."""
 
     width: int
     height: int
@@ -43,7 +43,13 @@ def read_file_facts(data: bytes | bytearray | memoryview) -> FileFacts:
     """Of a file that `decode` can read."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         tables = getattr(image, "quantization", None) or {}
-        return FileFacts(*image.size, _estimate_quality(tables[min(tables)]) if tables else None)
+        width, height = reversed(image.size) if _lies_on_its_side(image) else image.size
+        return FileFacts(width, height, _estimate_quality(tables[min(tables)]) if tables else None)
+
+
+def _lies_on_its_side(image: Image.Image) -> bool:
+    """By the EXIF that a file begins with; Pillow would decode the image to look for any at its end."""
+    return "exif" in image.info and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
 
 
 def _estimate_quality(table: list[int]) -> int:
@@ -95,45 +101,41 @@ def _to_grey(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float32) @ _LUMA
 
 
+def crop_inside(pixels: np.ndarray, file: FileFacts, preprocessing: Preprocessing) -> np.ndarray:
+    """An image without a letterbox's margins, which are no contrast, edge or paper of its own.
+
+    `pixels`: uint8 (height, width, 3), as the network sees them. Returns uint8 (rows, columns, 3).
+    """
+    left, top, right, bottom = content_box((file.width, file.height), preprocessing)
+    return pixels[top:bottom, left:right]
+
+
 def find_reasons(
     limits: ImageLimits, files: Sequence[FileFacts], pixels: np.ndarray, preprocessing: Preprocessing
 ) -> list[Reason | None]:
     """Why each image is none that the model can judge, before its features are asked; None where nothing speaks
     against it. `pixels`: uint8 (N, height, width, 3), of the images in `files`."""
-    contrast = [measure_contrast(_inside(*each, preprocessing))[0] for each in zip(files, pixels, strict=True)]
-    sharpness = measure_sharpness(pixels) if limits.min_sharpness is not None else np.ones(len(pixels), np.float32)
     return [
-        _find_reason(limits, file, pixels[row], preprocessing, float(contrast[row]), float(sharpness[row]))
-        for row, file in enumerate(files)
+        _find_reason(limits, file, crop_inside(each, file, preprocessing), preprocessing)
+        for file, each in zip(files, pixels, strict=True)
     ]
 
 
-def _inside(file: FileFacts, pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """The image without a letterbox's margins, (1, height, width, 3): they are no contrast of its own."""
-    left, top, right, bottom = content_box((file.width, file.height), preprocessing)
-    return pixels[None, top:bottom, left:right]
-
-
 def _find_reason(
-    limits: ImageLimits,
-    file: FileFacts,
-    pixels: np.ndarray,
-    preprocessing: Preprocessing,
-    contrast: float,
-    sharpness: float,
+    limits: ImageLimits, file: FileFacts, inside: np.ndarray, preprocessing: Preprocessing
 ) -> Reason | None:
     scale = measure_scale(file, preprocessing)
     quality = file.jpeg_quality if file.jpeg_quality is not None else 100
     checks: list[tuple[Reason, bool]] = [
         ("tiny", min(file.width, file.height) < limits.min_side),
         ("long", file.aspect > limits.max_aspect),
-        ("blank", contrast < limits.min_contrast),
+        ("blank", measure_contrast(inside[None])[0] < limits.min_contrast),
         ("finer", scale is not None and limits.max_scale is not None and scale > limits.max_scale),
         ("coarser", scale is not None and limits.min_scale is not None and scale < limits.min_scale),
         ("compressed", limits.min_quality is not None and quality < limits.min_quality),
-        ("softer", limits.min_sharpness is not None and sharpness < limits.min_sharpness),
+        ("softer", limits.min_sharpness is not None and measure_sharpness(inside[None])[0] < limits.min_sharpness),
     ]
     found = next((reason for reason, holds in checks if holds), None)
-    if found is None and limits.refuses_text and looks_like_text(pixels):
+    if found is None and limits.refuses_text and looks_like_text(inside):
         return "text"
     return found

@@ -6,6 +6,7 @@ from those of the training images.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Mahalanobis:
         try:
             with np.load(path, allow_pickle=False) as read:
                 return cls(read["mean"], read["basis"], read["variances"], float(read["rest"]))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise BundleError(
                 f"{path}: what tells strange pictures can't be read ({error}).",
                 "Make the bundle again: hwapung train.",

@@ -2,23 +2,25 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 from scipy.spatial.distance import mahalanobis
 
+from model_training.evaluation.strangers import draw_strangers
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
-from model_training.runtime.facts import FileFacts, find_reasons, measure_contrast
+from model_training.runtime.facts import find_reasons, measure_contrast, read_file_facts
 from model_training.runtime.measures import ImageLimits
 from model_training.runtime.ood import COMPANION_MODEL, GATE, Mahalanobis, load_observer
-from model_training.runtime.preprocess import fit
+from model_training.runtime.preprocess import read
 
 
-def encode(image: Image.Image, form: str = "PNG", **settings: int) -> bytes:
+def encode(image: Image.Image, form: str = "PNG", **settings: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, form, **settings)
     return buffer.getvalue()
@@ -85,12 +87,15 @@ def test_a_missing_file_is_named_and_a_gate_that_is_off_asks_for_none(tiny_bundl
     bounded = card.model_copy(update={"ood": card.ood.model_copy(update={"threshold": 1.0})})
     with pytest.raises(BundleError, match=GATE):
         load_observer(bounded, tmp_path, classifier.execute)
-    (tmp_path / GATE).write_bytes(b"no archive")
-    with pytest.raises(BundleError, match="Make the bundle again"):
-        load_observer(bounded, tmp_path, classifier.execute)
     seen = classifier.execute.observe(pixels)[2]
     fitted = Mahalanobis(seen[0], np.eye(seen.shape[1])[:, :2], np.ones(2), 1.0)
     fitted.save(tmp_path / GATE)
+    whole = (tmp_path / GATE).read_bytes()
+    for broken in (b"no archive", b"", whole[:-40], whole[:900] + b"?" + whole[901:]):
+        (tmp_path / GATE).write_bytes(broken)
+        with pytest.raises(BundleError, match="Make the bundle again"):
+            load_observer(bounded, tmp_path, classifier.execute)
+    (tmp_path / GATE).write_bytes(whole)
     assert load_observer(bounded, tmp_path, classifier.execute)(pixels).distances == pytest.approx([0, 0], abs=1e-6)
     beside = card.model_copy(update={"ood": card.ood.model_copy(update={"threshold": 1.0, "companion": 2})})
     with pytest.raises(BundleError, match=COMPANION_MODEL):
@@ -132,12 +137,21 @@ def test_what_an_image_is_like_comes_before_its_features(open_gate: Classifier) 
     assert reason_of(open_gate, encode(beige.resize((20, 20))), min_contrast=4.0) == "tiny"
 
 
-def test_margins_are_no_contrast() -> None:
-    preprocessing = Preprocessing(fit="letterbox", height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    sheet = fit(Image.new("RGB", (400, 100), (226, 215, 190)), preprocessing)[None]
-    found = find_reasons(ImageLimits(min_contrast=4.0), [FileFacts(400, 100, None)], sheet, preprocessing)
-    assert found == ["blank"]
-    assert float(measure_contrast(sheet)[0]) > 4
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_letterboxs_margins_are_neither_contrast_nor_paper(turned: bool) -> None:
+    preprocessing = Preprocessing(fit="letterbox", height=112, width=112, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    limits = ImageLimits(min_contrast=4.0)
+    page = Image.fromarray(draw_strangers(300, 210, 1)["text"][0])
+    for image, reason in ((Image.new("RGB", (100, 400), (226, 215, 190)), "blank"), (page, "text")):
+        settings: dict[str, Any] = {"quality": 95}
+        if turned:  # a telephone's upright picture is a file that lies on its side
+            image = image.transpose(Image.Transpose.ROTATE_90)
+            settings["exif"] = Image.Exif()
+            settings["exif"][ExifTags.Base.Orientation] = 6
+        data = encode(image, "JPEG", **settings)
+        pixels = read(data, preprocessing)[None]
+        assert find_reasons(limits, [read_file_facts(data)], pixels, preprocessing) == [reason]
+        assert float(measure_contrast(pixels)[0]) > 4
 
 
 def test_pixel_scale_counts(open_gate: Classifier) -> None:
@@ -162,7 +176,6 @@ def test_what_was_blurred_or_compressed_more_than_the_training(open_gate: Classi
 
 
 def test_strokes_are_no_text() -> None:
-    from model_training.evaluation.strangers import draw_strangers
     from model_training.runtime.text import looks_like_text
 
     drawn = draw_strangers(224, 224, 12)
