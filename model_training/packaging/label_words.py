@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..runtime.card import MultiLabelCard, Text
 from ..translation import _, join, plain
+from .gate_words import describe_gate
 
 
 def describe_labels(card: MultiLabelCard, say: Callable[[Text], str]) -> list[str]:
@@ -47,11 +48,5 @@ def describe_labels(card: MultiLabelCard, say: Callable[[Text], str]) -> list[st
             )
         )
     if card.ood is not None:
-        told.append(
-            _(
-                "The verdict `unknown`, for pictures unlike those of the training, refuses {refused:.1%} "
-                "of the validation pictures, too. It does not catch every strange picture.",
-                refused=card.ood.rejected,
-            )
-        )
+        told += describe_gate(card.ood)
     return [" ".join(say(each) for each in told)]

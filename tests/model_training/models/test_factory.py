@@ -14,14 +14,17 @@ from model_training.runtime.errors import WeightsError
 from model_training.runtime.network import ClassificationNetwork
 from tests.conftest import TINY, shared_folder
 
+#: The head stands on the last layer, as timm has it.
+WHOLE = "network.head.stages=null"
+
 
 def recipe_with(weights: object) -> Recipe:
-    return load_recipe("landscape", [*TINY, f"network.pretrained={weights}"])
+    return load_recipe("landscape", [*TINY, WHOLE, f"network.pretrained={weights}"])
 
 
 def trained_for_1000_classes() -> dict[str, torch.Tensor]:
     torch.manual_seed(5)
-    recipe = load_recipe("landscape", TINY)
+    recipe = load_recipe("landscape", [*TINY, WHOLE])
     return ClassificationNetwork(recipe.network.backbone, 1000, recipe.preprocessing).backbone.state_dict()
 
 
@@ -40,7 +43,7 @@ def test_a_file_gives_all_but_the_last_layer(tmp_path: Path, suffix: str) -> Non
 
 def test_the_real_backbone_fits() -> None:
     weights = shared_folder("weights") / "mobilenetv2_100.safetensors"
-    recipe = load_recipe("landscape", ["network.backbone=mobilenetv2_100", f"network.pretrained={weights}"])
+    recipe = load_recipe("landscape", ["network.backbone=mobilenetv2_100", WHOLE, f"network.pretrained={weights}"])
     assert head_layers(make_network(recipe, 2))[-1].out_features == 2
 
 
@@ -51,7 +54,9 @@ def test_the_same_seed_draws_the_same_network() -> None:
 
 def test_a_fresh_last_layer_starts_near_chance() -> None:
     """Two classes must not begin with logits of ten: torch's scale is 1/sqrt(inputs)."""
-    (layer,) = head_layers(make_network(load_recipe("landscape", ["network.backbone=mobilenetv2_100", *TINY[1:]]), 2))
+    (layer,) = head_layers(
+        make_network(load_recipe("landscape", ["network.backbone=mobilenetv2_100", WHOLE, *TINY[1:]]), 2)
+    )
     assert layer.weight.abs().max() <= layer.in_features**-0.5
 
 

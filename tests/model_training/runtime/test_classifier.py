@@ -151,7 +151,7 @@ def test_an_older_card_gives_no_set_by_class(classifier: Classifier, tiny_bundle
 def test_no_set_where_none_can_be_promised(classifier: Classifier, tiny_bundle: Path) -> None:
     card = classifier.card
     assert card.ood is not None
-    refusing = card.ood.model_copy(update={"threshold": -1e9})
+    refusing = card.ood.model_copy(update={"limits": card.ood.limits.model_copy(update={"min_contrast": 1e3})})
     for change in ({"ood": refusing}, {"ood": None, "conformal": None}):
         changed = Classifier(card.model_copy(update=change), tiny_bundle, "cpu")
         assert "prediction_set" not in answered(changed.answer([image(2)])[0])

@@ -31,15 +31,16 @@ def given(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Reci
     return override(tiny_recipe, {"network.pretrained": str(path)})
 
 
-def judge(monkeypatch: pytest.MonkeyPatch, low: float) -> None:
-    monkeypatch.setattr("model_training.training.probe.measure_lead", lambda *_: Lead(low + 0.1, low, low + 0.2))
+def judge(monkeypatch: pytest.MonkeyPatch, *, better: bool) -> None:
+    lead = Lead(0.05, -0.05, 0.15, better)
+    monkeypatch.setattr("model_training.training.probe.measure_lead", lambda *_: lead)
 
 
 def test_the_kept_probe_is_the_untouched_network_with_the_probe_as_its_head(
     given: Recipe, tiny_prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a head of two layers, which the served one then is not."""
-    judge(monkeypatch, -0.05)
+    judge(monkeypatch, better=False)
     recipe = override(given, {"network.head.hidden": 8, "training.epochs": 1})
     trained = train(recipe, tiny_prepared, tmp_path, start_fabric("cpu"))
     assert trained.probe is not None
@@ -56,7 +57,8 @@ def test_the_kept_probe_is_the_untouched_network_with_the_probe_as_its_head(
     card = read_card(bundle / "card.json")
     assert card.probe == trained.probe
     assert card.network.head.hidden is None
-    assert torch.equal(load_network(card, bundle).backbone.state_dict()["classifier.weight"], layer.weight)
+    (loaded,) = head_layers(load_network(card, bundle))
+    assert torch.equal(loaded.weight, layer.weight)
     page = (bundle / "MODEL_CARD.md").read_text()
     assert "The linear probe on the untouched pretrained features was kept" in page
     assert "미세 조정" in page
@@ -65,7 +67,7 @@ def test_the_kept_probe_is_the_untouched_network_with_the_probe_as_its_head(
 def test_fine_tuning_starts_from_the_probe_resumes_and_stays_where_it_leads(
     given: Recipe, tiny_prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge(monkeypatch, 0.01)
+    judge(monkeypatch, better=True)
     recipe = override(given, {"training.average": "ema", "training.layer_decay": 0.8})
     whole = train(recipe, tiny_prepared, tmp_path / "whole", start_fabric("cpu"))
     assert whole.probe is not None
@@ -74,7 +76,7 @@ def test_fine_tuning_starts_from_the_probe_resumes_and_stays_where_it_leads(
     with pytest.raises(InterruptedRunError):
         train(recipe, tiny_prepared, tmp_path / "cut", start_fabric("cpu"))
     monkeypatch.undo()
-    judge(monkeypatch, 0.01)
+    judge(monkeypatch, better=True)
     monkeypatch.setattr("model_training.training.probe.fit_on_features", None)  # it is there already
     resumed = train(recipe, tiny_prepared, tmp_path / "cut", start_fabric("cpu"))
     for name, value in weights(whole).items():
@@ -87,7 +89,12 @@ def test_fine_tuning_starts_from_the_probe_resumes_and_stays_where_it_leads(
 
 
 @pytest.mark.parametrize(
-    "values", [{"network.pretrained": False}, {"training.probe": False}, {"network.backbone": "clip:folder"}]
+    "values",
+    [
+        {"network.pretrained": False},
+        {"training.probe": False},
+        {"network.backbone": "clip:folder", "network.head": {"stages": None}},
+    ],
 )
 def test_some_recipes_have_no_probe(values: dict[str, object], given: Recipe) -> None:
     assert has_probe(given)
