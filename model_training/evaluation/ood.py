@@ -16,6 +16,8 @@ FOLDS = 5
 FEWEST = 19
 #: Directions of which the variance is kept by itself; more cost memory and tell no more.
 _DIRECTIONS = 384
+#: Numbers of all directions together, 10 MB: a wide network's features have fewer of them.
+_NUMBERS = 2_500_000
 
 
 def fit_distance(features: np.ndarray) -> Mahalanobis | None:
@@ -40,7 +42,7 @@ def fit_distance(features: np.ndarray) -> Mahalanobis | None:
         return None
     shrinkage = float(ledoit_wolf_shrinkage(centred, assume_centered=True))
     variances = (1 - shrinkage) * found + shrinkage * average
-    kept = min(_DIRECTIONS, len(variances))
+    kept = min(_DIRECTIONS, len(variances), max(1, _NUMBERS // features.shape[1]))
     # The other directions share the mean of their variances (probabilistic PCA, Tipping & Bishop 1999).
     others = features.shape[1] - kept
     rest = ((1 - shrinkage) * float(found[kept:].sum()) + shrinkage * average * others) / max(others, 1)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..datasets.folders import SplitName
 from ..datasets.prepare import Prepared
 from ..evaluation.ood import AIMED, bound_of, fit_distance, measure_apart, share_interval
 from ..evaluation.predict import batches
@@ -20,17 +21,27 @@ from ..models.weights import read_weights
 from ..recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe
 from ..runtime.card import OutOfDistribution, Preprocessing
 from ..runtime.execution import Execution, OpenVINOExecution, save_openvino
-from ..runtime.facts import FileFacts, crop_inside, measure_contrast, measure_scale, measure_sharpness, read_file_facts
+from ..runtime.facts import (
+    FileFacts,
+    crop_inside,
+    find_reason,
+    measure_contrast,
+    measure_scale,
+    measure_sharpness,
+    read_file_facts,
+    to_grey,
+)
 from ..runtime.measures import ImageLimits
 from ..runtime.network import ClassificationNetwork
 from ..runtime.observer import Companion
-from ..runtime.ood import COMPANION_MODEL, GATE, Mahalanobis, find_unknown
+from ..runtime.ood import COMPANION_AT_ONCE, COMPANION_MODEL, GATE, Mahalanobis, find_unknown
 from ..runtime.text import looks_like_text
 
 #: What a companion may add to the network's multiplications, in parts of them. Of an answer they are two thirds: the
 #: rest is decoding.
 _BUDGET = 0.15
-_SMALLEST_SIDE = 32
+#: Of smaller images its last maps are a single pixel, and the network's own early ones tell more.
+_SMALLEST_SIDE = 56
 #: Of very many training images that many, drawn by seed, stand for all.
 MOST_IMAGES = 2000
 _MOST_SPOILED = 16
@@ -94,7 +105,7 @@ def export_companion(factor: int, preprocessing: Preprocessing, path: Path) -> O
     shape = (preprocessing.height, preprocessing.width, 3)
     example = torch.zeros((2, *shape), dtype=torch.uint8)
     save_openvino(Companion(backbone, factor), example, (-1, *shape), path, half=True)
-    return OpenVINOExecution(path)
+    return OpenVINOExecution(path, COMPANION_AT_ONCE)
 
 
 def fit_gate(
@@ -113,63 +124,66 @@ def fit_gate(
         companion = export_companion(factor, preprocessing, stage / COMPANION_MODEL)
     watch = Watched(execute, companion)
     bent = not own and companion is None
-    train = _sample(prepared.rows["train"])
-    validation, test = prepared.rows["validation"], prepared.rows["test"]
-    seen = {"train": watch(prepared.pixels, train), "validation": watch(prepared.pixels, validation)}
+    train, validation = _sample(prepared.rows["train"]), prepared.rows["validation"]
+    features = watch(prepared.pixels, train)
+    splits: tuple[SplitName, ...] = ("validation", "test")
+    seen = {split: watch(prepared.pixels, prepared.rows[split]) for split in splits}
+    chosen = np.full(len(validation), False) if bent else np.isin(validation, _sample(validation))
+    features = np.concatenate([features, seen["validation"][chosen]])
+    fitted = fit_distance(features)
+    distances = {split: fitted(each) if fitted else np.full(len(each), np.inf) for split, each in seen.items()}
     if bent:
-        fitted = fit_distance(seen["train"])
-        apart = fitted(seen["validation"]) if fitted else np.full(len(validation), np.inf)
-        judged = apart
+        judged = distances["validation"]
     else:
-        features = np.concatenate([seen["train"], seen["validation"]])
-        fitted = fit_distance(features)
-        judged = measure_apart(features, prepared.copies[np.concatenate([train, validation])])
-        apart = judged[len(train) :]
+        judged = measure_apart(features, prepared.copies[np.concatenate([train, validation[chosen]])])
+        distances["validation"][chosen] = judged[len(train) :]
     threshold = bound_of(judged) if fitted else None
     if threshold is not None and fitted is not None:
         fitted.save(stage / GATE)
     else:
         for path in (stage / COMPANION_MODEL, (stage / COMPANION_MODEL).with_suffix(".bin")):
             path.unlink(missing_ok=True)
-    above = int((apart > threshold).sum()) if threshold is not None else 0
-    low, high = share_interval(above, len(validation)) if threshold is not None else (0.0, 0.0)
     ood = OutOfDistribution(
         companion=factor if companion is not None else None,
         bent=bent,
         threshold=threshold,
         aimed=AIMED,
-        rejected=round(above / max(1, len(validation)), 4),
-        rejected_low=round(low, 4),
-        rejected_high=round(high, 4),
+        rejected=0,
         fitted_on=len(judged),
         images=len(validation),
         limits=fit_limits(recipe, prepared, train),
     )
-    distances = fitted(watch(prepared.pixels, test)) if fitted else np.zeros(len(test))
-    passes = {
-        "validation": _pass(ood, recipe.preprocessing, prepared, validation, apart),
-        "test": _pass(ood, recipe.preprocessing, prepared, test, distances),
+    passes: dict[str, np.ndarray] = {
+        split: _pass(ood, preprocessing, prepared, prepared.rows[split], distances[split]) for split in splits
     }
+    refused = int((~passes["validation"]).sum())
+    low, high = share_interval(refused, len(validation))
     caught = _try_strangers(ood, recipe.preprocessing, prepared, watch, fitted)
-    return Gate(ood.model_copy(update={"caught": caught}), passes)
+    found = {
+        "rejected": round(refused / max(1, len(validation)), 4),
+        "rejected_low": round(low, 4),
+        "rejected_high": round(high, 4),
+        "caught": caught,
+    }
+    return Gate(ood.model_copy(update=found), passes)
 
 
 def _sample(rows: np.ndarray) -> np.ndarray:
     if len(rows) <= MOST_IMAGES:
         return rows
-    return np.sort(np.random.default_rng(0).choice(rows, MOST_IMAGES, replace=False))
+    return rows[np.sort(np.random.default_rng(0).choice(len(rows), MOST_IMAGES, replace=False))]
 
 
 def _pass(
     ood: OutOfDistribution, preprocessing: Preprocessing, prepared: Prepared, rows: np.ndarray, distances: np.ndarray
 ) -> np.ndarray:
     """Which images of `rows` the gate lets through, bool (len(rows),)."""
-    passed: list[bool] = []
-    for places in batches(np.arange(len(rows))):
-        pixels = np.asarray(prepared.pixels[rows[places]])
-        files = _read_files(prepared, rows[places])
-        passed += [each is None for each in find_unknown(ood, preprocessing, files, pixels, distances[places])]
-    return np.array(passed, bool)
+    files = _read_files(prepared, rows)
+    reasons = [
+        find_reason(ood.limits, file, np.asarray(prepared.pixels[row]), preprocessing)
+        for row, file in zip(rows, files, strict=True)
+    ]
+    return np.array([each is None for each in find_unknown(ood, reasons, distances)], bool)
 
 
 def _read_files(prepared: Prepared, rows: np.ndarray) -> list[FileFacts]:
@@ -187,9 +201,10 @@ def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLim
     contrast, sharpness, text = [], [], []
     for row, file in zip(rows, files, strict=True):
         inside = crop_inside(np.asarray(prepared.pixels[row]), file, recipe.preprocessing)
-        contrast.append(measure_contrast(inside[None])[0])
-        sharpness.append(measure_sharpness(inside[None])[0])
-        text.append(looks_like_text(inside))
+        grey = to_grey(inside)
+        contrast.append(measure_contrast(grey))
+        sharpness.append(measure_sharpness(inside))
+        text.append(looks_like_text(grey))
     scales = [each for each in (measure_scale(file, recipe.preprocessing) for file in files) if each is not None]
     largest = max(scales, default=1.0) * _SCALE_MARGIN
     strict = recipe.verdicts.only_like_training
@@ -221,6 +236,7 @@ def _try_strangers(
     caught = {}
     for kind, pixels in strangers.items():
         distances = fitted(watch(pixels, np.arange(len(pixels)))) if fitted else np.zeros(len(pixels))
-        reasons = find_unknown(ood, preprocessing, [size] * len(pixels), pixels, distances)
-        caught[kind] = round(float(np.mean([each is not None for each in reasons])), 4)
+        reasons = [find_reason(ood.limits, size, each, preprocessing) for each in pixels]
+        unknown = [each is not None for each in find_unknown(ood, reasons, distances)]
+        caught[kind] = round(float(np.mean(unknown)), 4)
     return caught

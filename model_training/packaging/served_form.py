@@ -12,6 +12,7 @@ from ..recipe import Precision, Recipe
 from ..runtime.card import Agreement, OpenVINOModel
 from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
 from ..runtime.network import ClassificationNetwork
+from ..runtime.observer import Sees
 from .gate import choose_companion
 from .quantise import quantise
 
@@ -25,19 +26,24 @@ def make_served(
     """The form that serves on a CPU, written into `stage`; and by how much the gate's companion shrinks an image, None
     where the gate sees the network itself: where that is `untouched`, or where a companion would cost too much."""
     factor = None if untouched else choose_companion(network, recipe.preprocessing)
+    sees: Sees = "late" if untouched else "early"
     if recipe.precision == "torch":
-        return TorchExecution(network, "cpu"), factor
+        return TorchExecution(network, "cpu", sees), factor
     path = stage / OPENVINO_MODEL
-    return export_form(path, recipe.precision, prepared, network, observed=factor is None), factor
+    return export_form(path, recipe.precision, prepared, network, sees if factor is None else None), factor
 
 
 def export_form(
-    path: Path, precision: Precision, prepared: Prepared, network: ClassificationNetwork, *, observed: bool = False
+    path: Path,
+    precision: Precision,
+    prepared: Prepared,
+    network: ClassificationNetwork,
+    sees: Sees | None = None,
 ) -> Execution:
-    """Write the network's OpenVINO form as `path` (.xml) and its .bin, and load it. `observed`: with what the gate
-    sees of it."""
+    """Write the network's OpenVINO form as `path` (.xml) and its .bin, and load it. `sees`: with what the gate sees of
+    it."""
     example = np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]])
-    export_openvino(network, example, path, observed=observed)
+    export_openvino(network, example, path, sees=sees)
     if precision == "int8":
         quantise(path, prepared.pixels, prepared.rows["train"])
     return OpenVINOExecution(path)

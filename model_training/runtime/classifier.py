@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,23 @@ from .drawing import PixelBox
 from .errors import ImageError
 from .execution import choose_execution
 from .explain import Explainer, encode_heatmap
-from .facts import FileFacts, read_file_facts
+from .facts import find_reason, read_file_facts
 from .model import Answer, Bytes, Readers, read_examples
 from .network import load_network
 from .ood import find_unknown, load_observer
 from .preprocess import read_placed
 from .provenance.credentials import CredentialsReader
 from .provenance.read import read_provenance
+
+
+@dataclass(frozen=True)
+class _Read:
+    """An image as the network sees it, uint8 (height, width, 3), where in these pixels it lies, and why it is none that
+    the model can judge, None where nothing speaks against it."""
+
+    pixels: np.ndarray
+    box: PixelBox
+    reason: Reason | None
 
 
 class ImageClassifier(ABC):
@@ -58,13 +69,13 @@ class ImageClassifier(ABC):
         started = time.perf_counter()
         wanted = explain if explain is not None else [False] * len(images)
         read = self.readers.read(self._read, images)
-        readable = [(index, *each) for index, each in enumerate(read) if not isinstance(each, ImageError)]
+        readable = [(index, each) for index, each in enumerate(read) if not isinstance(each, ImageError)]
         answers: dict[int, Answer] = {}
         if readable:
-            pixels = np.stack([each for _, each, _, _ in readable])
-            probabilities, reasons = self.judge_images(pixels, [file for _, _, _, file in readable])
+            pixels = np.stack([each.pixels for _, each in readable])
+            probabilities, reasons = self.judge_images(pixels, [each.reason for _, each in readable])
             explanations = self._explain(
-                pixels, probabilities, [box if wanted[index] else None for index, _, box, _ in readable]
+                pixels, probabilities, [each.box if wanted[index] else None for index, each in readable]
             )
             origins = self._read_origins([images[index] for index, *_ in readable])
             elapsed = round((time.perf_counter() - started) * 1000, 2)
@@ -81,8 +92,11 @@ class ImageClassifier(ABC):
     def examples(self) -> list[dict[str, object]]:
         return read_examples(self.card, self.bundle)
 
-    def _read(self, data: Bytes) -> tuple[np.ndarray, PixelBox, FileFacts]:
-        return *read_placed(data, self.card.preprocessing), read_file_facts(data)
+    def _read(self, data: Bytes) -> _Read:
+        pixels, box = read_placed(data, self.card.preprocessing)
+        if (ood := self.card.ood) is None:
+            return _Read(pixels, box, None)
+        return _Read(pixels, box, find_reason(ood.limits, read_file_facts(data), pixels, self.card.preprocessing))
 
     def _read_origins(self, images: Sequence[Bytes]) -> list[Answer]:
         """What each image's file states of its origin, where the card asks for it. It changes no verdict."""
@@ -95,14 +109,15 @@ class ImageClassifier(ABC):
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
         return self.calibrate(self.execute(pixels))
 
-    def judge_images(self, pixels: np.ndarray, files: Sequence[FileFacts]) -> tuple[np.ndarray, list[Reason | None]]:
+    def judge_images(
+        self, pixels: np.ndarray, reasons: Sequence[Reason | None]
+    ) -> tuple[np.ndarray, list[Reason | None]]:
         """Calibrated probabilities, float64 (N, classes), and why an image is unknown, None where it isn't.
 
-        `pixels`: uint8 (N, height, width, 3), of the images in `files`.
+        `pixels`: uint8 (N, height, width, 3); `reasons`: why an image is none to be judged, before its features.
         """
         observed = self.observe(pixels)
-        reasons = find_unknown(self.card.ood, self.card.preprocessing, files, pixels, observed.distances)
-        return self.calibrate(observed.logits), reasons
+        return self.calibrate(observed.logits), find_unknown(self.card.ood, reasons, observed.distances)
 
     def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[PixelBox | None]) -> list[Answer]:
         """`boxes`: where each image lies in its pixels, None where no heatmap is wanted. A map is of the image,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .card import ClassifierCard
 from .errors import BundleError
 from .network import ClassificationNetwork
+from .observer import Sees
 
 
 class Execution(Protocol):
@@ -31,8 +32,10 @@ class Execution(Protocol):
 class TorchExecution:
     """The torch network on one device; half precision and channels-last memory on CUDA."""
 
-    def __init__(self, network: ClassificationNetwork, device: str) -> None:
+    def __init__(self, network: ClassificationNetwork, device: str, sees: Sees = "late") -> None:
+        """`sees`: which of its stages the gate sees."""
         self.device = torch.device(device)
+        self.sees: Sees = sees
         self.network = network.to(self.device).eval()
         self.half: torch.dtype | None = None
         if self.device.type == "cuda":
@@ -47,7 +50,7 @@ class TorchExecution:
         return logits, features
 
     def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        logits, features, seen = self._run(self.network.observe, pixels)
+        logits, features, seen = self._run(lambda batch: self.network.observe(batch, self.sees), pixels)
         return logits, features, seen
 
     @torch.inference_mode()
@@ -61,11 +64,13 @@ class TorchExecution:
 class OpenVINOExecution:
     """The OpenVINO form of the network on the CPU, in float32.
 
-    A batch is cut into images that run side by side, one stream a core: for convolutional networks of this size that
+    A batch is cut into parts that run side by side, one stream a core: for convolutional networks of this size that
     is faster than all cores on one image, since nothing waits at the end of each layer.
     """
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, at_once: int = 1) -> None:
+        """`at_once`: the most images of a part. Where maps are small, reading the weights takes longer than computing
+        with them, and several images share it."""
         import openvino
 
         core = openvino.Core()
@@ -91,6 +96,7 @@ class OpenVINOExecution:
         self.queue = openvino.AsyncInferQueue(compiled)
         self.queue.set_callback(_store)
         self.lock = threading.Lock()
+        self.at_once = at_once
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         return self.forward_with_features(pixels)[0]
@@ -112,41 +118,47 @@ class OpenVINOExecution:
         # share (read-only or strided) it would read a copy that is already gone.
         pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
         found = [np.empty((len(pixels), width), np.float32) for width in self.widths]
+        size = max(1, min(self.at_once, -(-len(pixels) // len(self.queue))))
         with self.lock:  # the queue hands one free request to two threads; a batch fills all cores anyway
             try:
-                for index in range(len(pixels)):
-                    self.queue.start_async([pixels[index : index + 1]], userdata=(found, index), share_inputs=True)
+                for start in range(0, len(pixels), size):
+                    self.queue.start_async([pixels[start : start + size]], userdata=(found, start), share_inputs=True)
             finally:
                 self.queue.wait_all()
         return found
 
 
 def _store(request, target: tuple[list[np.ndarray], int]) -> None:  # type: ignore[no-untyped-def]
-    found, index = target
+    found, start = target
     for number, each in enumerate(found):
-        each[index] = request.get_output_tensor(number).data[0]
+        part = request.get_output_tensor(number).data
+        each[start : start + len(part)] = part
 
 
 class _Traced(nn.Module):
     """The tracer follows `forward`."""
 
-    def __init__(self, network: ClassificationNetwork, observed: bool) -> None:
+    def __init__(self, network: ClassificationNetwork, sees: Sees | None) -> None:
         super().__init__()
         self.network = network
-        self.call = network.observe if observed else network.forward_with_features
+        self.sees = sees
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        return self.call(pixels)
+        if self.sees is None:
+            return self.network.forward_with_features(pixels)
+        return self.network.observe(pixels, self.sees)
 
 
-def export_openvino(network: ClassificationNetwork, example: np.ndarray, path: Path, *, observed: bool = False) -> None:
+def export_openvino(
+    network: ClassificationNetwork, example: np.ndarray, path: Path, *, sees: Sees | None = None
+) -> None:
     """Write the network, normalisation included, as `path` (.xml) and its .bin, with a free batch dimension and two
-    outputs, the logits and the features; `observed`: and a third, what the gate sees.
+    outputs, the logits and the features; with `sees` and a third, what the gate sees of it.
 
     `example`: uint8 (N, height, width, 3), used to trace the graph.
     """
     _, height, width, _ = example.shape
-    save_openvino(_Traced(network, observed), torch.tensor(example), (-1, height, width, 3), path)
+    save_openvino(_Traced(network, sees), torch.tensor(example), (-1, height, width, 3), path)
 
 
 def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], path: Path, *, half: bool = False) -> None:
@@ -174,4 +186,5 @@ def choose_execution(card: ClassifierCard, bundle: Path, network: Classification
         if not path.is_file():
             raise BundleError(f"{path}: the OpenVINO form is missing.", "Make the bundle again: hwapung train.")
         return OpenVINOExecution(path)
-    return TorchExecution(network, device)
+    bent = card.ood is not None and card.ood.bent
+    return TorchExecution(network, device, "early" if bent else "late")

@@ -8,7 +8,6 @@ like.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +17,8 @@ from .card import Preprocessing, Reason
 from .image import FORMATS
 from .measures import ImageLimits
 from .preprocess import content_box
-from .text import looks_like_text
+from .text import count_levels, looks_like_text
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 #: The sum of the IJG's luminance table, which stands for quality 50.
 _TABLE_SUM = 3688
 
@@ -73,32 +71,35 @@ def measure_scale(facts: FileFacts, preprocessing: Preprocessing) -> float | Non
     return min(1.0, scale)
 
 
-def measure_contrast(pixels: np.ndarray) -> np.ndarray:
-    """The deviation of the grey levels, 0…127. `pixels`: uint8 (N, height, width, 3). Returns float32 (N,)."""
-    return _to_grey(pixels).std((1, 2))
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """The luma of ITU-R BT.601. `pixels`: uint8 (height, width, 3). Returns uint8 (height, width)."""
+    return np.asarray(Image.fromarray(pixels).convert("L"))
 
 
-def measure_sharpness(pixels: np.ndarray) -> np.ndarray:
+def measure_contrast(grey: np.ndarray) -> float:
+    """The deviation of the grey levels, 0…127. `grey`: uint8 (height, width)."""
+    counts, levels = count_levels(grey), np.arange(256)
+    mean = counts @ levels / grey.size
+    return float(np.sqrt(counts @ np.square(levels - mean) / grey.size))
+
+
+def measure_sharpness(pixels: np.ndarray) -> float:
     """The share of an image's differences between neighbours that blurring takes away: 0…1, low where it is blurred.
 
     Crete et al. 2007, "The blur effect", with a mean of five pixels along each axis; of the two axes the sharper one.
-    `pixels`: uint8 (N, height, width, 3). Returns float32 (N,).
+    `pixels`: uint8 (height, width, 3).
     """
-    grey = _to_grey(pixels)
-    return np.maximum(_lose(grey), _lose(grey.swapaxes(1, 2)))
+    # Finer than `to_grey`, whose rounding would be most of what differs in a blurred image.
+    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
+    levels = 77 * red + 150 * green + 29 * blue
+    return max(_lose(levels), _lose(np.ascontiguousarray(levels.T)))
 
 
-def _lose(grey: np.ndarray) -> np.ndarray:
-    width = grey.shape[2]
-    padded = np.pad(grey, ((0, 0), (0, 0), (2, 2)), mode="edge")
-    blurred = sum(padded[:, :, start : start + width] for start in range(5)) / 5
-    before, after = np.abs(np.diff(grey, axis=2)), np.abs(np.diff(blurred, axis=2))
-    lost = np.maximum(before - after, 0).sum((1, 2))
-    return (lost / np.maximum(before.sum((1, 2)), 1e-6)).astype(np.float32)
-
-
-def _to_grey(pixels: np.ndarray) -> np.ndarray:
-    return pixels.astype(np.float32) @ _LUMA
+def _lose(levels: np.ndarray) -> float:
+    padded = np.pad(levels, ((0, 0), (2, 2)), mode="edge")
+    # Two means of five in a row share four of their pixels, so that they differ by a fifth of what the others do.
+    before, after = 5 * np.abs(np.diff(levels, axis=1)), np.abs(padded[:, 5:] - padded[:, :-5])
+    return float(np.maximum(before - after, 0).sum(dtype=np.int64) / max(1, before.sum(dtype=np.int64)))
 
 
 def crop_inside(pixels: np.ndarray, file: FileFacts, preprocessing: Preprocessing) -> np.ndarray:
@@ -110,32 +111,25 @@ def crop_inside(pixels: np.ndarray, file: FileFacts, preprocessing: Preprocessin
     return pixels[top:bottom, left:right]
 
 
-def find_reasons(
-    limits: ImageLimits, files: Sequence[FileFacts], pixels: np.ndarray, preprocessing: Preprocessing
-) -> list[Reason | None]:
-    """Why each image is none that the model can judge, before its features are asked; None where nothing speaks
-    against it. `pixels`: uint8 (N, height, width, 3), of the images in `files`."""
-    return [
-        _find_reason(limits, file, crop_inside(each, file, preprocessing), preprocessing)
-        for file, each in zip(files, pixels, strict=True)
-    ]
-
-
-def _find_reason(
-    limits: ImageLimits, file: FileFacts, inside: np.ndarray, preprocessing: Preprocessing
+def find_reason(
+    limits: ImageLimits, file: FileFacts, pixels: np.ndarray, preprocessing: Preprocessing
 ) -> Reason | None:
+    """Why an image is none that the model can judge, before its features are asked; None where nothing speaks against
+    it. `pixels`: uint8 (height, width, 3), as the network sees them."""
+    inside = crop_inside(pixels, file, preprocessing)
+    grey = to_grey(inside)
     scale = measure_scale(file, preprocessing)
     quality = file.jpeg_quality if file.jpeg_quality is not None else 100
     checks: list[tuple[Reason, bool]] = [
         ("tiny", min(file.width, file.height) < limits.min_side),
         ("long", file.aspect > limits.max_aspect),
-        ("blank", measure_contrast(inside[None])[0] < limits.min_contrast),
+        ("blank", measure_contrast(grey) < limits.min_contrast),
         ("finer", scale is not None and limits.max_scale is not None and scale > limits.max_scale),
         ("coarser", scale is not None and limits.min_scale is not None and scale < limits.min_scale),
         ("compressed", limits.min_quality is not None and quality < limits.min_quality),
-        ("softer", limits.min_sharpness is not None and measure_sharpness(inside[None])[0] < limits.min_sharpness),
+        ("softer", limits.min_sharpness is not None and measure_sharpness(inside) < limits.min_sharpness),
     ]
     found = next((reason for reason, holds in checks if holds), None)
-    if found is None and limits.refuses_text and looks_like_text(inside):
+    if found is None and limits.refuses_text and looks_like_text(grey):
         return "text"
     return found

@@ -92,10 +92,12 @@ class OutOfDistribution(Part):
         description="features of a companion network that sees the picture shrunk so many times; unset, "
         "those of the network itself, which is as pretraining left it",
     )
-    bent: bool = Field(False, description="whether the features are the network's own although training changed them")
+    bent: bool = Field(
+        False, description="whether they are of the network's own earlier stages, although training changed them"
+    )
     threshold: float | None = Field(description="of the squared distance; unset where too few pictures give a bound")
     aimed: float = Field(0.05, description="share of pictures like those of the training that may lie above")
-    rejected: float = Field(ge=0, le=1, description="share of the validation pictures that are above")
+    rejected: float = Field(ge=0, le=1, description="share of the validation pictures that are refused, for any reason")
     rejected_low: float = Field(0.0, ge=0, le=1, description="95% interval of that share (Clopper-Pearson)")
     rejected_high: float = Field(1.0, ge=0, le=1, description="the same")
     fitted_on: int = Field(ge=0, description="training and validation pictures, each judged by a model without it")

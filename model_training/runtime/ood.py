@@ -13,16 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .architecture import Preprocessing
 from .card import ClassifierCard, Reason
 from .errors import BundleError
 from .execution import Execution, OpenVINOExecution
-from .facts import FileFacts, find_reasons
 from .measures import OutOfDistribution
 
 #: Files of a bundle: where the training images' features lie, and the companion's OpenVINO form.
 GATE = "gate.npz"
 COMPANION_MODEL = "companion.xml"
+#: Images that the companion sees in one part.
+COMPANION_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -101,25 +101,19 @@ def load_observer(card: ClassifierCard, bundle: Path, execute: Execution) -> Obs
         path = bundle / COMPANION_MODEL
         if not path.is_file():
             raise BundleError(f"{path}: the companion is missing.", "Make the bundle again: hwapung train.")
-        companion = OpenVINOExecution(path)
+        companion = OpenVINOExecution(path, COMPANION_AT_ONCE)
     return Observer(execute, Mahalanobis.load(bundle / GATE), companion)
 
 
 def find_unknown(
-    ood: OutOfDistribution | None,
-    preprocessing: Preprocessing,
-    files: Sequence[FileFacts],
-    pixels: np.ndarray,
-    distances: np.ndarray,
+    ood: OutOfDistribution | None, reasons: Sequence[Reason | None], distances: np.ndarray
 ) -> list[Reason | None]:
     """Why each image is unknown to the network, None where it isn't: what it is like comes before its features.
 
-    `files`: of each image, as it came; `pixels`: uint8 (N, height, width, 3); `distances`: float (N,).
+    `reasons`: what `find_reason` says of each; `distances`: float (N,).
     """
-    if ood is None:
-        return [None] * len(pixels)
-    reasons = find_reasons(ood.limits, files, pixels, preprocessing)
+    threshold = np.inf if ood is None or ood.threshold is None else ood.threshold
     return [
-        reason or ("unlike" if ood.threshold is not None and distances[row] > ood.threshold else None)
-        for row, reason in enumerate(reasons)
+        reason or ("unlike" if distance > threshold else None)
+        for reason, distance in zip(reasons, distances, strict=True)
     ]

@@ -73,17 +73,18 @@ class _Body(nn.Module):
 
     def __init__(self, network: Any, stages: int) -> None:
         super().__init__()
-        self.indices = network.prune_intermediate_layers(stages, prune_norm=True, prune_head=True)
+        network.prune_intermediate_layers(stages, prune_norm=True, prune_head=True)
         self.network = network
+        self.stages = stages
 
     def forward(self, images: Tensor) -> Tensor:
         return self.pool(self.maps(images))
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """Each stage's, (N, channels, rows, columns)."""
-        found: list[Tensor] = self.network.forward_intermediates(images, indices=self.indices, intermediates_only=True)
+        """Every stage's, (N, channels, rows, columns), the finest first."""
+        found: list[Tensor] = self.network.forward_intermediates(images, intermediates_only=True)
         return found
 
-    @staticmethod
-    def pool(maps: list[Tensor]) -> Tensor:
-        return torch.cat([each.mean((2, 3)) for each in maps], 1)
+    def pool(self, maps: list[Tensor]) -> Tensor:
+        """The means of the last of `maps`, (N, F)."""
+        return torch.cat([each.mean((2, 3)) for each in maps[-self.stages :]], 1)

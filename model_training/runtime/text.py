@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 _FEWEST_LINES = 6
 #: Of the darkest against the paper, in grey levels.
 _CONTRAST = 60
 #: Changes between ink and paper that a line of text has at least, along it.
 _FEWEST_STROKES = 12
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def looks_like_text(pixels: np.ndarray) -> bool:
-    """`pixels`: uint8 (height, width, 3), of any size from some 64 pixels on; smaller ones show no letters.
+def looks_like_text(grey: np.ndarray) -> bool:
+    """`grey`: uint8 (height, width), of any size from some 64 pixels on; smaller ones show no letters.
 
     The lines may run across or down, and be dark on light or light on dark.
     """
-    grey = (pixels.astype(np.float32) @ _LUMA).astype(np.uint8)
     # All that tells a page from a picture is in the histogram; nearly every picture is done with here.
-    counts = np.bincount(grey.ravel(), minlength=256)
+    counts = count_levels(grey)
     levels = np.arange(256)
     if _median(counts) < float(counts @ levels) / grey.size:
         grey, counts = 255 - grey, counts[::-1]  # the paper is what there is more of
@@ -33,6 +32,11 @@ def looks_like_text(pixels: np.ndarray) -> bool:
         return False
     ink = grey < darkest
     return _has_lines(ink) or _has_lines(ink.T)
+
+
+def count_levels(grey: np.ndarray) -> np.ndarray:
+    """How many pixels have each level, int (256,). `grey`: uint8 (height, width)."""
+    return np.array(Image.fromarray(grey).histogram())
 
 
 def _median(counts: np.ndarray) -> int:

@@ -130,7 +130,7 @@ def test_a_companion_is_as_large_as_a_tenth_of_the_network_allows(backbone: str)
     budget = 0.1 * count_multiplications(network, pixels)
     costs = [
         count_multiplications(Companion(timm.create_model(PACKAGE_BACKBONE, num_classes=0), each).eval(), pixels)
-        for each in range(1, 6)
+        for each in (1, 2)  # of a smaller image the companion's last maps are one pixel
     ]
     affordable = [number for number, cost in enumerate(costs, 1) if cost <= budget]
     assert factor == (affordable[0] if affordable else None)

@@ -144,6 +144,14 @@ def test_an_exported_form_has_a_free_batch_and_fixed_images(card: ModelCard, tin
     assert np.abs(fresh(pixels) - TorchExecution(load_network(card, tiny_bundle), "cpu")(pixels)).max() <= 1e-4
 
 
+@pytest.mark.parametrize("images", [1, 2, 7, 16])
+def test_parts_of_several_images_say_what_single_images_say(tiny_bundle: Path, card: ModelCard, images: int) -> None:
+    pixels = noise(images, card)
+    single, parts = (OpenVINOExecution(tiny_bundle / "network.xml", at_once) for at_once in (1, 3))
+    for ours, theirs in zip(parts.run(pixels), single.run(pixels), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_agrees_in_half_precision(card: ModelCard, tiny_bundle: Path, exact: TorchExecution) -> None:
     pixels = noise(33, card)

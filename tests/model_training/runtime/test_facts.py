@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from scipy.ndimage import uniform_filter1d
 
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.facts import (
@@ -13,6 +14,7 @@ from model_training.runtime.facts import (
     measure_scale,
     measure_sharpness,
     read_file_facts,
+    to_grey,
 )
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8))
@@ -55,13 +57,24 @@ def test_the_scale_is_what_share_of_the_input_an_image_fills(
 
 def test_sharpness_falls_with_blur_and_contrast_does_with_grey() -> None:
     blurs = [NOISE if radius == 0 else NOISE.filter(ImageFilter.GaussianBlur(radius)) for radius in (0, 1, 2, 4)]
-    sharpness = measure_sharpness(np.stack([np.asarray(each) for each in blurs]))
+    sharpness = np.array([measure_sharpness(np.asarray(each)) for each in blurs])
     assert (np.diff(sharpness) < -0.02).all()
     assert sharpness.min() >= 0
     assert sharpness.max() <= 1
-    flat = np.full((1, 60, 80, 3), 117, np.uint8)
-    assert measure_contrast(flat) == pytest.approx([0], abs=1e-3)
-    assert measure_sharpness(flat) == pytest.approx([0])
+    flat = np.full((60, 80), 117, np.uint8)
+    assert measure_contrast(flat) == measure_sharpness(np.repeat(flat[..., None], 3, axis=2)) == 0
     half = flat.copy()
-    half[:, :30] = 17
-    assert measure_contrast(half) == pytest.approx([50], abs=0.1)
+    half[:30] = 17
+    assert measure_contrast(half) == pytest.approx(50)
+    assert measure_contrast(to_grey(np.asarray(NOISE))) == pytest.approx(float(to_grey(np.asarray(NOISE)).std()))
+
+
+def test_sharpness_is_what_crete_defines() -> None:
+    pixels = np.asarray(NOISE.filter(ImageFilter.GaussianBlur(1)))
+    grey = pixels @ [0.299, 0.587, 0.114]
+    axes = []
+    for axis in (0, 1):
+        before = np.abs(np.diff(grey, axis=axis))
+        after = np.abs(np.diff(uniform_filter1d(grey, 5, axis=axis, mode="nearest"), axis=axis))
+        axes.append(np.maximum(before - after, 0).sum() / before.sum())
+    assert measure_sharpness(pixels) == pytest.approx(max(axes), abs=2e-3)

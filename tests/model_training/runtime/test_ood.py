@@ -9,12 +9,13 @@ import pytest
 from PIL import ExifTags, Image, ImageDraw
 from scipy.spatial.distance import mahalanobis
 
+from model_training.evaluation.ood import fit_distance
 from model_training.evaluation.strangers import draw_strangers
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
-from model_training.runtime.facts import find_reasons, measure_contrast, read_file_facts
+from model_training.runtime.facts import find_reason, measure_contrast, read_file_facts, to_grey
 from model_training.runtime.measures import ImageLimits
 from model_training.runtime.ood import COMPANION_MODEL, GATE, Mahalanobis, load_observer
 from model_training.runtime.preprocess import read
@@ -39,6 +40,24 @@ def test_the_distance_is_scipys() -> None:
     found = Mahalanobis(mean, basis[:, :2], variances, rest)(asked)
     inverse = np.linalg.inv(covariance)
     assert found == pytest.approx([mahalanobis(each, mean, inverse) ** 2 for each in asked])
+
+
+def test_a_stored_distance_is_what_was_fitted(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    features = generator.normal(size=(90, 40)) * np.linspace(0.01, 1, 40)
+    fitted = fit_distance(features)
+    assert fitted is not None
+    fitted.save(tmp_path / GATE)
+    asked = generator.normal(size=(20, 40))
+    np.testing.assert_array_equal(Mahalanobis.load(tmp_path / GATE)(asked), fitted(asked))
+
+
+def test_a_wide_networks_distance_stays_below_the_files_limit(tmp_path: Path) -> None:
+    features = np.random.default_rng(2).normal(size=(300, 12_800)).astype(np.float32)  # as many as of ResNet-50
+    fitted = fit_distance(features)
+    assert fitted is not None
+    fitted.save(tmp_path / GATE)
+    assert 5e6 < (tmp_path / GATE).stat().st_size < 11e6
 
 
 def test_a_feature_that_is_no_number_is_infinitely_strange() -> None:
@@ -149,9 +168,9 @@ def test_a_letterboxs_margins_are_neither_contrast_nor_paper(turned: bool) -> No
             settings["exif"] = Image.Exif()
             settings["exif"][ExifTags.Base.Orientation] = 6
         data = encode(image, "JPEG", **settings)
-        pixels = read(data, preprocessing)[None]
-        assert find_reasons(limits, [read_file_facts(data)], pixels, preprocessing) == [reason]
-        assert float(measure_contrast(pixels)[0]) > 4
+        pixels = read(data, preprocessing)
+        assert find_reason(limits, read_file_facts(data), pixels, preprocessing) == reason
+        assert measure_contrast(to_grey(pixels)) > 4
 
 
 def test_pixel_scale_counts(open_gate: Classifier) -> None:
@@ -179,13 +198,13 @@ def test_strokes_are_no_text() -> None:
     from model_training.runtime.text import looks_like_text
 
     drawn = draw_strangers(224, 224, 12)
-    assert np.mean([looks_like_text(each) for each in drawn["text"]]) >= 0.9
+    assert np.mean([looks_like_text(to_grey(each)) for each in drawn["text"]]) >= 0.9
     for kind in ("blank", "gradient", "noise", "lines", "texture"):
-        assert not any(looks_like_text(each) for each in drawn[kind]), kind
+        assert not any(looks_like_text(to_grey(each)) for each in drawn[kind]), kind
     hatched = Image.new("RGB", (224, 224), "white")
     pen = ImageDraw.Draw(hatched)
     for top in range(10, 220, 12):
         pen.line((10, top, 214, top), "black", 2)
-    assert not looks_like_text(np.asarray(hatched))  # lines, but no strokes along them
+    assert not looks_like_text(to_grey(np.asarray(hatched)))  # lines, but no strokes along them
     dark = 255 - drawn["text"]
-    assert np.mean([looks_like_text(each) for each in dark]) >= 0.9
+    assert np.mean([looks_like_text(to_grey(each)) for each in dark]) >= 0.9
