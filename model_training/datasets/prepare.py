@@ -77,6 +77,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         inside = np.array([bool(dataset.entries[row].label) for row in usable])
         usable, duplicates = usable[inside], replace(duplicates, group=duplicates.group[inside])
     splits = split(dataset, usable, duplicates, recipe.data.split, column, recipe.data.stratify)
+    group = unite(duplicates.group, read_groups(dataset, usable, column)) if column else duplicates.group
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):
         for row in splits.rows[name]:
@@ -104,7 +105,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         provenance=provenance,
         unreadable=len(store.errors),
         set_aside=splits.set_aside,
-        copies=_number_copies(len(dataset.entries), usable, duplicates.group),
+        copies=_number_copies(len(dataset.entries), usable, group),
     )
 
 

@@ -130,12 +130,14 @@ def fit_gate(
     seen = {split: watch(prepared.pixels, prepared.rows[split]) for split in splits}
     chosen = np.full(len(validation), False) if bent else np.isin(validation, _sample(validation))
     features = np.concatenate([features, seen["validation"][chosen]])
-    fitted = fit_distance(features)
+    known = np.concatenate([train, validation[chosen]])
+    classes = None if recipe.data.multi_label else prepared.targets[known]
+    fitted = fit_distance(features, classes)
     distances = {split: fitted(each) if fitted else np.full(len(each), np.inf) for split, each in seen.items()}
     if bent:
         judged = distances["validation"]
     else:
-        judged = measure_apart(features, prepared.copies[np.concatenate([train, validation[chosen]])])
+        judged = measure_apart(features, prepared.copies[known], classes)
         distances["validation"][chosen] = judged[len(train) :]
     threshold = bound_of(judged) if fitted else None
     if threshold is not None and fitted is not None:

@@ -26,12 +26,9 @@ COMPANION_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
-class Mahalanobis:
-    """Squared distances to the training images' mean, in units of their shrunk covariance.
-
-    The covariance is known along `basis`, float32 (G, K), with `variances`, (K,), and has the one variance `rest` in
-    all other directions; `mean`: (G,).
-    """
+class Gaussian:
+    """A mean, (G,), and a shrunk covariance: known along `basis`, float32 (G, K), with `variances`, (K,), and with the
+    one variance `rest` in all other directions."""
 
     mean: np.ndarray
     basis: np.ndarray
@@ -39,22 +36,42 @@ class Mahalanobis:
     rest: float
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """`features`: float (N, G). Returns float64 (N,), higher is stranger; infinite where a feature is no number."""
+        """Squared Mahalanobis distances, float64 (N,), of `features`, float (N, G)."""
         centred = features - self.mean
         along = (centred @ self.basis).astype(np.float64)
         beside = np.square(centred, dtype=np.float64).sum(1) - np.square(along).sum(1)
-        distances = (np.square(along) / self.variances).sum(1) + np.maximum(beside, 0) / self.rest
-        return np.nan_to_num(distances, nan=np.inf)
+        return (np.square(along) / self.variances).sum(1) + np.maximum(beside, 0) / self.rest
+
+
+@dataclass(frozen=True)
+class Mahalanobis:
+    """The squared distance to the nearest of the `gaussians` that the training images' features make, one or more."""
+
+    gaussians: tuple[Gaussian, ...]
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """`features`: float (N, G). Returns float64 (N,), higher is stranger; infinite where a feature is no number."""
+        return np.nan_to_num(np.min([each(features) for each in self.gaussians], axis=0), nan=np.inf)
 
     def save(self, path: Path) -> None:
-        np.savez(path, mean=self.mean, basis=self.basis, variances=self.variances, rest=self.rest)
+        named = {
+            f"{name}_{number}": value
+            for number, each in enumerate(self.gaussians)
+            for name, value in vars(each).items()
+        }
+        np.savez(path, allow_pickle=False, count=len(self.gaussians), **named)
 
     @classmethod
     def load(cls, path: Path) -> Mahalanobis:
         """Raises `BundleError` for a missing or broken file."""
         try:
             with np.load(path, allow_pickle=False) as read:
-                return cls(read["mean"], read["basis"], read["variances"], float(read["rest"]))
+                return cls(
+                    tuple(
+                        Gaussian(*(read[f"{name}_{number}"] for name in ("mean", "basis", "variances", "rest")))
+                        for number in range(int(read["count"]))
+                    )
+                )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise BundleError(
                 f"{path}: what tells strange pictures can't be read ({error}).",

@@ -21,7 +21,7 @@ from model_training.runtime.card import ClassifierCard, OutOfDistribution, Reaso
 from model_training.runtime.errors import BundleError
 from model_training.runtime.execution import TorchExecution
 from model_training.runtime.network import load_network
-from model_training.runtime.ood import GATE, Mahalanobis
+from model_training.runtime.ood import GATE, Gaussian, Mahalanobis
 from tests.hwapung.test_cli import run
 from tests.signing import picture
 from tests.tiny_sketch import LABELS, draw_page
@@ -93,7 +93,7 @@ def close_gate(bundle: Path, into: Path) -> Path:
     card = read_card(copied / "card.json", ClassifierCard)
     network = TorchExecution(load_network(card, copied), "cpu")
     size = network.observe(np.zeros((1, card.preprocessing.height, card.preprocessing.width, 3), np.uint8))[2].shape[1]
-    Mahalanobis(np.zeros(size), np.eye(size)[:, :1], np.ones(1), 1.0).save(copied / GATE)
+    Mahalanobis((Gaussian(np.zeros(size), np.eye(size)[:, :1], np.ones(1), 1.0),)).save(copied / GATE)
     strict = OutOfDistribution(threshold=-1, rejected=1, fitted_on=90)
     changes = {"ood": strict, "openvino_model": None}
     write_card(card.model_copy(update=changes), copied / "card.json")

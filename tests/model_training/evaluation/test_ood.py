@@ -28,8 +28,37 @@ def test_directions_that_are_left_out_share_their_mean_variance(monkeypatch: pyt
     part = fit_distance(features)
     assert whole is not None
     assert part is not None
-    assert part.basis.shape == (20, 4)
-    assert part.rest == pytest.approx(whole.variances[4:].mean(), rel=1e-6)
+    assert part.gaussians[0].basis.shape == (20, 4)
+    assert part.gaussians[0].rest == pytest.approx(whole.gaussians[0].variances[4:].mean(), rel=1e-6)
+
+
+def test_a_class_with_enough_images_has_its_own_gaussian_and_the_nearest_counts() -> None:
+    generator = np.random.default_rng(4)
+    classes = np.repeat([0, 1, 2], [80, 60, 12])
+    features = generator.normal(size=(152, 6)) + np.array([[0.0], [30.0], [60.0]])[classes]
+    asked = np.array([[0.0], [15.0], [30.0], [60.0]]) + np.zeros(6)
+    fitted = fit_distance(features, classes)
+    assert fitted is not None
+    assert len(fitted.gaussians) == 3
+    # The small class is told from all images together; of the two others each has what it would have alone.
+    parts = [fit_distance(features), fit_distance(features[:80]), fit_distance(features[80:140])]
+    assert fitted(asked) == pytest.approx(np.min([part(asked) for part in parts if part], axis=0))
+    two = fit_distance(features[:140], classes[:140])
+    one = fit_distance(features[:140])
+    assert two is not None
+    assert one is not None
+    assert two(asked)[1] > 100 > 10 > one(asked)[1]  # what lies between two classes is in neither
+
+
+def test_a_class_that_is_all_alike_is_told_with_the_others() -> None:
+    features = np.random.default_rng(5).normal(size=(120, 4))
+    features[60:] = 0.5
+    fitted = fit_distance(features, np.repeat([0, 1], 60))
+    whole = fit_distance(features)
+    assert fitted is not None
+    assert whole is not None
+    assert len(fitted.gaussians) == 1
+    assert fitted(features) == pytest.approx(whole(features))
 
 
 def test_features_that_are_no_numbers_are_refused_and_equal_ones_give_no_distance() -> None:

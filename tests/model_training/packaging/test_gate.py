@@ -157,7 +157,7 @@ def test_the_companion_says_the_same_in_torch_and_openvino_and_is_small(
     (seen,) = OpenVINOExecution(tmp_path / COMPANION_MODEL).run(pixels)
     cosines = (seen * expected).sum(1) / np.linalg.norm(seen, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.9995
-    assert Mahalanobis.load(tmp_path / GATE).mean.shape == expected.shape[1:]
+    assert Mahalanobis.load(tmp_path / GATE).gaussians[0].mean.shape == expected.shape[1:]
 
 
 def test_a_companion_of_a_gate_that_is_off_is_not_kept(

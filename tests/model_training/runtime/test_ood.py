@@ -17,7 +17,7 @@ from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
 from model_training.runtime.facts import find_reason, measure_contrast, read_file_facts, to_grey
 from model_training.runtime.measures import ImageLimits
-from model_training.runtime.ood import COMPANION_MODEL, GATE, Mahalanobis, load_observer
+from model_training.runtime.ood import COMPANION_MODEL, GATE, Gaussian, Mahalanobis, load_observer
 from model_training.runtime.preprocess import read
 
 
@@ -37,7 +37,7 @@ def test_the_distance_is_scipys() -> None:
     variances, rest = np.array([4.0, 2.0]), 0.5
     covariance = basis @ np.diag([*variances, *[rest] * 4]) @ basis.T
     mean, asked = generator.normal(size=6), generator.normal(size=(5, 6))
-    found = Mahalanobis(mean, basis[:, :2], variances, rest)(asked)
+    found = Mahalanobis((Gaussian(mean, basis[:, :2], variances, rest),))(asked)
     inverse = np.linalg.inv(covariance)
     assert found == pytest.approx([mahalanobis(each, mean, inverse) ** 2 for each in asked])
 
@@ -61,7 +61,7 @@ def test_a_wide_networks_distance_stays_below_the_files_limit(tmp_path: Path) ->
 
 
 def test_a_feature_that_is_no_number_is_infinitely_strange() -> None:
-    distance = Mahalanobis(np.zeros(2), np.eye(2)[:, :1], np.ones(1), 1.0)
+    distance = Mahalanobis((Gaussian(np.zeros(2), np.eye(2)[:, :1], np.ones(1), 1.0),))
     assert distance(np.array([[np.nan, 0.0], [1.0, 2.0]])).tolist() == [np.inf, 5.0]
 
 
@@ -107,7 +107,7 @@ def test_a_missing_file_is_named_and_a_gate_that_is_off_asks_for_none(tiny_bundl
     with pytest.raises(BundleError, match=GATE):
         load_observer(bounded, tmp_path, classifier.execute)
     seen = classifier.execute.observe(pixels)[2]
-    fitted = Mahalanobis(seen[0], np.eye(seen.shape[1])[:, :2], np.ones(2), 1.0)
+    fitted = Mahalanobis((Gaussian(seen[0], np.eye(seen.shape[1])[:, :2], np.ones(2), 1.0),))
     fitted.save(tmp_path / GATE)
     whole = (tmp_path / GATE).read_bytes()
     for broken in (b"no archive", b"", whole[:-40], whole[:900] + b"?" + whole[901:]):
