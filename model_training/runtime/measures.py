@@ -195,7 +195,8 @@ class Probe(Part):
 
     `lead` is how far fine-tuning's `figure` was ahead of the probe's on the validation pictures, below 0 where it was
     behind, with its 95% interval. Each picture is answered by an epoch that the others chose
-    (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where 95 of 100 draws see it ahead.
+    (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where 95 of
+    100 draws see its log loss ahead, which is `loss_lead` lower in the mean, and its figure is not behind.
     """
 
     method: Literal["logistic_regression", "discriminant"] = "logistic_regression"
@@ -204,6 +205,7 @@ class Probe(Part):
     lead: float
     low: float
     high: float
+    loss_lead: float = Field(description="in nats")
     images: int = Field(ge=0, description="number of validation pictures")
     probe: ProbeFigures
     fine_tuned: ProbeFigures

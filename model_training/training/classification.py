@@ -29,7 +29,7 @@ from .loop import Trained, fit, mix_seed
 from .losses import Loss, make_loss
 from .mixing import mix
 from .optimizer import find_rate, make_optimizer
-from .probe import fit_once, keep_better, remember_answers
+from .probe import fit_once, keep_better, remember_logits
 from .sampling import draw_rows
 from .start import build_network, has_probe
 
@@ -51,14 +51,14 @@ class Epoch:
 class Evaluation:
     """Mean cross-entropy in nats, accuracy and macro-F1 (0…1; a class without images counts as 0).
 
-    `confusion`: int (classes, classes), rows are true classes; `answers`: int64 (N,), the classes answered.
+    `confusion`: int (classes, classes), rows are true classes; `logits`: float32 (N, classes).
     """
 
     loss: float
     accuracy: float
     macro_f1: float
     confusion: np.ndarray
-    answers: np.ndarray
+    logits: np.ndarray
 
 
 class ClassificationTask:
@@ -188,7 +188,7 @@ def train(
     task = kind(recipe, prepared, network, trained, inputs, teacher)
     about = {"labels": prepared.dataset.labels, "data": prepared.provenance.model_dump()}
     outcome = fit(
-        task, fabric, folder, recipe.title.en, about, lambda epoch, seen: remember_answers(folder, epoch, seen.answers)
+        task, fabric, folder, recipe.title.en, about, lambda epoch, seen: remember_logits(folder, epoch, seen.logits)
     )
     finish_network(outcome.network)
     if probed is not None and fabric.is_global_zero:
@@ -204,7 +204,7 @@ def evaluate(
     classes = len(prepared.dataset.labels)
     losses = torch.zeros((), dtype=torch.float64, device=fabric.device)
     counts = torch.zeros(classes * classes, dtype=torch.int64, device=fabric.device)
-    answers = torch.zeros(len(rows), dtype=torch.int64, device=fabric.device)
+    said = torch.zeros((len(rows), classes), device=fabric.device)
     # Each batch is shared, not the rows before: the processes must ask equally often, since each question of a network
     # under DDP first brings its buffers in step.
     for batch in batches(np.arange(len(rows)), 64 * fabric.world_size):
@@ -213,10 +213,10 @@ def evaluate(
         targets = torch.from_numpy(prepared.targets[part]).to(fabric.device)
         logits = answer(*inputs.for_evaluation(part, fabric.device)).float()
         losses += functional.cross_entropy(logits, targets, reduction="sum")
-        answers[places] = logits.argmax(1)
+        said[places] = logits
         counts += torch.bincount(targets * classes + logits.argmax(1), minlength=classes * classes)
     loss = fabric.all_reduce(losses, reduce_op="sum").item()  # type: ignore[union-attr]
     confusion = fabric.all_reduce(counts, reduce_op="sum").view(classes, classes).cpu().numpy()  # type: ignore[union-attr]
-    told = fabric.all_reduce(answers, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]
+    told = fabric.all_reduce(said, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]
     accuracy = float(confusion.diagonal().sum() / len(rows))
     return Evaluation(loss / len(rows), accuracy, float(mean_f1(confusion)), confusion, told)

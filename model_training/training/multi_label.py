@@ -39,8 +39,7 @@ class LabelEpoch(Epoch):
 
 @dataclass(frozen=True)
 class LabelEvaluation(Evaluation):
-    """As `LabelEpoch`'s; `confusion`: int (labels, 2, 2), of each label: rows are whether an image has it; `answers`:
-    the most probable labels."""
+    """As `LabelEpoch`'s; `confusion`: int (labels, 2, 2), of each label: rows are whether an image has it."""
 
     average_precision: float = 0.0
 
@@ -117,6 +116,6 @@ def evaluate_labels(
         accuracy=float((chosen == (targets > 0)).all(1).mean()),
         macro_f1=float(label_f1(chosen, targets).mean()),
         confusion=multilabel_confusion_matrix(targets > 0, chosen),
-        answers=logits.argmax(1).numpy(),
+        logits=logits.numpy(),
         average_precision=float(mean_of_known(average_precisions(logits.numpy(), targets))[0]),
     )

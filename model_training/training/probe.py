@@ -27,7 +27,7 @@ from .start import fit_on_features, make_probe_network
 
 @dataclass(frozen=True)
 class Probed:
-    """A probe with its answers to the validation and the test images, int (N,), classes."""
+    """A probe with its logits for the validation and the test images, float32 (N, classes)."""
 
     probe: LinearProbe
     validation: np.ndarray
@@ -40,20 +40,20 @@ def fit_once(recipe: Recipe, prepared: Prepared, folder: Path, device: torch.dev
     if not kept.exists():
         probe = fit_on_features(recipe, prepared, device)
         network = make_probe_network(recipe, prepared, probe)
-        answers = {name: _answer(network, prepared, prepared.rows[name], device) for name in ("validation", "test")}
+        logits = {name: _answer(network, prepared, prepared.rows[name], device) for name in ("validation", "test")}
         with replacing(kept) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **dataclasses.asdict(probe), **answers)
+            np.savez(file, allow_pickle=False, **dataclasses.asdict(probe), **logits)
     with np.load(kept) as read:
         probe = LinearProbe(read["weight"], read["bias"], read["method"].item())
         return Probed(probe, read["validation"], read["test"])
 
 
-def remember_answers(folder: Path, epoch: int, answers: np.ndarray) -> None:
-    """Keep what the network of an epoch said of the validation images: int (N,), classes."""
+def remember_logits(folder: Path, epoch: int, logits: np.ndarray) -> None:
+    """Keep what the network of an epoch said of the validation images: float32 (N, classes)."""
     place = folder / "validation"
     place.mkdir(exist_ok=True)
     with replacing(place / f"{epoch}.npy") as temporary, temporary.open("wb") as file:
-        np.save(file, answers, allow_pickle=False)
+        np.save(file, logits, allow_pickle=False)
 
 
 def keep_better(
@@ -66,12 +66,12 @@ def keep_better(
     """`outcome` with the comparison on record, and with the probe's network where it is kept."""
     classes, targets = len(prepared.dataset.labels), prepared.targets
     validation, test = targets[prepared.rows["validation"]], targets[prepared.rows["test"]]
-    answers = [np.load(outcome.folder / "validation" / f"{each.epoch}.npy") for each in outcome.epochs]
+    epochs = [np.load(outcome.folder / "validation" / f"{each.epoch}.npy") for each in outcome.epochs]
     figure = recipe.training.monitor
     assert figure != "average_precision"  # of several labels, for which there is no probe
-    fair = cross_fit(np.stack(answers), validation, classes, figure)
-    lead = measure_lead(fair, probed.validation, validation, classes, figure)
-    best = answers[outcome.best.epoch - 1]
+    fair = cross_fit(np.stack(epochs), validation, figure)
+    lead = measure_lead(fair, probed.validation, validation, figure)
+    best = epochs[outcome.best.epoch - 1]
     tested = _answer(outcome.network, prepared, prepared.rows["test"], device)
     found = Probe(
         method=probed.probe.method,
@@ -80,6 +80,7 @@ def keep_better(
         lead=round(lead.value, 4),
         low=round(lead.low, 4),
         high=round(lead.high, 4),
+        loss_lead=round(lead.loss, 4),
         images=len(validation),
         probe=_measure(probed.validation, validation, probed.test, test, classes),
         fine_tuned=_measure(best, validation, tested, test, classes),
@@ -92,18 +93,19 @@ def keep_better(
 
 
 def _answer(network: ClassificationNetwork, prepared: Prepared, rows: np.ndarray, device: torch.device) -> np.ndarray:
-    """On `device`; leaves the network on the CPU."""
-    answers = predict_logits(TorchExecution(network, device.type), prepared.pixels, rows).argmax(1)
+    """Logits by `device`; leaves the network on the CPU."""
+    logits = predict_logits(TorchExecution(network, device.type), prepared.pixels, rows)
     network.cpu()
-    return answers
+    return logits
 
 
 def _measure(
-    answers: np.ndarray, targets: np.ndarray, tested: np.ndarray, test: np.ndarray, classes: int
+    logits: np.ndarray, targets: np.ndarray, tested: np.ndarray, test: np.ndarray, classes: int
 ) -> ProbeFigures:
+    answers = logits.argmax(1)
     confusion = confusion_matrix(targets, answers, labels=np.arange(classes))
     return ProbeFigures(
         validation_accuracy=round(float((answers == targets).mean()), 4),
         validation_macro_f1=round(float(mean_f1(confusion)), 4),
-        test_accuracy=round(float((tested == test).mean()), 4),
+        test_accuracy=round(float((tested.argmax(1) == test).mean()), 4),
     )

@@ -32,7 +32,7 @@ def given(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Reci
 
 
 def judge(monkeypatch: pytest.MonkeyPatch, *, better: bool) -> None:
-    lead = Lead(0.05, -0.05, 0.15, better)
+    lead = Lead(0.05, -0.05, 0.15, 0.1, better)
     monkeypatch.setattr("model_training.training.probe.measure_lead", lambda *_: lead)
 
 
@@ -51,7 +51,7 @@ def test_the_kept_probe_is_the_untouched_network_with_the_probe_as_its_head(
         assert trained.trainable == kept["weight"].size + 2
         test = tiny_prepared.rows["test"]
         answers = trained.network(torch.from_numpy(tiny_prepared.pixels[test])).argmax(1).numpy()
-        assert (answers == kept["test"]).all()
+        assert (answers == kept["test"].argmax(1)).all()
     assert trained.probe.probe.test_accuracy == pytest.approx((answers == tiny_prepared.targets[test]).mean(), abs=1e-4)
     bundle = make_bundle(recipe, tiny_prepared, trained, tmp_path / "bundles")
     card = read_card(bundle / "card.json")
