@@ -25,8 +25,8 @@ class Lead:
     `is_beyond_noise`: whether the log loss is ahead in 95 of 100 draws, and the figure not behind. One side counts:
     nobody asks whether it is behind. On the few images of a validation the log loss sees what the figure can't: it
     counts how sure each answer was of the truth, not only whether it was the best. In simulations with 300 images and
-    the best of ten epochs an equal passes in 6 of 100 runs, one that is two points better in 74, one of five points in
-    all (tests/model_training/evaluation/test_paired.py).
+    the best of ten epochs an equal passes in 8 of 100 runs, one that is two points better in 35, one of five points in
+    nearly all (tests/model_training/evaluation/test_paired.py).
     """
 
     value: float

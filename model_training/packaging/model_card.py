@@ -232,6 +232,7 @@ def phrase_probe(probe: Probe) -> Text:
         "lead": probe.lead * 100,
         "low": probe.low * 100,
         "high": probe.high * 100,
+        "loss": probe.loss_lead,
         "images": probe.images,
         "probe": probe.probe.test_accuracy,
         "tuned": probe.fine_tuned.test_accuracy,
@@ -239,14 +240,15 @@ def phrase_probe(probe: Probe) -> Text:
     if probe.kept == "probe":
         return _(
             "The linear probe on the untouched pretrained features was kept: fine-tuning changed the {figure} on "
-            "{images} validation pictures by {lead:+.1f} points (interval of 95%: {low:+.1f} to {high:+.1f}), and "
-            "was ahead in fewer than 95 of 100 draws of these pictures. On the test pictures the probe is right in "
-            "{probe:.1%}, the fine-tuned network in {tuned:.1%}.",
+            "{images} validation pictures by {lead:+.1f} points (interval of 95%: {low:+.1f} to {high:+.1f}), and its "
+            "log loss was not lower in 95 of 100 draws of these pictures, or its {figure} was behind. On the test "
+            "pictures the probe is right in {probe:.1%}, the fine-tuned network in {tuned:.1%}.",
             **figures,
         )
     return _(
         "The fine-tuned network was kept: on {images} validation pictures its {figure} is {lead:+.1f} points "
-        "(interval of 95%: {low:+.1f} to {high:+.1f}) ahead of the linear probe on the untouched pretrained features. "
+        "(interval of 95%: {low:+.1f} to {high:+.1f}) ahead of the linear probe on the untouched pretrained features, "
+        "and its log loss {loss:.3g} nats lower, beyond noise. "
         "On the test pictures the probe is right in {probe:.1%}, the fine-tuned network in {tuned:.1%}.",
         **figures,
     )
