@@ -48,7 +48,7 @@ class DetectionTask:
     monitor = "validation_map50"
     max_gradient_norm: float | None = 10.0
     patience: int | None = None
-    average: Literal["none", "ema", "swa"] = "none"
+    average: Literal["none", "ema", "swa", "wise"] = "none"
 
     def __init__(
         self,

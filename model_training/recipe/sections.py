@@ -191,10 +191,11 @@ class Training(Section):
     patience: int | None = Field(
         None, ge=1, description="stop after as many epochs without a better one; the schedule stays that of `epochs`"
     )
-    average: Literal["none", "ema", "swa"] = Field(
+    average: Literal["none", "ema", "swa", "wise"] = Field(
         "none",
         description="which weights are validated and kept: the last step's, their exponential mean with a memory of "
-        "one epoch, or the mean over the last quarter of the epochs",
+        "one epoch, the mean over the last quarter of the epochs, or the middle between the start and the exponential "
+        "mean (`wise`; where the head does not start from a probe, that mean itself)",
     )
     monitor: Literal["accuracy", "macro_f1", "average_precision"] = Field(
         "accuracy",

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+Kind = Literal["ema", "swa", "wise"]
+
 #: `swa` averages the ends of the epochs of the last quarter (Izmailov et al. 2018, section 4.1).
 SWA_START = 0.75
 #: Enough batches for the statistics of batch norm.
@@ -18,20 +20,25 @@ STATISTICS_BATCHES = 16
 
 
 class Average:
-    """`ema`: exponential, over the steps, with a memory of one epoch. `swa`: of equal weights, over late epochs."""
+    """`ema`: exponential, over the steps, with a memory of one epoch. `swa`: of equal weights, over late epochs.
 
-    def __init__(self, kind: Literal["ema", "swa"], network: nn.Module, epochs: int, steps: int) -> None:
-        """`steps`: of each of the `epochs`."""
+    `wise`: halfway from the weights before the first step to the exponential mean, so that half of what pretraining
+    knew stays (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """
+
+    def __init__(self, kind: Kind, network: nn.Module, epochs: int, steps: int) -> None:
+        """`network`: before its first step; `steps`: of each of the `epochs`."""
         self.kind = kind
         self.network = network
         self.first = int(SWA_START * epochs) if kind == "swa" else 0
-        decay = get_ema_multi_avg_fn(1 - 1 / steps) if kind == "ema" else None
+        decay = get_ema_multi_avg_fn(1 - 1 / steps) if kind != "swa" else None
         self.model = AveragedModel(network, multi_avg_fn=decay)
+        self.start = [each.detach().clone() for each in network.parameters()] if kind == "wise" else None
         #: The network's own state while the mean is in its place.
         self.own: dict[str, Tensor] | None = None
 
     def follow_step(self) -> None:
-        if self.kind == "ema":
+        if self.kind != "swa":
             self.model.update_parameters(self.network)
 
     def follow_epoch(self, epoch: int) -> None:
@@ -52,8 +59,9 @@ class Average:
         self.own = {name: value.clone() for name, value in self.network.state_dict().items()}
         try:
             with torch.no_grad():
-                for ours, mean in zip(self.network.parameters(), self.model.module.parameters(), strict=True):
-                    ours.copy_(mean)
+                means = list(self.model.module.parameters())
+                for ours, start, mean in zip(self.network.parameters(), self.start or means, means, strict=True):
+                    ours.copy_(torch.lerp(start, mean, 0.5))
                 measure_statistics(self.network, passes)
             yield
         finally:

@@ -31,7 +31,7 @@ from .mixing import mix
 from .optimizer import find_rate, make_optimizer
 from .probe import fit_once, keep_better, remember_logits
 from .sampling import draw_rows
-from .start import build_network, has_probe
+from .start import build_network, has_probe, starts_from_probe
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class ClassificationTask:
         self.teacher = teacher
         self.epochs = self.settings.epochs
         self.patience = self.settings.patience
-        self.average = self.settings.average
+        wise = self.settings.average == "wise"
+        self.average = "ema" if wise and not starts_from_probe(recipe) else self.settings.average
         self.seed = self.settings.seed
         self.monitor = f"validation_{self.settings.monitor}"
         self.rows = prepared.rows["train"]

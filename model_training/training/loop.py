@@ -62,7 +62,7 @@ class Task(Protocol[NetworkT, EpochT, ValidationT]):
     #: After how many epochs without a better one the training ends; None for never.
     patience: int | None
     #: Which weights are validated and kept, see `averaging.py`.
-    average: Literal["none", "ema", "swa"]
+    average: Literal["none", "ema", "swa", "wise"]
 
     @property
     def network(self) -> NetworkT:

@@ -31,12 +31,17 @@ def has_probe(recipe: Recipe) -> bool:
     return recipe.training.probe and pretrained and not recipe.data.multi_label
 
 
+def starts_from_probe(recipe: Recipe) -> bool:
+    """Whether the head begins as the probe, so that the network before its first step is one that answers."""
+    return recipe.training.head_init == "probe" and has_probe(recipe) and _is_linear(recipe.network.head)
+
+
 def build_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None) -> ClassificationNetwork:
     """The recipe's network before its first step. `probe`: the one to start its head from; fitted now if not given."""
     network = make_untouched(recipe, prepared)
     if recipe.training.head_init == "lda":
         start_head(network, head_layers(network)[-1], prepared, recipe.augmentation.horizontal_flip > 0)
-    elif recipe.training.head_init == "probe" and has_probe(recipe) and _is_linear(recipe.network.head):
+    elif starts_from_probe(recipe):
         (probe or fit_on_features(recipe, prepared, torch.device("cpu"))).put_into(head_layers(network)[-1])
     return network
 

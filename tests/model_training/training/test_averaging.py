@@ -38,6 +38,19 @@ def test_ema_is_the_exponential_mean_of_the_steps() -> None:
     assert torch.equal(network[0].bias.detach(), seen[-1])
 
 
+def test_wise_is_halfway_from_the_start_to_the_exponential_mean() -> None:
+    network = make_network()
+    start = network[0].bias.detach().clone()
+    average = Average("wise", network, 2, 4)
+    seen = walk(average, network, 2, 4)
+    mean = seen[0]
+    for each in seen[1:]:
+        mean = 0.75 * mean + 0.25 * each
+    with average.in_place(lambda: None):
+        torch.testing.assert_close(network[0].bias.detach(), (start + mean) / 2)
+    assert torch.equal(network[0].bias.detach(), seen[-1])
+
+
 def test_swa_is_the_mean_of_the_last_quarter_of_the_epochs() -> None:
     network = make_network()
     seen = walk(average := Average("swa", network, 8, 2), network, 8, 2)

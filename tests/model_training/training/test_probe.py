@@ -17,6 +17,7 @@ from model_training.recipe import Recipe, override
 from model_training.runtime.card import read_card
 from model_training.runtime.network import create_backbone, load_network
 from model_training.training.classification import ClassificationTask, run_folder, train
+from model_training.training.inputs import PixelInputs
 from model_training.training.loop import start_fabric
 from model_training.training.start import build_network, has_probe
 from tests.model_training.training.test_loop import InterruptedRunError, interrupt, weights
@@ -100,3 +101,15 @@ def test_some_recipes_have_no_probe(values: dict[str, object], given: Recipe) ->
     assert has_probe(given)
     changed = {"network.pretrained": True} if "network.backbone" in values else {}
     assert not has_probe(override(given, {**changed, **values}))
+
+
+@pytest.mark.parametrize(
+    ("values", "average"), [({}, "wise"), ({"training.probe": False}, "ema"), ({"training.head_init": "random"}, "ema")]
+)
+def test_what_does_not_start_from_a_probe_keeps_the_mean_itself(
+    values: dict[str, object], average: str, given: Recipe, tiny_prepared: Prepared
+) -> None:
+    recipe = override(given, {"training.average": "wise", **values})
+    network = build_network(recipe, tiny_prepared)
+    task = ClassificationTask(recipe, tiny_prepared, network, network, PixelInputs(tiny_prepared, recipe.augmentation))
+    assert task.average == average
