@@ -19,14 +19,18 @@ STRENGTHS = {"focal_loss": 2.0}  # the gamma of Lin et al. 2017; the others make
 
 
 def compare_balance(recipe: Recipe, runner: Runner, repeats: int) -> Comparison:
-    """Every way to treat unequal classes on the same splits: macro-F1, accuracy, and each class's F1."""
+    """Every way to treat unequal classes on the same splits: macro-F1, accuracy, and each class's F1.
+
+    All go without mixup and cutmix, which focal loss does not take: what is compared must differ in one thing.
+    """
+    unmixed = override(recipe, {"augmentation.mixup": 0.0, "augmentation.cutmix": 0.0})
     runs: list[Run] = []
     for method in METHODS:
         values: dict[str, object] = {
             "training.class_balancing": method,
             "training.class_balancing_strength": STRENGTHS.get(method, 1.0),
         }
-        runs += _plan(runner, method, repeat(recipe, repeats, values))
+        runs += _plan(runner, method, repeat(unmixed, repeats, values))
     results = runner.run(runs)
     of_method = {method: results[number * repeats :][:repeats] for number, method in enumerate(METHODS)}
     plain = of_method["none"]
@@ -47,7 +51,7 @@ def compare_balance(recipe: Recipe, runner: Runner, repeats: int) -> Comparison:
         title=f"{recipe.name}: unequal classes, {repeats} splits, {_count(plain)} test answers for each method",
         columns=("balance", "macro-F1", "gain on none (95%)", "accuracy", *labels),
         rows=tuple(rows),
-        notes=_about_groups(plain[0].run),
+        notes=_about_groups(plain[0].run) + (("All without mixup and cutmix.",) if recipe.augmentation.mixes else ()),
         results=tuple(each.as_dict() for each in results),
     )
 

@@ -194,9 +194,9 @@ class Probe(Part):
     """The linear probe on the untouched pretrained features, beside the fine-tuned network of the same training.
 
     `lead` is how far fine-tuning's `figure` was ahead of the probe's on the validation pictures, below 0 where it was
-    behind, with its 95% interval. Each picture is answered by an epoch that the others chose
-    (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where 95 of
-    100 draws see its log loss ahead, which is `loss_lead` lower in the mean, and its figure is not behind.
+    behind, with its 95% interval. Of fine-tuning the last epoch is compared, which no validation picture chose
+    (`model_training/evaluation/paired.py`). The fine-tuned network is kept only where 95 of 100 draws see its log loss
+    ahead, which is `loss_lead` lower in the mean, and its figure is not behind.
     """
 
     method: Literal["logistic_regression", "discriminant"] = "logistic_regression"

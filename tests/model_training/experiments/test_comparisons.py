@@ -35,6 +35,17 @@ def test_ways_of_balance_side_by_side(
     assert (again, len(trained)) == (table, 4)
 
 
+def test_a_recipe_that_mixes_is_compared_without(
+    recipe: Recipe, runner: Runner, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "METHODS", ("none", "focal_loss"))
+    mixing = override(recipe, {"augmentation.mixup": 0.2})
+    table = compare_balance(mixing, runner, 1)
+    assert [row[0] for row in table.rows] == ["none", "focal_loss"]
+    assert trained == ["none, split 0", "focal_loss, split 0"]
+    assert "All without mixup and cutmix." in table.notes
+
+
 def test_the_leak_is_the_difference_on_the_same_classes(recipe: Recipe, runner: Runner) -> None:
     table = compare_splits(recipe, runner, 1)
     assert [row[0] for row in table.rows] == ["accuracy", "macro-F1", "F1 blue", "F1 cyan", "F1 red"]
