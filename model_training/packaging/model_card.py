@@ -166,6 +166,13 @@ def _describe_confidence(card: ModelCard, say: Callable[[Text], str]) -> list[st
             told.append(describe_class_bounds(conformal, {label.key: label.title for label in card.labels}))
     if unknown is not None:
         told += describe_gate(unknown)
+    if card.reads_provenance:
+        told.append(
+            _(
+                "Beside its answer stands what a picture's file states of its origin: content credentials, and notes "
+                "that anybody can write. No verdict depends on it."
+            )
+        )
     return [" ".join(say(each) for each in told)]
 
 

@@ -81,6 +81,13 @@ def test_what_the_gate_aims_at_costs_and_catches_is_said(made: ModelCard) -> Non
     assert "JPEG files of a quality below 65" in english
 
 
+def test_that_files_are_asked_for_their_origin_is_said(made: ModelCard) -> None:
+    assert "states of its origin" not in describe_model(made)
+    english, korean = describe_model(made.model_copy(update={"reads_provenance": True})).split("\n---\n")
+    assert "content credentials, and notes that anybody can write. No verdict depends on it." in english
+    assert "콘텐츠 자격 증명과 누구나 적을 수 있는 정보도" in korean
+
+
 def test_that_the_gate_is_off_is_said(made: ModelCard) -> None:
     assert made.ood is not None
     assert made.ood.threshold is None
