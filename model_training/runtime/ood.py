@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from .card import ClassifierCard, Reason
 from .errors import BundleError
 from .execution import Execution, OpenVINOExecution
 from .measures import OutOfDistribution
 
+#: These matrices are so small that a second thread only waits, and takes a core from the network while it does.
+_BLAS = ThreadpoolController().select(user_api="blas")
 #: Files of a bundle: where the training images' features lie, and the companion's OpenVINO form.
 GATE = "gate.npz"
 COMPANION_MODEL = "companion.xml"
@@ -106,7 +109,8 @@ class Observer:
         else:
             logits, features = self.execute.forward_with_features(pixels)
             (seen,) = self.companion.run(pixels)
-        return Observed(logits, features, self.distance(seen))
+        with _BLAS.limit(limits=1):
+            return Observed(logits, features, self.distance(seen))
 
 
 def load_observer(card: ClassifierCard, bundle: Path, execute: Execution) -> Observer:

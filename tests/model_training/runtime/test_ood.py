@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageDraw
 from scipy.spatial.distance import mahalanobis
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from model_training.evaluation.ood import fit_distance
 from model_training.evaluation.strangers import draw_strangers
@@ -17,7 +18,7 @@ from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
 from model_training.runtime.facts import find_reason, measure_contrast, read_file_facts, to_grey
 from model_training.runtime.measures import ImageLimits
-from model_training.runtime.ood import COMPANION_MODEL, GATE, Gaussian, Mahalanobis, load_observer
+from model_training.runtime.ood import COMPANION_MODEL, GATE, Gaussian, Mahalanobis, Observer, load_observer
 from model_training.runtime.preprocess import read
 
 
@@ -119,6 +120,23 @@ def test_a_missing_file_is_named_and_a_gate_that_is_off_asks_for_none(tiny_bundl
     beside = card.model_copy(update={"ood": card.ood.model_copy(update={"threshold": 1.0, "companion": 2})})
     with pytest.raises(BundleError, match=COMPANION_MODEL):
         load_observer(beside, tmp_path, classifier.execute)
+
+
+def test_the_distance_is_measured_by_one_thread(tiny_bundle: Path) -> None:
+    """A second one would wait beside the network's threads, and make the gate cost a third of the throughput."""
+    execute = Classifier.load(tiny_bundle).execute
+    seen: list[int] = []
+
+    def measure(features: np.ndarray) -> np.ndarray:
+        seen.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+        return np.zeros(len(features))
+
+    observer = Observer(execute, measure, None)  # type: ignore[arg-type]
+    with threadpool_limits(limits=2, user_api="blas"):
+        observer(np.zeros((1, 64, 64, 3), np.uint8))
+        after = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+    assert set(seen) == {1}
+    assert after == {2}
 
 
 @pytest.fixture
