@@ -160,9 +160,9 @@ def make_entry() -> Entry:
                     "wrong among the sure", "not sure or unknown", "test pictures called unknown",
                 ),
                 right,
-                "Each by its own recipe, mean over the splits:",
+                "Each by its own recipe, mean over the splits",
             ),
-            Table(("model of", "strangers", "called unknown"), caught, "Strangers, mean over the splits:"),
+            Table(("model of", "strangers", "called unknown"), caught, "Strangers, mean over the splits"),
         ),
         notes=(
             "On each split the landscapes' model is ahead of the probe by {landscape_worst_lead:+.3f} or more.",
