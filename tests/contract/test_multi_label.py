@@ -20,7 +20,7 @@ from model_training.runtime.errors import CardError
 from model_training.runtime.multi_label import MultiLabelClassifier
 from tests.contract.test_answers import CLASSES, CONTRACT, EXPLANATION, SHARE, closed, conforms
 from tests.frontend.model_server_stub import ModelServerStub
-from tests.frontend.test_pages import send
+from tests.frontend.pages import send
 from tests.model_training.test_every_recipe import as_png, ask
 from tests.tiny_labels import COLOURS, draw_labels, write_labels
 

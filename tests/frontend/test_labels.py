@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from tests.cards import make_card
 from tests.frontend.model_server_stub import ModelServerStub, answer, image
-from tests.frontend.test_pages import MakeClient, send
+from tests.frontend.pages import MakeClient, send
 
 TITLES = {"action": {"en": "Action", "ko": "액션"}, "drama": {"en": "Drama", "ko": "드라마"}}
 PROBABILITIES = {"action": 0.62, "drama": 0.91}

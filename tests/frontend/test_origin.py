@@ -14,7 +14,7 @@ from frontend.classify.origin import LEVELS, PROBLEMS, SAYS, SOURCES, UNREAD
 from model_training.runtime.provenance import statement
 from model_training.runtime.provenance.statement import Provenance, Signer, Statement, Unread, conclude
 from tests.frontend.model_server_stub import ModelServerStub, answer, card, examples
-from tests.frontend.test_pages import PAGE, Page, send
+from tests.frontend.pages import PAGE, Page, send
 
 DESK = Signer("Brush Co", "Signing desk", "Root Ltd", self_signed=False, time="2026-03-01T10:00:00+00:00")
 SIGNED = Statement("credentials", "ai", "signed", "Brush AI", DESK)

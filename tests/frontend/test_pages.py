@@ -4,61 +4,20 @@ import base64
 import io
 import json
 import re
-from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from frontend.formatting import likelihood
 from tests.frontend.model_server_stub import (
     FAULTS,
     ModelServerStub,
     answer,
     card,
-    examples,
     image,
     own_error,
-    unknown_answer,
 )
+from tests.frontend.pages import PAGE, MakeClient, Page, send
 from tests.robust_cards import RESISTANCE, UNSEEN_SOURCES
-
-PAGE = "/models/landscape"
-MakeClient = Callable[..., FlaskClient]
-
-
-class Page(HTMLParser):
-    """The text of a page, and its elements as (tag, attributes)."""
-
-    def __init__(self, response: TestResponse) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self._ignored = 0
-        self.feed(response.text)
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._ignored += tag == "template"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._ignored -= tag == "template"
-
-    def handle_data(self, data: str) -> None:
-        if not self._ignored:
-            self.words.append(data)
-
-    def one(self, attribute: str) -> dict[str, str | None]:
-        (found,) = [attributes for _, attributes in self.elements if attribute in attributes]
-        return found
-
-
-def send(client: FlaskClient, data: bytes = b"", *, fragment: bool = False, language: str = "en") -> TestResponse:
-    headers = {"Accept-Language": language} | ({"X-Fragment": "answer"} if fragment else {})
-    form = {"file": (io.BytesIO(data or image()), "a.png", "image/png")}
-    return client.post(PAGE, data=form, headers=headers)
 
 
 def test_the_only_model_is_the_first_page(client: FlaskClient) -> None:
@@ -282,134 +241,6 @@ def test_the_language_is_the_visitors_choice(
 def test_one_language_is_enough(make_client: MakeClient) -> None:
     response = make_client(languages=("ko",)).get("/", headers={"Accept-Language": "en"})
     assert '<html lang="ko">' in response.text
-
-
-def test_what_else_it_may_be_is_one_line_in_the_visitors_language(
-    client: FlaskClient, model_server: ModelServerStub
-) -> None:
-    model_server.reply = (200, json.dumps(answer(china=0.6)).encode())
-    assert "In 90% of cases the true class is one of these: China or han gang" in send(client, image()).text
-    assert "정답이 이 안에 있을 확률이 90%입니다: 중국 또는 han gang" in send(client, image(), language="ko").text
-    many = answer(china=0.6) | {"prediction_set": {"coverage": 0.9, "classes": ["china", *"abcde"]}}
-    alone = answer(china=0.95)
-    without = {key: value for key, value in answer(china=0.6).items() if key != "prediction_set"}  # an older bundle's
-    for said in (many, alone, without):
-        model_server.reply = (200, json.dumps(said).encode())
-        assert "of cases" not in send(client, image()).text
-
-
-@pytest.mark.parametrize(
-    ("probability", "shown"),
-    [(1.0, "> 99.9%"), (0.99951, "> 99.9%"), (0.9994, "99.9%"), (0.5, "50.0%"), (0.0004, "< 0.1%"), (0.0, "< 0.1%")],
-)
-def test_a_probability_is_never_shown_as_certain(client: FlaskClient, probability: float, shown: str) -> None:
-    with client.application.test_request_context():
-        assert likelihood(probability) == shown
-
-
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [
-        ("en", ["Inconclusive", "Closest to “China” 60.0%", "The traces are too weak."]),
-        ("ko", ["판단하기 어렵습니다", "‘중국’에 가장 가깝습니다 60.0%", "근거가 약합니다."]),
-    ],
-)
-def test_the_cards_words_follow_the_verdict(
-    client: FlaskClient, model_server: ModelServerStub, language: str, words: list[str]
-) -> None:
-    model_server.verdicts = {
-        "unsure": {
-            "title": {"en": "Inconclusive", "ko": "판단하기 어렵습니다"},
-            "text": {"en": "The traces are too weak.", "ko": "근거가 약합니다."},
-            "instead_of_class": True,
-        }
-    }
-    model_server.reply = (200, json.dumps(answer(china=0.6)).encode())
-    page = Page(send(client, fragment=True, language=language))
-    assert all(word in page.text for word in words)
-    model_server.reply = (200, json.dumps(answer(china=0.95)).encode())
-    assert {"en": "The model is sure", "ko": "확신"}[language] in Page(send(client, language=language)).text
-
-
-UNKNOWN_WORDS = {
-    "en": ("Unlike anything that I learned", "The nearest class is “China”."),
-    "ko": ("배운 것과 전혀 다릅니다", "가장 가까운 클래스는 ‘중국’이지만"),
-}
-
-
-@pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        (None, {"en": "comes close to it", "ko": "비슷한 것이 없습니다"}),
-        ("unlike", {"en": "comes close to it", "ko": "비슷한 것이 없습니다"}),
-        ("a reason of a later archive", {"en": "comes close to it", "ko": "비슷한 것이 없습니다"}),
-        ("blank", {"en": "one colour, or almost", "ko": "한 가지 색"}),
-        ("tiny", {"en": "fewer than 32 pixels", "ko": "32픽셀"}),
-        ("long", {"en": "eight times as long", "ko": "여덟 배"}),
-        ("text", {"en": "a page of text", "ko": "글이 적힌 문서"}),
-        ("finer", {"en": "much more detail", "ko": "훨씬 세밀"}),
-        ("coarser", {"en": "fewer pixels than any", "ko": "픽셀 수가 적습니다"}),
-        ("softer", {"en": "blurrier than any", "ko": "흐릿합니다"}),
-        ("compressed", {"en": "compressed more strongly", "ko": "심하게 압축"}),
-    ],
-)
-def test_of_a_stranger_the_verdict_leads(
-    client: FlaskClient, model_server: ModelServerStub, language: str, reason: str | None, words: dict[str, str]
-) -> None:
-    model_server.reply = (200, json.dumps(unknown_answer(reason, explained=True)).encode())
-    response = send(client, fragment=True, language=language)
-    page = Page(response)
-    headline, nearest = UNKNOWN_WORDS[language]
-    assert page.text.startswith(headline)
-    sentence = page.text.index(words[language])
-    assert len(headline) <= sentence < page.text.index(nearest) < page.text.index("99.6%")
-    announced = page.one("data-announcement")["data-announcement"]
-    assert announced is not None
-    assert announced.startswith(f"{headline}. ")
-    assert words[language] in announced
-    assert nearest in announced
-    assert "99.6%" not in announced
-    assert page.one("data-reason")["data-reason"] == reason or reason is None
-    # The numbers are there for who opens them; no heatmap, nothing that says how sure the network was.
-    assert response.text.index("<details>") < response.text.index("99.6%")
-    assert "heatmap" not in response.text
-    assert "confidence" not in page.text
-    assert "확신" not in page.text
-
-
-def test_of_a_stranger_a_page_without_scripts_has_no_heatmap(
-    client: FlaskClient, model_server: ModelServerStub
-) -> None:
-    model_server.reply = (200, json.dumps(unknown_answer("blank", explained=True)).encode())
-    page = Page(send(client))
-    assert "src" not in page.one("data-heat")
-    assert "hidden" in page.one("data-heat")
-    assert page.one("data-picture")["src"]
-    assert "Unlike anything that I learned" in page.text
-    model_server.reply = None
-    assert "src" in Page(send(client)).one("data-heat")
-
-
-def test_an_example_may_be_a_stranger(client: FlaskClient, model_server: ModelServerStub) -> None:
-    strange = examples()[0] | {"answer": unknown_answer(explained=True)}
-    model_server.models["landscape"] = (card(), [strange])
-    page = Page(client.get(f"{PAGE}/examples/one", headers={"Accept-Language": "en"}))
-    assert "Unlike anything that I learned" in page.text
-    assert "its true class is han gang" in page.text
-    assert "src" not in page.one("data-heat")
-
-
-def test_the_cards_words_are_for_what_is_unlike_and_not_for_what_is_blank(
-    client: FlaskClient, model_server: ModelServerStub
-) -> None:
-    told = {"title": {"en": "No landscape", "ko": "산수화가 아닙니다"}, "text": {"en": "Or so.", "ko": "아마도요."}}
-    model_server.verdicts = {"unknown": told | {"instead_of_class": False}}
-    model_server.reply = (200, json.dumps(unknown_answer("unlike")).encode())
-    page = Page(send(client, fragment=True))
-    assert page.text.startswith("No landscape Or so. The nearest class is")
-    model_server.reply = (200, json.dumps(unknown_answer("blank")).encode())
-    assert Page(send(client, fragment=True)).text.startswith("Unlike anything that I learned It has one colour")
 
 
 def test_a_model_of_an_unknown_task_has_a_page_of_one_sentence(
