@@ -29,7 +29,6 @@ from ..runtime.facts import (
     measure_scale,
     measure_sharpness,
     read_file_facts,
-    to_grey,
 )
 from ..runtime.measures import ImageLimits
 from ..runtime.network import ClassificationNetwork
@@ -203,7 +202,7 @@ def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLim
     contrast, sharpness, text = [], [], []
     for row, file in zip(rows, files, strict=True):
         inside = crop_inside(np.asarray(prepared.pixels[row]), file, recipe.preprocessing)
-        grey = to_grey(inside)
+        grey = inside.convert("L")
         contrast.append(measure_contrast(grey))
         sharpness.append(measure_sharpness(inside))
         text.append(looks_like_text(grey))

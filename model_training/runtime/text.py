@@ -10,38 +10,42 @@ _FEWEST_LINES = 6
 _CONTRAST = 60
 #: Changes between ink and paper that a line of text has at least, along it.
 _FEWEST_STROKES = 12
+LEVELS = np.arange(256)
 
 
-def looks_like_text(grey: np.ndarray) -> bool:
-    """`grey`: uint8 (height, width), of any size from some 64 pixels on; smaller ones show no letters.
+def looks_like_text(grey: Image.Image) -> bool:
+    """`grey`: of any size from some 64 pixels on; smaller ones show no letters.
 
     The lines may run across or down, and be dark on light or light on dark.
     """
     # All that tells a page from a picture is in the histogram; nearly every picture is done with here.
     counts = count_levels(grey)
-    levels = np.arange(256)
-    if _median(counts) < float(counts @ levels) / grey.size:
-        grey, counts = 255 - grey, counts[::-1]  # the paper is what there is more of
+    total = int(counts.sum())
+    turned = _median(counts) < float((counts * LEVELS).sum()) / total  # the paper is what there is more of
+    if turned:
+        counts = counts[::-1]
     paper = _median(counts)
     darkest = max(0, paper - _CONTRAST // 2)
-    share = float(counts[:darkest].sum()) / grey.size
+    share = float(counts[:darkest].sum()) / total
     quiet = counts[darkest:]
-    uneven = float(quiet @ np.abs(levels[darkest:] - paper)) / max(1, int(quiet.sum()))
+    uneven = float((quiet * np.abs(LEVELS[darkest:] - paper)).sum()) / max(1, int(quiet.sum()))
     # A page is paper for the most part, and even paper: a painting's sky is not.
     if not 0.02 < share < 0.4 or uneven > 10:
         return False
-    ink = grey < darkest
+    levels = np.asarray(grey)
+    ink = levels > 255 - darkest if turned else levels < darkest
     return _has_lines(ink) or _has_lines(ink.T)
 
 
-def count_levels(grey: np.ndarray) -> np.ndarray:
-    """How many pixels have each level, int (256,). `grey`: uint8 (height, width)."""
-    return np.array(Image.fromarray(grey).histogram())
+def count_levels(grey: Image.Image) -> np.ndarray:
+    """How many pixels have each level, int (256,)."""
+    return np.array(grey.histogram())
 
 
 def _median(counts: np.ndarray) -> int:
     """Of the levels that a histogram, int (256,), counts."""
-    return int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
+    below = np.cumsum(counts)
+    return int(np.searchsorted(below, below[-1] / 2))
 
 
 def _has_lines(ink: np.ndarray) -> bool:

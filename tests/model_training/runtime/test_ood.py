@@ -16,7 +16,7 @@ from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
-from model_training.runtime.facts import find_reason, measure_contrast, read_file_facts, to_grey
+from model_training.runtime.facts import find_reason, measure_contrast, read_file_facts
 from model_training.runtime.measures import ImageLimits
 from model_training.runtime.ood import COMPANION_MODEL, GATE, Gaussian, Mahalanobis, Observer, load_observer
 from model_training.runtime.preprocess import read
@@ -188,7 +188,7 @@ def test_a_letterboxs_margins_are_neither_contrast_nor_paper(turned: bool) -> No
         data = encode(image, "JPEG", **settings)
         pixels = read(data, preprocessing)
         assert find_reason(limits, read_file_facts(data), pixels, preprocessing) == reason
-        assert measure_contrast(to_grey(pixels)) > 4
+        assert measure_contrast(Image.fromarray(pixels).convert("L")) > 4
 
 
 def test_pixel_scale_counts(open_gate: Classifier) -> None:
@@ -216,13 +216,13 @@ def test_strokes_are_no_text() -> None:
     from model_training.runtime.text import looks_like_text
 
     drawn = draw_strangers(224, 224, 12)
-    assert np.mean([looks_like_text(to_grey(each)) for each in drawn["text"]]) >= 0.9
+    assert np.mean([looks_like_text(Image.fromarray(each).convert("L")) for each in drawn["text"]]) >= 0.9
     for kind in ("blank", "gradient", "noise", "lines", "texture"):
-        assert not any(looks_like_text(to_grey(each)) for each in drawn[kind]), kind
+        assert not any(looks_like_text(Image.fromarray(each).convert("L")) for each in drawn[kind]), kind
     hatched = Image.new("RGB", (224, 224), "white")
     pen = ImageDraw.Draw(hatched)
     for top in range(10, 220, 12):
         pen.line((10, top, 214, top), "black", 2)
-    assert not looks_like_text(to_grey(np.asarray(hatched)))  # lines, but no strokes along them
+    assert not looks_like_text(hatched.convert("L"))  # lines, but no strokes along them
     dark = 255 - drawn["text"]
-    assert np.mean([looks_like_text(to_grey(each)) for each in dark]) >= 0.9
+    assert np.mean([looks_like_text(Image.fromarray(each).convert("L")) for each in dark]) >= 0.9

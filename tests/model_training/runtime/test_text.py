@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from model_training.fonts import FAMILIES
 from model_training.runtime.architecture import Preprocessing
-from model_training.runtime.facts import to_grey
 from model_training.runtime.preprocess import fit, read
 from model_training.runtime.text import looks_like_text
 from tests.conftest import shared_folder
@@ -44,7 +43,7 @@ def test_pages_of_text_are_found(script: str, turned: bool) -> None:
     pages = [draw_page(script, size, seed) for seed, size in enumerate((20, 26, 34, 44))]
     if turned:
         pages = [page.transpose(Image.Transpose.ROTATE_90) for page in pages]
-    assert all(looks_like_text(to_grey(fit(page, PREPROCESSING))) for page in pages)
+    assert all(looks_like_text(Image.fromarray(fit(page, PREPROCESSING)).convert("L")) for page in pages)
 
 
 @pytest.mark.parametrize("name", ["landscape", "painting_styles", "sketches", "ai_vs_real"])
@@ -52,4 +51,8 @@ def test_paintings_drawings_and_photographs_are_no_text(name: str) -> None:
     folder = shared_folder("data") / name
     files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     chosen = random.Random(1).sample(files, 60)
-    assert [path.name for path in chosen if looks_like_text(to_grey(read(path.read_bytes(), PREPROCESSING)))] == []
+    assert [
+        path.name
+        for path in chosen
+        if looks_like_text(Image.fromarray(read(path.read_bytes(), PREPROCESSING)).convert("L"))
+    ] == []
