@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..recipe import CLIP, Adapter, Recipe
+from ..recipe import CLIP, Adapter, Depth, Recipe
 from ..runtime.errors import RecipeError, WeightsError
 from ..runtime.network import ClassificationNetwork, head_name
 from ..runtime.stages import StagesBackbone
@@ -43,8 +43,14 @@ def make_network(recipe: Recipe, classes: int, titles: Sequence[str] = ()) -> Cl
     if recipe.network.adapter:
         _adapt(network, recipe.network.adapter, network.backbone.get_submodule(head_name(network.backbone)))
     else:
-        freeze(network, recipe.network.unfreeze)
+        freeze(network, depth_of(recipe))
     return network
+
+
+def depth_of(recipe: Recipe) -> Depth:
+    """`upper` spares what pretraining knew; of random weights nothing is to be spared."""
+    network = recipe.network
+    return "all" if network.unfreeze == "upper" and network.pretrained is False else network.unfreeze
 
 
 def finish_network(network: ClassificationNetwork) -> None:

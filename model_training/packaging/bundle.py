@@ -19,6 +19,8 @@ from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_thresholds, fit_temperature
 from ..evaluation.metrics import measure, measure_classes
 from ..evaluation.predict import predict_logits
+from ..models.factory import depth_of
+from ..models.freezing import count_untouched
 from ..progress import follow
 from ..recipe import Recipe
 from ..runtime.architecture import Network
@@ -40,6 +42,7 @@ from .model_card import write_model_card
 from .promises import Known, measure_calibration, phrase_verdicts, promise_sets
 from .resistance import measure_resistance
 from .served_form import describe_form, make_served
+from .sight import Untouched
 
 LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
 #: How the training went.
@@ -49,14 +52,14 @@ RECORDS = ("loss_accuracy.png", "metrics.json")
 @dataclass(frozen=True)
 class Product:
     """A network to be packed. `records`: the folder with its run's curves; None where nothing was trained.
-    `untouched`: whether all but the head is as pretraining left it."""
+    `untouched`: what of it is as pretraining left it, but for the head."""
 
     network: ClassificationNetwork
     architecture: Network
     provenance: Provenance
     records: Path | None
     probe: Probe | None = None
-    untouched: bool = False
+    untouched: Untouched = 0
     unseen: UnseenSources | None = None
 
 
@@ -77,11 +80,17 @@ def describe_product(recipe: Recipe, trained: Trained, unseen: UnseenSources | N
     )
     seconds = round(sum(each.seconds for each in trained.epochs), 1)
     provenance = record_making(recipe, seconds, trained.device)
-    frozen = recipe.network.unfreeze == 0 and recipe.network.adapter is None
-    untouched = recipe.network.pretrained is not False and (
-        frozen or (trained.probe is not None and trained.probe.kept == "probe")
-    )
+    untouched = _find_untouched(recipe, trained)
     return Product(trained.network, architecture, provenance, trained.folder, trained.probe, untouched, unseen)
+
+
+def _find_untouched(recipe: Recipe, trained: Trained) -> Untouched:
+    network = recipe.network
+    if network.pretrained is False or network.adapter is not None:
+        return 0
+    if network.unfreeze == 0 or (trained.probe is not None and trained.probe.kept == "probe"):
+        return "all"
+    return count_untouched(trained.network, depth_of(recipe))
 
 
 def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) -> Path:
@@ -101,10 +110,10 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         if recipe.preprocessing.mean == "image":
             save_mean_image(network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
-        served, factor = make_served(stage, recipe, prepared, network, untouched=product.untouched)
+        served, sight = make_served(stage, recipe, prepared, network, product.untouched)
         step.update(2, total, "OpenVINO form")
         logits = {rows: predict_logits(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
-        gate = fit_gate(stage, recipe, prepared, served, own=product.untouched, factor=factor)
+        gate = fit_gate(stage, recipe, prepared, served, sight)
         step.update(3, total, "figures")
         calibration = measure_calibration(
             fit_temperature(logits["validation"], prepared.targets[validation]), logits["test"], prepared.targets[test]

@@ -11,6 +11,7 @@ from ..runtime.card import ModelCard, read_card
 from ..runtime.errors import RecipeError
 from ..runtime.network import load_network
 from .bundle import Product, pack
+from .sight import Untouched
 
 
 def convert_bundle(bundle: Path, precision: Precision, data: Path, build: Path) -> Path:
@@ -25,11 +26,17 @@ def convert_bundle(bundle: Path, precision: Precision, data: Path, build: Path) 
     opened = open_bundle(bundle, data, build / "cache")
     recipe = opened.recipe.model_copy(update={"precision": precision})
     provenance = card.provenance.model_copy(update={"recipe": recipe.model_dump(mode="json")})
-    ood = card.ood
-    untouched = ood is not None and ood.companion is None and not ood.bent
     network = load_network(card, bundle)
+    untouched = _recall_untouched(card)
     product = Product(network, card.network, provenance, bundle, card.probe, untouched, card.unseen_sources)
     return pack(recipe, opened.prepared, product, build / "forms" / precision)
+
+
+def _recall_untouched(card: ModelCard) -> Untouched:
+    """By what the gate sees: it would see the network itself if it could."""
+    if card.ood is None or card.ood.bent or card.ood.companion is not None:
+        return 0
+    return card.ood.stages if card.ood.stages is not None else "all"
 
 
 def precision_of(card: ModelCard) -> Precision:

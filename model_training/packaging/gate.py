@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..datasets.folders import SplitName
 from ..datasets.prepare import Prepared
@@ -31,16 +29,11 @@ from ..runtime.facts import (
     read_file_facts,
 )
 from ..runtime.measures import ImageLimits
-from ..runtime.network import ClassificationNetwork
 from ..runtime.observer import Companion
 from ..runtime.ood import COMPANION_AT_ONCE, COMPANION_MODEL, GATE, Mahalanobis, find_unknown
 from ..runtime.text import looks_like_text
+from .sight import Sight
 
-#: What a companion may add to the network's multiplications, in parts of them. Of an answer they are two thirds: the
-#: rest is decoding.
-_BUDGET = 0.15
-#: Of smaller images its last maps are a single pixel, and the network's own early ones tell more.
-_SMALLEST_SIDE = 56
 #: Of very many training images that many, drawn by seed, stand for all.
 MOST_IMAGES = 2000
 _MOST_SPOILED = 16
@@ -76,26 +69,6 @@ class Watched:
         return self.execute.observe(pixels)[2] if self.companion is None else self.companion.run(pixels)[0]
 
 
-def choose_companion(network: ClassificationNetwork, preprocessing: Preprocessing) -> int | None:
-    """By how much a companion's image is shrunk so that it costs little beside the network; None where even
-    the smallest image costs more."""
-    height, width = preprocessing.height, preprocessing.width
-    pixels = torch.zeros((1, height, width, 3), dtype=torch.uint8)
-    budget = _BUDGET * _count(network, pixels)
-    for factor in range(1, min(height, width) // _SMALLEST_SIDE + 1):
-        if _count(Companion(timm.create_model(PACKAGE_BACKBONE, num_classes=0), factor).eval(), pixels) <= budget:
-            return factor
-    return None
-
-
-@torch.inference_mode()
-def _count(module: nn.Module, pixels: torch.Tensor) -> int:
-    """Floating-point operations of one pass."""
-    with FlopCounterMode(display=False) as counter:
-        module(pixels)
-    return int(counter.get_total_flops())
-
-
 def export_companion(factor: int, preprocessing: Preprocessing, path: Path) -> OpenVINOExecution:
     """Write the companion's OpenVINO form as `path` (.xml) and its .bin, and load it."""
     backbone = timm.create_model(PACKAGE_BACKBONE, num_classes=0)
@@ -107,33 +80,28 @@ def export_companion(factor: int, preprocessing: Preprocessing, path: Path) -> O
     return OpenVINOExecution(path, COMPANION_AT_ONCE)
 
 
-def fit_gate(
-    stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution, *, own: bool, factor: int | None
-) -> Gate:
+def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution, sight: Sight) -> Gate:
     """Also writes the files that the gate needs into `stage`.
 
-    `own`: whether the network is as pretraining left it, so that the gate sees the network itself, in the same pass;
-    else it sees a companion's maps of an image shrunk by `factor`, or, where that is None, the network's own, bent.
     The bound is of training and validation images, each judged by a fit without it; of bent features, which fit the
     training images better than any others, it is of the validation images alone.
     """
     preprocessing = recipe.preprocessing
     companion = None
-    if not own and factor is not None:
-        companion = export_companion(factor, preprocessing, stage / COMPANION_MODEL)
+    if sight.companion is not None:
+        companion = export_companion(sight.companion, preprocessing, stage / COMPANION_MODEL)
     watch = Watched(execute, companion)
-    bent = not own and companion is None
     train, validation = _sample(prepared.rows["train"]), prepared.rows["validation"]
     features = watch(prepared.pixels, train)
     splits: tuple[SplitName, ...] = ("validation", "test")
     seen = {split: watch(prepared.pixels, prepared.rows[split]) for split in splits}
-    chosen = np.full(len(validation), False) if bent else np.isin(validation, _sample(validation))
+    chosen = np.full(len(validation), False) if sight.bent else np.isin(validation, _sample(validation))
     features = np.concatenate([features, seen["validation"][chosen]])
     known = np.concatenate([train, validation[chosen]])
     classes = None if recipe.data.multi_label else prepared.targets[known]
     fitted = fit_distance(features, classes)
     distances = {split: fitted(each) if fitted else np.full(len(each), np.inf) for split, each in seen.items()}
-    if bent:
+    if sight.bent:
         judged = distances["validation"]
     else:
         judged = measure_apart(features, prepared.copies[known], classes)
@@ -145,8 +113,9 @@ def fit_gate(
         for path in (stage / COMPANION_MODEL, (stage / COMPANION_MODEL).with_suffix(".bin")):
             path.unlink(missing_ok=True)
     ood = OutOfDistribution(
-        companion=factor if companion is not None else None,
-        bent=bent,
+        companion=sight.companion,
+        stages=sight.stages,
+        bent=sight.bent,
         threshold=threshold,
         aimed=AIMED,
         rejected=0,

@@ -46,12 +46,12 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         if recipe.preprocessing.mean == "image":
             save_mean_image(product.network, stage / MEAN_IMAGE)
         step.update(1, total, "weights")
-        served, factor = make_served(stage, recipe, prepared, product.network, untouched=product.untouched)
+        served, sight = make_served(stage, recipe, prepared, product.network, product.untouched)
         step.update(2, total, "OpenVINO form")
         logits: dict[str, np.ndarray] = {
             name: predict_logits(served, prepared.pixels, prepared.rows[name]) for name in targets
         }
-        gate = fit_gate(stage, recipe, prepared, served, own=product.untouched, factor=factor)
+        gate = fit_gate(stage, recipe, prepared, served, sight)
         step.update(3, total, "figures")
         decisions = fit_decisions(logits["validation"], targets["validation"], keys)
         probabilities = {name: calibrate(each, decisions) for name, each in logits.items()}

@@ -12,25 +12,21 @@ from ..recipe import Precision, Recipe
 from ..runtime.card import Agreement, OpenVINOModel
 from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
 from ..runtime.network import ClassificationNetwork
-from ..runtime.observer import Sees
-from .gate import choose_companion
 from .quantise import quantise
+from .sight import Sight, Untouched, choose_sight
 
 OPENVINO_MODEL = "network.xml"
 _AGREEMENT_IMAGES = 256
 
 
 def make_served(
-    stage: Path, recipe: Recipe, prepared: Prepared, network: ClassificationNetwork, *, untouched: bool
-) -> tuple[Execution, int | None]:
-    """The form that serves on a CPU, written into `stage`; and by how much the gate's companion shrinks an image, None
-    where the gate sees the network itself: where that is `untouched`, or where a companion would cost too much."""
-    factor = None if untouched else choose_companion(network, recipe.preprocessing)
-    sees: Sees = "late" if untouched else "early"
+    stage: Path, recipe: Recipe, prepared: Prepared, network: ClassificationNetwork, untouched: Untouched
+) -> tuple[Execution, Sight]:
+    """The form that serves on a CPU, written into `stage`, and what the gate will see."""
+    sight = choose_sight(network, recipe.preprocessing, untouched)
     if recipe.precision == "torch":
-        return TorchExecution(network, "cpu", sees), factor
-    path = stage / OPENVINO_MODEL
-    return export_form(path, recipe.precision, prepared, network, sees if factor is None else None), factor
+        return TorchExecution(network, "cpu", sight.stages), sight
+    return export_form(stage / OPENVINO_MODEL, recipe.precision, prepared, network, sight), sight
 
 
 def export_form(
@@ -38,12 +34,15 @@ def export_form(
     precision: Precision,
     prepared: Prepared,
     network: ClassificationNetwork,
-    sees: Sees | None = None,
+    sight: Sight | None = None,
 ) -> Execution:
-    """Write the network's OpenVINO form as `path` (.xml) and its .bin, and load it. `sees`: with what the gate sees of
+    """Write the network's OpenVINO form as `path` (.xml) and its .bin, and load it. `sight`: with what the gate sees of
     it."""
     example = np.ascontiguousarray(prepared.pixels[prepared.rows["test"][:2]])
-    export_openvino(network, example, path, sees=sees)
+    if sight is None or sight.companion is not None:
+        export_openvino(network, example, path)
+    else:
+        export_openvino(network, example, path, seen=True, until=sight.stages)
     if precision == "int8":
         quantise(path, prepared.pixels, prepared.rows["train"])
     return OpenVINOExecution(path)

@@ -12,6 +12,7 @@ from .sections import (
     Augmentation,
     ClassBalancing,
     Data,
+    Depth,
     Distillation,
     Network,
     Precision,
@@ -25,7 +26,7 @@ from .sections import (
 )  # fmt: skip
 
 __all__ = [
-    "CLIP", "PACKAGE", "PACKAGE_BACKBONE", "RECIPES", "Adapter", "Augmentation", "ClassBalancing", "Data",
+    "CLIP", "PACKAGE", "PACKAGE_BACKBONE", "RECIPES", "Adapter", "Augmentation", "ClassBalancing", "Data", "Depth",
     "Distillation", "Network", "Precision", "Product", "Range", "Recipe", "Search", "Section", "Split", "Training",
     "Verdicts", "choose_recipe", "find_task", "load_recipe", "override", "read_recipe",
     "validate_recipe",

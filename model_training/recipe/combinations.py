@@ -35,7 +35,7 @@ def check_combinations(name: str, network: Network, training: Training, augmenta
             "Give network.backbone=clip:folder, and set network.pretrained to true or false.",
         ),
         (
-            is_clip and adapter is None and network.unfreeze not in (0, "all"),
+            is_clip and adapter is None and network.unfreeze not in (0, "upper", "all"),
             f"network.unfreeze={network.unfreeze}: CLIP is trained whole or by adapters.",
             "Set network.unfreeze to all or 0, or network.adapter.",
         ),
@@ -45,7 +45,7 @@ def check_combinations(name: str, network: Network, training: Training, augmenta
             "Set network.adapter.encoders=[vision].",
         ),
         (
-            adapter is not None and network.unfreeze != "all",
+            adapter is not None and network.unfreeze not in ("upper", "all"),
             f"network.unfreeze={network.unfreeze} does nothing beside network.adapter, which freezes the backbone.",
             "Set network.unfreeze=all, or network.adapter=null.",
         ),

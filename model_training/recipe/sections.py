@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..runtime.architecture import Head
 from ..runtime.card import Text, Verdict, VerdictWords
+
+NamedDepth = Literal["upper", "all"]
+#: How much of a backbone is trained.
+Depth = int | NamedDepth
 
 
 class Section(BaseModel):
@@ -119,15 +123,17 @@ class Network(Section):
         "false starts from scratch",
     )
     head: Head = Head()
-    unfreeze: int | Literal["all"] = Field(
-        "all", description="how many of the backbone's layers with parameters are trained, counted from the top"
+    unfreeze: Depth = Field(
+        "all",
+        description="how many of the backbone's layers with parameters are trained, counted from the top; `upper` is "
+        "those of the last two stages, and all where weights are random",
     )
 
     @field_validator("unfreeze", mode="before")
     @classmethod
     def _is_a_depth(cls, value: object) -> object:
-        if value != "all" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            raise ValueError("a depth is a number of layers, 0 or more, or all")
+        if value not in get_args(NamedDepth) and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise ValueError("a depth is a number of layers, 0 or more, or upper or all")
         return value
 
     @field_validator("prompts")

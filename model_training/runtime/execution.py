@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from .card import ClassifierCard
 from .errors import BundleError
 from .network import ClassificationNetwork
-from .observer import Sees
 
 
 class Execution(Protocol):
@@ -32,10 +31,10 @@ class Execution(Protocol):
 class TorchExecution:
     """The torch network on one device; half precision and channels-last memory on CUDA."""
 
-    def __init__(self, network: ClassificationNetwork, device: str, sees: Sees = "late") -> None:
-        """`sees`: which of its stages the gate sees."""
+    def __init__(self, network: ClassificationNetwork, device: str, until: int | None = None) -> None:
+        """`until`: which of its stages the gate sees, see `observer.observe`."""
         self.device = torch.device(device)
-        self.sees: Sees = sees
+        self.until = until
         self.network = network.to(self.device).eval()
         self.half: torch.dtype | None = None
         if self.device.type == "cuda":
@@ -50,7 +49,7 @@ class TorchExecution:
         return logits, features
 
     def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        logits, features, seen = self._run(lambda batch: self.network.observe(batch, self.sees), pixels)
+        logits, features, seen = self._run(lambda batch: self.network.observe(batch, self.until), pixels)
         return logits, features, seen
 
     @torch.inference_mode()
@@ -138,27 +137,28 @@ def _store(request, target: tuple[list[np.ndarray], int]) -> None:  # type: igno
 class _Traced(nn.Module):
     """The tracer follows `forward`."""
 
-    def __init__(self, network: ClassificationNetwork, sees: Sees | None) -> None:
+    def __init__(self, network: ClassificationNetwork, seen: bool, until: int | None) -> None:
         super().__init__()
         self.network = network
-        self.sees = sees
+        self.seen = seen
+        self.until = until
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        if self.sees is None:
+        if not self.seen:
             return self.network.forward_with_features(pixels)
-        return self.network.observe(pixels, self.sees)
+        return self.network.observe(pixels, self.until)
 
 
 def export_openvino(
-    network: ClassificationNetwork, example: np.ndarray, path: Path, *, sees: Sees | None = None
+    network: ClassificationNetwork, example: np.ndarray, path: Path, *, seen: bool = False, until: int | None = None
 ) -> None:
     """Write the network, normalisation included, as `path` (.xml) and its .bin, with a free batch dimension and two
-    outputs, the logits and the features; with `sees` and a third, what the gate sees of it.
+    outputs, the logits and the features; with `seen` a third, what the gate sees of it (`until`: of which stages).
 
     `example`: uint8 (N, height, width, 3), used to trace the graph.
     """
     _, height, width, _ = example.shape
-    save_openvino(_Traced(network, sees), torch.tensor(example), (-1, height, width, 3), path)
+    save_openvino(_Traced(network, seen, until), torch.tensor(example), (-1, height, width, 3), path)
 
 
 def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], path: Path, *, half: bool = False) -> None:
@@ -186,5 +186,4 @@ def choose_execution(card: ClassifierCard, bundle: Path, network: Classification
         if not path.is_file():
             raise BundleError(f"{path}: the OpenVINO form is missing.", "Make the bundle again: hwapung train.")
         return OpenVINOExecution(path)
-    bent = card.ood is not None and card.ood.bent
-    return TorchExecution(network, device, "early" if bent else "late")
+    return TorchExecution(network, device, card.ood.stages if card.ood is not None else None)

@@ -90,11 +90,14 @@ class OutOfDistribution(Part):
         None,
         ge=1,
         description="features of a companion network that sees the picture shrunk so many times; unset, "
-        "those of the network itself, which is as pretraining left it",
+        "those of the network itself",
     )
-    bent: bool = Field(
-        False, description="whether they are of the network's own earlier stages, although training changed them"
+    stages: int | None = Field(
+        None,
+        ge=1,
+        description="of how many of its first stages the gate sees the last ones; unset, of all, and the last layer",
     )
+    bent: bool = Field(False, description="whether training changed the stages that the gate sees")
     threshold: float | None = Field(description="of the squared distance; unset where too few pictures give a bound")
     aimed: float = Field(0.05, description="share of pictures like those of the training that may lie above")
     rejected: float = Field(ge=0, le=1, description="share of the validation pictures that are refused, for any reason")

@@ -17,7 +17,7 @@ from .card import ClassifierCard
 from .ensemble import EnsembleBackbone
 from .errors import BundleError, WeightsError
 from .files import replacing
-from .observer import Sees, observe
+from .observer import observe
 from .preprocess import Normalise
 from .stages import StagesBackbone
 
@@ -60,10 +60,10 @@ class ClassificationNetwork(nn.Module):
         maps = backbone.forward_features(self.normalise(pixels))
         return backbone.forward_head(maps), backbone.forward_head(maps, pre_logits=True).flatten(1)
 
-    def observe(self, pixels: Tensor, sees: Sees = "late") -> tuple[Tensor, Tensor, Tensor]:
+    def observe(self, pixels: Tensor, until: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """`forward_with_features`, and what the gate sees of this network in the same pass, float (N, G)."""
         backbone: Any = self.backbone
-        maps, seen = observe(backbone, self.normalise(pixels), sees)
+        maps, seen = observe(backbone, self.normalise(pixels), until)
         return backbone.forward_head(maps), backbone.forward_head(maps, pre_logits=True).flatten(1), seen
 
 

@@ -1,13 +1,14 @@
 """What the gate sees of an image: pooled maps of a pretrained network that fine-tuning did not bend.
 
 Fine-tuning keeps what tells its own classes apart and drops the rest, and with it what tells a stranger. So the maps
-are those of the served network's last stages only where that is untouched; else those of a small companion; and where
-a companion would cost too much, those of the served network's earlier stages, which training changes least.
+are those of the served network's last stages only where that is untouched; of its last untouched ones where training
+left the first stages alone; else those of a small companion; and where a companion would cost too much, those of the
+served network's stages before the last, which training changes least.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,41 +16,39 @@ from torch.nn import functional
 
 from .stages import StagesBackbone
 
-#: Which of a network's stages the gate sees: the last ones with the last layer's features, or those before the last.
-Sees = Literal["late", "early"]
-#: How many of them.
+#: How many of a network's stages the gate sees.
 STAGES = 3
 #: The companion: a small network whose weights come as an installed package, so that they are always to be had.
 COMPANION = "tf_efficientnet_lite0"
 
 
-def observe(backbone: Any, images: Tensor, sees: Sees = "late") -> tuple[Any, Tensor]:
+def observe(backbone: Any, images: Tensor, until: int | None = None) -> tuple[Any, Tensor]:
     """What `backbone.forward_head` takes, and what the gate sees, float (N, G).
 
-    `images`: normalised float (N, 3, height, width). The gate sees each channel's mean and deviation in some of the
-    stages (the statistics that style transfer paints by: Huang & Belongie 2017) and its largest value, and of the last
-    layer, where there is one, the features; each of these vectors has length 1, so that none outweighs the others and
-    their norm, which grows with contrast, does not count (Mahalanobis++: Müller & Hein 2025). Of a network without
-    stages of different scale it sees the last layer's.
+    `images`: normalised float (N, 3, height, width). `until`: the gate sees the last of so many first stages; None: of
+    all, and the last layer. It sees each channel's mean and deviation in these stages (the statistics that style
+    transfer paints by: Huang & Belongie 2017) and its largest value, and of the last layer, where there is one, the
+    features; each of these vectors has length 1, so that none outweighs the others and their norm, which grows with
+    contrast, does not count (Mahalanobis++: Müller & Hein 2025). Of a network without stages of different scale it
+    sees the last layer's.
     """
     if isinstance(backbone, StagesBackbone):
         maps = backbone.body.maps(images)
-        return backbone.body.pool(maps), _describe(maps, sees)
+        return backbone.body.pool(maps), _describe(maps, until)
     if hasattr(backbone, "patch_embed") or not hasattr(backbone, "forward_intermediates"):
         seen = backbone.forward_features(images)
         return seen, _to_unit(backbone.forward_head(seen, pre_logits=True).flatten(1))
     seen, maps = backbone.forward_intermediates(images)
-    if sees == "early":
-        return seen, _describe(maps, sees)
+    if until is not None:
+        return seen, _describe(maps, until)
     last = backbone.forward_head(seen, pre_logits=True).flatten(1)
-    return seen, torch.cat([_describe(maps, sees), _to_unit(last)], 1)
+    return seen, torch.cat([_describe(maps, until), _to_unit(last)], 1)
 
 
-def _describe(maps: list[Tensor], sees: Sees) -> Tensor:
+def _describe(maps: list[Tensor], until: int | None) -> Tensor:
     """`maps`: of all stages, (N, channels, rows, columns) each, the finest first."""
-    chosen = maps[-STAGES:] if sees == "late" else maps[-1 - STAGES : -1] or maps
     parts = []
-    for each in chosen:
+    for each in maps[:until][-STAGES:]:
         deviation = (each.var((2, 3), correction=0) + 1e-8).sqrt()
         parts += [_to_unit(pooled) for pooled in (each.mean((2, 3)), deviation, each.amax((2, 3)))]
     return torch.cat(parts, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -13,7 +15,7 @@ from ..models.features import extract_features
 from ..models.lda_head import start_head
 from ..models.linear_probe import LinearProbe, fit_probe
 from ..progress import follow
-from ..recipe import CLIP, Recipe, Training, override
+from ..recipe import CLIP, Augmentation, Recipe, Training, override
 from ..runtime.architecture import Head
 from ..runtime.network import ClassificationNetwork
 from .losses import class_weights
@@ -22,6 +24,8 @@ from .losses import class_weights
 START = {"seed", "head_init", "class_balancing", "class_balancing_strength"}
 #: A probe is fitted on as many training images at most, drawn by the seed: more cost minutes and change little.
 MOST_IMAGES = 10_000
+#: Changed copies of each image that a probe is fitted on at most, beside the image itself.
+_MOST_COPIES = 6
 
 
 def has_probe(recipe: Recipe) -> bool:
@@ -68,24 +72,38 @@ def make_probe_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | 
 
 
 def fit_on_features(recipe: Recipe, prepared: Prepared, device: torch.device) -> LinearProbe:
-    """A probe on the features of the training images and, where the recipe mirrors, of their mirror images."""
+    """A probe on the features of the training images, of their mirror images where the recipe mirrors, and of copies
+    that are changed as the recipe changes them, up to `MOST_IMAGES` in all."""
     network = make_probe_network(recipe, prepared).to(memory_format=torch.channels_last).to(device)
     rows, validation = prepared.rows["train"], prepared.rows["validation"]
     if len(rows) > MOST_IMAGES:
         drawn = np.random.default_rng(recipe.training.seed).choice(rows, MOST_IMAGES, replace=False)
         _, first = np.unique(prepared.targets[rows], return_index=True)
         rows = np.union1d(drawn, rows[first])  # no class goes without an image
-    flips = (False, True) if recipe.augmentation.horizontal_flip > 0 else (False,)
+    ways = _choose_copies(recipe.augmentation, len(rows))
     parts = []
     with follow("Frozen features") as step:
-        for done, mirrored in enumerate(flips):
-            parts.append(extract_features(network, prepared, rows, mirrored=mirrored))
-            step.update(done + 1, len(flips) + 1)
+        for done, way in enumerate(ways):
+            parts.append(extract_features(network, prepared, rows, **way))
+            step.update(done + 1, len(ways) + 1)
         seen = extract_features(network, prepared, validation)
-        step.update(len(flips) + 1, len(flips) + 1)
+        step.update(len(ways) + 1, len(ways) + 1)
     targets = prepared.targets
     weights = _class_weights(recipe.training, np.bincount(targets[rows], minlength=len(prepared.dataset.labels)))
-    return fit_probe((np.concatenate(parts), np.tile(targets[rows], len(flips))), (seen, targets[validation]), weights)
+    return fit_probe((np.concatenate(parts), np.tile(targets[rows], len(ways))), (seen, targets[validation]), weights)
+
+
+def _choose_copies(augmentation: Augmentation, images: int) -> list[dict[str, Any]]:
+    """What `extract_features` is told of each copy of the training images."""
+    mirrors = augmentation.horizontal_flip > 0
+    ways: list[dict[str, Any]] = [{"mirrored": mirrored} for mirrored in ((False, True) if mirrors else (False,))]
+    still = augmentation.model_copy(update={"horizontal_flip": 0.0, "mixup": 0.0, "cutmix": 0.0})
+    if still == Augmentation(horizontal_flip=0.0):
+        return ways
+    copies = min(_MOST_COPIES, MOST_IMAGES // images - len(ways))
+    return ways + [
+        {"mirrored": mirrors and bool(copy % 2), "augmentation": augmentation, "seed": copy} for copy in range(copies)
+    ]
 
 
 def _is_linear(head: Head) -> bool:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from model_training.models.factory import head_layers
-from model_training.models.freezing import freeze, layers_with_parameters
+from model_training.models.freezing import count_untouched, freeze, layers_with_parameters
+from model_training.recipe import Depth
 from model_training.runtime.architecture import Head, Preprocessing
 from model_training.runtime.network import ClassificationNetwork
 
@@ -117,3 +120,33 @@ def test_what_is_frozen_gives_the_same_features_in_training(backbone: str) -> No
     batch = freeze_nothing.normalise(pixels())
     in_training, after = (freeze_nothing.train(mode).backbone.forward_features(batch) for mode in (True, False))  # type: ignore[operator]
     assert not torch.equal(in_training, after)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "head", "unfreeze", "untouched"),
+    [
+        ("resnet18", Head(), "upper", 3), ("resnet18", Head(stages=3), "upper", 3),
+        ("mobilenetv2_100", Head(), "upper", 3),
+        ("resnet18", Head(), 20, 3), ("resnet18", Head(), 21, 2),
+        ("resnet18", Head(), 10, 4), ("resnet18", Head(), 0, 5),
+        ("resnet18", Head(), "all", 0), ("resnet18", Head(), 40, 0), ("test_vit", Head(), "upper", 0),
+    ],
+)  # fmt: skip
+def test_stages_below_what_is_trained_stay_as_they_are(
+    backbone: str, head: Head, unfreeze: Depth, untouched: int
+) -> None:
+    network = make(backbone, head)
+    freeze(network, unfreeze)
+    assert count_untouched(network, unfreeze) == untouched
+    body: Any = network.backbone.body.network if head.stages else network.backbone
+    if hasattr(body, "patch_embed"):
+        assert len(trained_names(network)) == len(list(network.parameters()))
+        return
+    batch = torch.rand((4, 3, 64, 64))
+    before = body.eval().forward_intermediates(batch, intermediates_only=True)
+    network.train()
+    optimizer = torch.optim.SGD([each for each in network.parameters() if each.requires_grad], lr=0.1)
+    network(pixels()).square().sum().backward()
+    optimizer.step()
+    after = body.eval().forward_intermediates(batch, intermediates_only=True)
+    assert [torch.equal(*each) for each in zip(before, after, strict=True)].count(True) == untouched

@@ -17,8 +17,9 @@ from model_training.datasets.procedural import write_dataset
 from model_training.evaluation.ood import FEWEST
 from model_training.models.weights import read_weights
 from model_training.packaging.bundle import describe_product, make_bundle, pack
-from model_training.packaging.gate import choose_companion, fit_gate, fit_limits
+from model_training.packaging.gate import fit_gate, fit_limits
 from model_training.packaging.promises import Known, promise_sets
+from model_training.packaging.sight import Sight, choose_companion, choose_sight
 from model_training.recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe, load_recipe
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.card import read_card
@@ -49,7 +50,7 @@ class Seeing:
 
 
 def fit(stage: Path, recipe: Recipe, prepared: Prepared, spoil: Any = None, **how: Any) -> Any:
-    return fit_gate(stage, recipe, prepared, Seeing(spoil), **{"own": True, "factor": None, **how})  # type: ignore[arg-type]
+    return fit_gate(stage, recipe, prepared, Seeing(spoil), Sight(**how))  # type: ignore[arg-type]
 
 
 def test_an_untouched_networks_bound_is_of_training_and_validation(
@@ -75,12 +76,12 @@ def test_an_untouched_networks_bound_is_of_training_and_validation(
 def test_bent_features_are_judged_by_validation_alone_and_too_few_turn_the_gate_off(
     tmp_path: Path, tiny_recipe: Recipe, tiny_prepared: Prepared
 ) -> None:
-    few = fit(tmp_path, tiny_recipe, tiny_prepared, own=False).ood
+    few = fit(tmp_path, tiny_recipe, tiny_prepared, stages=3, bent=True).ood
     assert (few.bent, few.fitted_on, few.threshold, few.rejected) == (True, 6, None, 0)
     assert list(tmp_path.iterdir()) == []
     rows = tiny_prepared.rows
     more = replace(tiny_prepared, rows={**rows, "validation": np.tile(rows["validation"], 4)[:FEWEST]})
-    enough = fit(tmp_path, tiny_recipe, more, own=False).ood
+    enough = fit(tmp_path, tiny_recipe, more, stages=3, bent=True).ood
     assert (enough.bent, enough.fitted_on) == (True, FEWEST)
     assert enough.threshold is not None
     assert enough.rejected == 0  # the bound of 19 is the largest of them
@@ -137,10 +138,20 @@ def test_a_companion_is_as_large_as_a_tenth_of_the_network_allows(backbone: str)
     assert bool(affordable) is (backbone != "mobilenetv3_small_050")
 
 
+def test_the_gate_sees_what_training_left_alone() -> None:
+    preprocessing = Preprocessing(fit="stretch", height=160, width=160, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    network = ClassificationNetwork("resnet18", 3, preprocessing).eval()
+    assert choose_sight(network, preprocessing, "all") == Sight()
+    assert choose_sight(network, preprocessing, 3) == Sight(stages=3)
+    assert choose_sight(network, preprocessing, 2) == Sight(companion=choose_companion(network, preprocessing))
+    small = preprocessing.model_copy(update={"height": 32, "width": 32})
+    assert choose_sight(network, small, 0) == Sight(stages=4, bent=True)  # of five stages
+
+
 def test_the_companion_says_the_same_in_torch_and_openvino_and_is_small(
     tmp_path: Path, tiny_recipe: Recipe, tiny_prepared: Prepared
 ) -> None:
-    gate = fit(tmp_path, tiny_recipe, tiny_prepared, own=False, factor=2)
+    gate = fit(tmp_path, tiny_recipe, tiny_prepared, companion=2)
     assert (gate.ood.companion, gate.ood.bent, gate.ood.fitted_on) == (2, False, 24)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < _LARGEST
     backbone = timm.create_model(PACKAGE_BACKBONE, num_classes=0)
@@ -164,7 +175,7 @@ def test_a_companion_of_a_gate_that_is_off_is_not_kept(
     tmp_path: Path, tiny_recipe: Recipe, tiny_prepared: Prepared
 ) -> None:
     few = replace(tiny_prepared, rows={name: rows[:6] for name, rows in tiny_prepared.rows.items()})
-    gate = fit(tmp_path, tiny_recipe, few, own=False, factor=2)
+    gate = fit(tmp_path, tiny_recipe, few, companion=2)
     assert (gate.ood.threshold, gate.ood.fitted_on) == (None, 12)
     assert list(tmp_path.iterdir()) == []
 
@@ -172,7 +183,7 @@ def test_a_companion_of_a_gate_that_is_off_is_not_kept(
 def test_a_kept_probes_bundle_sees_itself(
     tmp_path: Path, tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained
 ) -> None:
-    product = replace(describe_product(tiny_recipe, tiny_trained), untouched=True)
+    product = replace(describe_product(tiny_recipe, tiny_trained), untouched="all")
     bundle = pack(tiny_recipe, tiny_prepared, product, tmp_path)
     card = read_card(bundle / "card.json")
     assert card.ood is not None  # type: ignore[union-attr]

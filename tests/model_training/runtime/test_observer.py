@@ -25,7 +25,7 @@ def describe(maps: list[Tensor]) -> np.ndarray:
 
 @pytest.mark.parametrize("stages", [None, 1, 3])
 @torch.inference_mode()
-def test_the_gate_sees_the_last_stages_or_those_before_the_last(stages: int | None) -> None:
+def test_the_gate_sees_the_last_stages_or_the_last_of_the_first(stages: int | None) -> None:
     torch.manual_seed(0)
     head = Head() if stages is None else Head(stages=stages)
     network = ClassificationNetwork("mobilenetv2_100", 4, PREPROCESSING, head).eval()
@@ -33,13 +33,13 @@ def test_the_gate_sees_the_last_stages_or_those_before_the_last(stages: int | No
     maps = backbone.forward_intermediates(network.normalise(PIXELS), intermediates_only=True)  # type: ignore[operator]
     assert [each.shape[1] for each in maps] == CHANNELS
     logits, features = network.forward_with_features(PIXELS)
-    for sees, chosen in (("late", maps[2:]), ("early", maps[1:4])):
-        found, also, seen = network.observe(PIXELS, sees)  # type: ignore[arg-type]
+    for until, chosen in ((None, maps[2:]), (4, maps[1:4]), (3, maps[:3]), (1, maps[:1])):
+        found, also, seen = network.observe(PIXELS, until)
         torch.testing.assert_close((found, also), (logits, features))
         expected = describe(chosen)
         np.testing.assert_allclose(seen[:, : expected.shape[1]], expected, atol=2e-3)
         last = seen[:, expected.shape[1] :].numpy()
-        if stages is None and sees == "late":
+        if stages is None and until is None:
             np.testing.assert_allclose(last, torch.nn.functional.normalize(features, dim=1), atol=1e-6)
         else:
             assert last.shape[1] == 0
@@ -51,5 +51,5 @@ def test_of_a_transformer_it_sees_the_last_layer() -> None:
         "test_vit", 4, Preprocessing(**{**PREPROCESSING.model_dump(), "width": 160, "height": 160})
     ).eval()
     pixels = torch.zeros((2, 160, 160, 3), dtype=torch.uint8)
-    _, features, seen = network.observe(pixels, "early")
+    _, features, seen = network.observe(pixels, 3)
     torch.testing.assert_close(seen, torch.nn.functional.normalize(features, dim=1))

@@ -9,17 +9,24 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from model_training.datasets.augment import augment
 from model_training.datasets.prepare import Prepared
 from model_training.evaluation.paired import Lead
 from model_training.models.factory import head_layers
 from model_training.packaging.bundle import make_bundle
-from model_training.recipe import Recipe, override
+from model_training.recipe import Augmentation, Recipe, override
 from model_training.runtime.card import read_card
 from model_training.runtime.network import create_backbone, load_network
 from model_training.training.classification import ClassificationTask, run_folder, train
 from model_training.training.inputs import PixelInputs
 from model_training.training.loop import start_fabric
-from model_training.training.start import build_network, has_probe
+from model_training.training.start import (
+    _choose_copies,
+    build_network,
+    fit_on_features,
+    has_probe,
+    make_probe_network,
+)
 from tests.model_training.training.test_loop import InterruptedRunError, interrupt, weights
 
 
@@ -113,3 +120,33 @@ def test_what_does_not_start_from_a_probe_keeps_the_mean_itself(
     network = build_network(recipe, tiny_prepared)
     task = ClassificationTask(recipe, tiny_prepared, network, network, PixelInputs(tiny_prepared, recipe.augmentation))
     assert task.average == average
+
+
+def test_a_probe_sees_copies_that_are_changed_as_the_recipe_changes_them(
+    given: Recipe, tiny_prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = override(given, {"augmentation.zoom": 0.3, "augmentation.horizontal_flip": 0.5})
+    rows = tiny_prepared.rows["train"]
+    given_to_fit: list[np.ndarray] = []
+
+    def remember(train: tuple[np.ndarray, np.ndarray], *_: object) -> None:
+        given_to_fit.extend(train)
+
+    monkeypatch.setattr("model_training.training.start.fit_probe", remember)
+    fit_on_features(recipe, tiny_prepared, torch.device("cpu"))
+    features, targets = given_to_fit
+    parts = features.reshape(8, len(rows), -1)  # the images, their mirror images and six copies
+    assert (targets.reshape(8, -1) == tiny_prepared.targets[rows]).all()
+    network = make_probe_network(recipe, tiny_prepared)
+    third = augment(tiny_prepared.pixels[rows], rows, recipe.augmentation, seed=1)[:, :, ::-1]
+    with torch.no_grad():
+        expected = network.forward_with_features(torch.from_numpy(np.ascontiguousarray(third)))[1]
+    np.testing.assert_allclose(parts[3], expected, rtol=1e-4, atol=1e-5)
+    assert all(not np.allclose(parts[0], each) for each in parts[1:])
+
+
+@pytest.mark.parametrize(("images", "copies"), [(100, 6), (2000, 3), (5000, 0), (10_000, 0)])
+def test_many_images_have_fewer_copies_or_none(images: int, copies: int) -> None:
+    assert len(_choose_copies(Augmentation(policy="trivialaugment"), images)) == 2 + copies
+    assert len(_choose_copies(Augmentation(stroke=0.5, horizontal_flip=0), 100)) == 1 + 6
+    assert len(_choose_copies(Augmentation(mixup=0.2), 100)) == 2
