@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,16 +41,19 @@ _AT_ONCE = 32
 @dataclass(frozen=True)
 class Product:
     """`folder` of its pictures; `overrides`: what the pictures and the weights at hand ask of its recipe; `strangers`:
-    name → folder and pattern of the pictures that it must not know, every so many-th of them."""
+    name → folder and pattern of the pictures that it must not know, every so many-th of them; `after_icons`: whether
+    its network learned icons first."""
 
     recipe: str
     folder: str
     splits: int
     overrides: tuple[str, ...] = ()
     strangers: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
+    after_icons: bool = False
 
 
 DRAWINGS = ("sketches", "*/*.png", 2)
+BY_PHOTOGRAPH = ("data.label=object", "data.group=photo")
 PRODUCTS = {
     "landscape": Product(
         "landscape",
@@ -76,7 +81,8 @@ PRODUCTS = {
             "preprocessing.mean=[0.485, 0.456, 0.406]",
         ),
     ),
-    "sketches": Product("sketch_classifier", "sketches", 3, ("data.label=object", "data.group=photo")),
+    "sketches": Product("sketch_classifier", "sketches", 3, BY_PHOTOGRAPH),
+    "after_icons": Product("sketch_classifier", "sketches", 3, BY_PHOTOGRAPH, after_icons=True),
     "ai": Product(
         "ai_vs_real_small",
         "ai_vs_real",
@@ -94,7 +100,7 @@ TARGETS: dict[str, tuple[str, float]] = {
     "landscape_accuracy": (">=", 0.992),
     "landscape_worst_lead": (">=", 0.0),
     "styles_macro_f1": (">=", 0.70),
-    "sketches_accuracy": (">=", 0.70),
+    "after_icons_accuracy": (">=", 0.70),
     "ai_accuracy": (">=", 0.955),
     "ai_sure_error": ("<=", 0.015),
     "ai_inconclusive": ("<=", 0.30),
@@ -128,6 +134,7 @@ def make_entry() -> Entry:
             ("landscape", PRODUCTS["landscape"], "landscapes"),
             ("styles", PRODUCTS["styles"], "styles of painting, by artist"),
             ("sketches", PRODUCTS["sketches"], "sketches, by photograph"),
+            ("after_icons", PRODUCTS["after_icons"], "the same, from a network that learned icons first"),
             ("ai", PRODUCTS["ai"], "AI or real, 32×32"),
         )
     )
@@ -200,6 +207,8 @@ def measure_once(name: str, product: Product, seed: int, data: Path, weights: Pa
 
 
 def _measure(name: str, product: Product, seed: int, data: Path, weights: Path) -> dict[str, Any]:
+    if product.after_icons:
+        weights = _learn_icons(weights)
     given = [f"network.pretrained={weights}", f"data.split.seed={seed}", *product.overrides]
     recipe = load_recipe(product.recipe, given)
     prepared = prepare(recipe, data / product.folder, BUILD / "cache")
@@ -218,6 +227,25 @@ def _measure(name: str, product: Product, seed: int, data: Path, weights: Path) 
         verdicts = [each["verdict"] for each in ask(classifier, sorted((data / folder).glob(pattern))[::step])]
         found[f"caught_{kind}"] = float(np.mean([each == "unknown" for each in verdicts]))
     return found
+
+
+def _learn_icons(weights: Path) -> Path:
+    """The weights of a network that tells the icons of `hwapung data fetch icons` apart, drawn as a hand would."""
+    build = BUILD / "icons"
+    bundle, pictures = build / "bundles" / "sketch_demo_classifier", build / "pictures"
+    if not bundle.is_dir():
+        if not pictures.is_dir():
+            command = Path(sys.executable).with_name("hwapung")
+            subprocess.run([command, "data", "fetch", "icons", "--out", pictures, "--each", "12"], check=True)
+        given = [
+            f"network.pretrained={weights}", "network.backbone=mobilenetv2_100", "network.head.stages=2",
+            "preprocessing.height=160", "preprocessing.width=160", "data.label=label", "training.epochs=6",
+            "training.layer_decay=0.95",
+        ]  # fmt: skip
+        recipe = load_recipe("sketch_demo_classifier", given)
+        prepared = prepare(recipe, pictures, build / "cache")
+        make_bundle(recipe, prepared, train(recipe, prepared, build / "runs", start_fabric("cpu")), bundle.parent)
+    return bundle / "weights.safetensors"
 
 
 def judge_test(classifier: Classifier, prepared: Prepared) -> dict[str, Any]:
