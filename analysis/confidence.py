@@ -8,6 +8,7 @@ import numpy as np
 
 from model_training.evaluation.conformal import BINS
 from model_training.evaluation.predict import batches
+from model_training.packaging.gate_words import STRANGERS
 from model_training.runtime.card import OutOfDistribution, Text
 from model_training.runtime.classifier import softmax
 from model_training.runtime.ood import load_observer
@@ -183,7 +184,7 @@ def _list_made(served: OutOfDistribution) -> Table:
         "made_strangers",
         _("Strangers made by a program, when the bundle was made"),
         (_("what was shown"), _("called unknown")),
-        [(_STRANGERS[kind], share) for kind, share in served.caught.items() if kind in _STRANGERS],
+        [(STRANGERS[kind], share) for kind, share in served.caught.items() if kind in STRANGERS],
     )
 
 
@@ -203,17 +204,3 @@ def _phrase_unknown(name: str, count: int, found: Refusal) -> Text:
         refused_low=rejected.low,
         refused_high=rejected.high,
     )
-
-
-#: `OutOfDistribution.caught`'s kinds.
-_STRANGERS = {
-    "blank": _("blank sheets"),
-    "gradient": _("gradients"),
-    "noise": _("noise"),
-    "lines": _("strokes on paper"),
-    "text": _("pages of text"),
-    "texture": _("textures"),
-    "in pieces": _("validation pictures in pieces"),
-    "in outline": _("validation pictures in outline"),
-    "negative": _("negatives of validation pictures"),
-}

@@ -18,7 +18,6 @@ from pydantic import BaseModel
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_thresholds, fit_temperature
 from ..evaluation.metrics import measure, measure_classes
-from ..evaluation.predict import predict_logits
 from ..models.factory import depth_of
 from ..models.freezing import count_untouched
 from ..progress import follow
@@ -34,14 +33,14 @@ from ..runtime.card import (
 )
 from ..runtime.execution import TorchExecution
 from ..runtime.measures import UnseenSources
-from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, count_parameters, save_mean_image, save_weights
+from ..runtime.network import ClassificationNetwork, count_parameters
 from ..training.loop import Trained
 from .examples import answer_examples, write_example_images
-from .gate import fit_gate
+from .groundwork import lay_groundwork
 from .model_card import write_model_card
 from .promises import Known, measure_calibration, phrase_verdicts, promise_sets
 from .resistance import measure_resistance
-from .served_form import describe_form, make_served
+from .served_form import describe_form
 from .sight import Untouched
 
 LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
@@ -106,15 +105,8 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
     torch_form = TorchExecution(network, "cpu")
     with follow("Packing") as step:
         total = 5
-        save_weights(network, stage / "weights.safetensors")
-        if recipe.preprocessing.mean == "image":
-            save_mean_image(network, stage / MEAN_IMAGE)
-        step.update(1, total, "weights")
-        served, sight = make_served(stage, recipe, prepared, network, product.untouched)
-        step.update(2, total, "OpenVINO form")
-        logits = {rows: predict_logits(served, prepared.pixels, prepared.rows[rows]) for rows in ("validation", "test")}
-        gate = fit_gate(stage, recipe, prepared, served, sight)
-        step.update(3, total, "figures")
+        begun = lay_groundwork(stage, recipe, prepared, network, product.untouched, step, total)
+        logits, gate = begun.logits, begun.gate
         calibration = measure_calibration(
             fit_temperature(logits["validation"], prepared.targets[validation]), logits["test"], prepared.targets[test]
         )

@@ -7,7 +7,7 @@ from ..runtime.measures import ImageLimits, OutOfDistribution
 from ..translation import _, join
 
 #: `OutOfDistribution.caught`'s kinds.
-_STRANGERS = {
+STRANGERS = {
     "blank": _("blank sheets"),
     "gradient": _("gradients"),
     "noise": _("noise"),
@@ -77,8 +77,8 @@ def _describe_limits(limits: ImageLimits) -> list[Text]:
 
 def _describe_caught(caught: dict[str, float]) -> list[Text]:
     shares = [
-        _("{kind} {share:.0%}", kind=_STRANGERS[kind], share=share)
+        _("{kind} {share:.0%}", kind=STRANGERS[kind], share=share)
         for kind, share in caught.items()
-        if kind in _STRANGERS
+        if kind in STRANGERS
     ]
     return [_("Of strangers drawn by a program it refused: {shares}.", shares=join(shares))] if shares else []

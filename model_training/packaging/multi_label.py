@@ -5,26 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from ..datasets.manifest import SEPARATOR
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_sure
 from ..evaluation.label_decisions import describe_calibration, fit_decisions, judge_answers, measure_risk
 from ..evaluation.label_metrics import measure_each_label, measure_labels
-from ..evaluation.predict import predict_logits
 from ..progress import follow
 from ..recipe import Recipe
 from ..runtime.card import Example, Label, MultiLabelCard
 from ..runtime.execution import TorchExecution
 from ..runtime.multi_label import calibrate, decide
-from ..runtime.network import MEAN_IMAGE, save_mean_image, save_weights
 from ..training.loop import Trained
 from .bundle import Product, copy_records, describe_product, finish, staged
 from .examples import EXAMPLES_A_CLASS, write_example
-from .gate import fit_gate
+from .groundwork import lay_groundwork
 from .promises import phrase_verdicts
-from .served_form import describe_form, make_served
+from .served_form import describe_form
 
 MEASURED: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
@@ -42,17 +38,8 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
     targets = {name: prepared.targets[prepared.rows[name]] for name in MEASURED}
     with follow("Packing") as step:
         total = 5
-        save_weights(product.network, stage / "weights.safetensors")
-        if recipe.preprocessing.mean == "image":
-            save_mean_image(product.network, stage / MEAN_IMAGE)
-        step.update(1, total, "weights")
-        served, sight = make_served(stage, recipe, prepared, product.network, product.untouched)
-        step.update(2, total, "OpenVINO form")
-        logits: dict[str, np.ndarray] = {
-            name: predict_logits(served, prepared.pixels, prepared.rows[name]) for name in targets
-        }
-        gate = fit_gate(stage, recipe, prepared, served, sight)
-        step.update(3, total, "figures")
+        begun = lay_groundwork(stage, recipe, prepared, product.network, product.untouched, step, total)
+        logits, gate = begun.logits, begun.gate
         decisions = fit_decisions(logits["validation"], targets["validation"], keys)
         probabilities = {name: calibrate(each, decisions) for name, each in logits.items()}
         chosen = {name: decide(each, decisions) for name, each in probabilities.items()}
