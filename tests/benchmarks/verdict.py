@@ -232,17 +232,12 @@ def _measure(name: str, product: Product, seed: int, data: Path, weights: Path) 
 def _learn_icons(weights: Path) -> Path:
     """The weights of a network that tells the icons of `hwapung data fetch icons` apart, drawn as a hand would."""
     build = BUILD / "icons"
-    bundle, pictures = build / "bundles" / "sketch_demo_classifier", build / "pictures"
+    bundle, pictures = build / "bundles" / "sketch_icons", build / "pictures"
     if not bundle.is_dir():
         if not pictures.is_dir():
             command = Path(sys.executable).with_name("hwapung")
             subprocess.run([command, "data", "fetch", "icons", "--out", pictures, "--each", "12"], check=True)
-        given = [
-            f"network.pretrained={weights}", "network.backbone=mobilenetv2_100", "network.head.stages=2",
-            "preprocessing.height=160", "preprocessing.width=160", "data.label=label", "training.epochs=6",
-            "training.layer_decay=0.95",
-        ]  # fmt: skip
-        recipe = load_recipe("sketch_demo_classifier", given)
+        recipe = load_recipe("sketch_icons", [f"network.pretrained={weights}"])
         prepared = prepare(recipe, pictures, build / "cache")
         make_bundle(recipe, prepared, train(recipe, prepared, build / "runs", start_fabric("cpu")), bundle.parent)
     return bundle / "weights.safetensors"
