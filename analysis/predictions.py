@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from model_training.datasets.duplicates import find_duplicates
-from model_training.datasets.folders import SUFFIXES, Dataset, Entry
+from model_training.datasets.folders import Dataset, Entry
 from model_training.datasets.image_store import open_store
 from model_training.datasets.reopen import open_bundle, read_classifier_card, read_recipe
 from model_training.progress import follow
