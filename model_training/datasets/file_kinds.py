@@ -16,21 +16,23 @@ Kind = Literal["image", "media", "other", "system"]
 _HEAD = 64  # bytes that tell a format
 
 _SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "picasa.ini"})
-_HEIC = frozenset({".heic", ".heif", ".hif"})
+_HEIC = re.compile(r"\.(heic|heif|hif)")
 #: A camera's raw files are TIFF by content, of which a reader would see the small preview at best.
-_RAW = frozenset(".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf .pef".split())
-_RAW |= frozenset(".raf .raw .rw2 .rwl .sr2 .srf .srw .x3f".split())
-_OTHER_IMAGES = frozenset(".ai .cdr .dcm .dds .emf .eps .exr .hdr .ico .j2k .jp2 .jxl .jxr .nii .pbm .pcx".split())
-_OTHER_IMAGES |= frozenset(".pgm .ppm .psb .psd .qoi .svg .svgz .svs .tga .wmf .xcf .clip .kra .procreate".split())
-_FILMS = frozenset(".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .webm .wmv".split())
-_ARCHIVES = frozenset(".7z .bz2 .egg .gz .rar .tar .tgz .xz .zip .zst".split())
-_UNFINISHED = frozenset({".crdownload", ".part", ".partial", ".download", ".tmp"})
-_THUMBNAILS = frozenset({".thm"})
+_RAW = re.compile(
+    r"\.(3fr|arw|cr2|cr3|crw|dcr|dng|erf|iiq|k25|kdc|mef|mos|mrw|nef|nrw|orf|pef|raf|raw|rw2|rwl|sr2|srf|srw|x3f)"
+)
+_OTHER_IMAGES = re.compile(
+    r"\.(ai|cdr|clip|dcm|dds|emf|eps|exr|hdr|ico|j2k|jp2|jxl|jxr|kra|nii|pbm|pcx|pgm|ppm|procreate|psb|psd|qoi|svg|svgz"
+    r"|svs|tga|wmf|xcf)"
+)
+_FILMS = re.compile(r"\.(3gp|avi|flv|m2ts|m4v|mkv|mov|mp4|mpeg|mpg|mts|ogv|webm|wmv)")
+_ARCHIVES = re.compile(r"\.(7z|bz2|egg|gz|rar|tar|tgz|xz|zip|zst)")
+_UNFINISHED = re.compile(r"\.(crdownload|download|part|partial|tmp)")
 
 
 def judge_file(path: Path, left_out: Findings) -> Kind:
-    """`image` for a file that is an image, or was meant to be one by its suffix. Any other is counted in `left_out` with
-    the reason."""
+    """`image` for a file that is an image, or was meant to be one by its suffix. Any other is counted in `left_out`
+    with the reason."""
     name = path.name
     suffix = path.suffix.lower()
     kind: Kind = "media"
@@ -47,21 +49,21 @@ def judge_file(path: Path, left_out: Findings) -> Kind:
         kind = "system"
     elif suffix in SUFFIXES:
         kind = "image"
-    elif suffix in _THUMBNAILS:
+    elif suffix == ".thm":
         left_out.add("thumbnails of films left out", name)
-    elif suffix in _UNFINISHED:
+    elif _UNFINISHED.fullmatch(suffix):
         left_out.add("unfinished downloads left out", name)
-    elif suffix in _RAW:
+    elif _RAW.fullmatch(suffix):
         left_out.add("camera raw files left out", name)
     elif (content := sniff(path)) is not None and (HEIF or content != "HEIF"):
         kind = "image"
-    elif content == "HEIF" or suffix in _HEIC:
+    elif content == "HEIF" or _HEIC.fullmatch(suffix):
         left_out.add("HEIC pictures left out (pip install pi-heif reads them)", name)
-    elif suffix in _OTHER_IMAGES:
+    elif _OTHER_IMAGES.fullmatch(suffix):
         left_out.add("pictures of formats that are not read, left out", name)
-    elif suffix in _FILMS:
+    elif _FILMS.fullmatch(suffix):
         left_out.add("films left out", name)
-    elif suffix in _ARCHIVES:
+    elif _ARCHIVES.fullmatch(suffix):
         left_out.add("archives left out (unpack them first)", name)
     else:
         left_out.add("other files left out", name)

@@ -16,9 +16,9 @@ _NUMBERED = re.compile(r"(?P<label>.*[^\W\d_])(?P<between>[\W_]+)\d+(?P<rest>\D*
 
 
 class Pattern:
-    """`{label}` is the class, `{}` anything, and any other `{name}` a column of that name. Each stands for one letter or
-    more, as many as fit, the first place before the others. A `/` is a folder: the last parts of a path are compared,
-    as many as the pattern has. Capital and small letters are the same. Raises `RecipeError`."""
+    """`{label}` is the class, `{}` anything, and any other `{name}` a column of that name. Each stands for one letter
+    or more, as many as fit, the first place before the others. A `/` is a folder: the last parts of a path are
+    compared, as many as the pattern has. Capital and small letters are the same. Raises `RecipeError`."""
 
     def __init__(self, pattern: str) -> None:
         fault = RecipeError(

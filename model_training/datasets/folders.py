@@ -163,13 +163,11 @@ def _can_train(found: Sequence[tuple[str, Entry]]) -> bool:
 
 
 def _offer_pattern(root: Path, images: Sequence[Path]) -> DatasetError:
-    guessed = guess_pattern(images)
-    hint = "If their names hold the class, pass data.label_from=" + (
-        f'"{guessed}".' if guessed else '"{label}_{}.jpg".'
-    )
+    pattern = guess_pattern(images) or "{label}_{}.jpg"
     return DatasetError(
         f"{root}: {len(images)} pictures lie in no class folder ({images[0].name}).",
-        f"Make one folder per class, or write a manifest. {hint}",
+        "Make one folder per class, or write a manifest. If the files' names hold the class, pass "
+        f'data.label_from="{pattern}".',
     )
 
 

@@ -21,8 +21,20 @@ _WORDS: dict[str, SplitName] = SPLIT_FOLDERS | {
     **dict.fromkeys(("testing", "tst", "holdout", "시험", "테스트", "평가", "テスト", "测试", "測試"), "test"),
 }
 #: Beside the word for the split they say nothing.
-_FILLERS = ("dataset", "data", "set", "images", "image", "imgs", "img", "pictures", "photos", "folder", "split", "용")
-_FILLERS += ("데이터", "이미지", "사진", "세트", "データ", "画像", "集", "數據", "数据", "图片")
+_FILLERS: tuple[str, ...] = (
+    "dataset",
+    "data",
+    "set",
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "pictures",
+    "photos",
+    "folder",
+    "split",
+)
+_FILLERS += ("데이터", "이미지", "사진", "세트", "용", "データ", "画像", "集", "數據", "数据", "图片")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 
 
