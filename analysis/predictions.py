@@ -101,9 +101,9 @@ class Evaluated:
     """Predictions on a whole dataset.
 
     `copies`: int64 (N,), the same number for exact and near duplicates; `same_data`: whether it is, split for split,
-    what the model was trained on; `unreadable`: path → what was wrong; `contradictions`: files in several classes. `execution` is the form that is served on
-    `device`, and every figure is made of its answers; `network` is for what needs gradients. `root`: the folder that
-    the predictions' places are in. `cache`: where further predictions go.
+    what the model was trained on; `unreadable`: path → what was wrong; `contradictions`: files in several classes.
+    `execution` is the form that is served on `device`, and every figure is made of its answers; `network` is for what
+    needs gradients. `root`: the folder that the predictions' places are in. `cache`: where further predictions go.
     """
 
     card: ModelCard

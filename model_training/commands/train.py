@@ -131,8 +131,8 @@ def train_recipe(
         ensure_weights(chosen)
         prepared = prepare(chosen, data, build / "cache", quiet=not first)
     if first:
-        for sentence in summarise(prepared.dataset):
-            console.print(sentence.en, markup=False)
+        for line in summarise(prepared.dataset):
+            console.print(line.en, markup=False)
         console.print(describe(prepared), markup=False)
         audited = audit_files(prepared.dataset)
         prepared = with_audit(prepared, audited)

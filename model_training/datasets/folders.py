@@ -152,7 +152,8 @@ def _read_file_names(layout: Layout, pattern: Pattern, encoding: str | None) -> 
         for path in part.list_images():
             named = pattern.read(path, encoding, layout.findings)
             if named is None:
-                layout.pass_over([path], "pictures whose names do not fit data.label_from, left out", path.name)
+                layout.unlabelled.append(path)
+                layout.findings.add("pictures whose names do not fit data.label_from, left out", path.name)
             else:
                 found.append((named[0], Entry(path, named[0], split, named[1])))
     return found

@@ -13,8 +13,6 @@ from .names import class_key
 from .split_names import SplitName, find_splits, is_filler
 from .tree import Folder
 
-BESIDE = "pictures beside the folders of classes, left out"
-
 
 @dataclass
 class Layout:
@@ -27,11 +25,11 @@ class Layout:
     unlabelled: list[Path] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
 
-    def pass_over(self, images: Sequence[Path], what: str, place: str) -> None:
-        """Images that no class holds."""
-        if images:
-            self.unlabelled += images
-            self.findings.add(what, place, len(images))
+    def pass_over_beside(self, top: Folder) -> None:
+        """The images of a folder that holds class folders."""
+        if top.images:
+            self.unlabelled += top.images
+            self.findings.add("pictures beside the folders of classes, left out", top.name, len(top.images))
 
 
 def find_parts(root: Folder) -> Layout:
@@ -40,16 +38,18 @@ def find_parts(root: Folder) -> Layout:
     top = root
     while not (splits := _find_given(top)) and (inner := _find_wrapped(top)) is not None:
         layout.findings.add("folders around all others, looked into", inner.name)
-        layout.pass_over(top.images, BESIDE, top.name)
+        layout.pass_over_beside(top)
         top = inner
     if not splits:
         layout.parts = [(top, None)]
         return layout
-    layout.pass_over(top.images, BESIDE, top.name)
+    layout.pass_over_beside(top)
     for folder in top.folders:
         split = splits.get(folder.name)
         if split is None:
-            layout.pass_over(folder.list_images(), "pictures beside the folders of splits, left out", folder.name)
+            if images := folder.list_images():
+                layout.unlabelled += images
+                layout.findings.add("pictures beside the folders of splits, left out", folder.name, len(images))
         else:
             layout.findings.add("folders taken for a given split", f"{folder.name} → {split}")
             layout.parts.append((folder, split))
@@ -65,9 +65,13 @@ def find_classes(root: Folder, attributes: Sequence[str]) -> Layout:
     for part, split in layout.parts:
         top = part if split is None else _descend(part, layout)
         if split is not None and not top.filled:
-            layout.pass_over(top.images, "pictures without a class in a folder of a split, left out", part.name)
+            if top.images:
+                layout.unlabelled += top.images
+                layout.findings.add(
+                    "pictures without a class in a folder of a split, left out", part.name, len(top.images)
+                )
             continue
-        layout.pass_over(top.images, BESIDE, top.name)
+        layout.pass_over_beside(top)
         folders = [each for each in top.folders if _is_class(each, layout)]
         if split is None and not attributes and (inside := _find_splits_inside(folders)):
             layout.classes += _read_splits_inside(folders, inside, layout)
@@ -104,7 +108,7 @@ def _descend(split: Folder, layout: Layout) -> Folder:
         if not inner.filled or not (len(inner.filled) > 1 or is_filler(inner.name) or inner.name == top.name):
             break
         layout.findings.add("folders around all others, looked into", f"{split.name}/{inner.name}")
-        layout.pass_over(top.images, BESIDE, top.name)
+        layout.pass_over_beside(top)
         top = inner
     return top
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-from PIL import Image
+from dataclasses import replace
 
 from ..runtime.card import Text
-from ..runtime.image import FORMATS
 from ..translation import _, plain
-from .findings import Finding
+from .findings import Finding, make_printable
 from .folders import Dataset
 
 
@@ -21,7 +16,7 @@ def summarise(dataset: Dataset) -> list[Text]:
     lines = [
         _(
             "{place}: {count} pictures in {classes} classes",
-            place=dataset.source,
+            place=make_printable(str(dataset.source)),
             count=len(dataset.entries),
             classes=len(dataset.labels),
         )
@@ -37,7 +32,7 @@ def summarise(dataset: Dataset) -> list[Text]:
         lines.append(
             _(
                 "A trained model says what the pictures without a class show: hwapung predict {path}",
-                path=dataset.unlabelled[0].parent / "*",
+                path=make_printable(str(dataset.unlabelled[0].parent / "*")),
             )
         )
     return lines
@@ -45,29 +40,3 @@ def summarise(dataset: Dataset) -> list[Text]:
 
 def phrase(finding: Finding) -> Text:
     return Text(en=str(finding), ko=str(replace(finding, what=_(finding.what).ko)))
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """In pixels (width, height), by area, of the images whose header can be read; `megabytes` of all files."""
-
-    smallest: tuple[int, int]
-    median: tuple[int, int]
-    largest: tuple[int, int]
-    megabytes: float
-
-
-def measure_sizes(paths: Sequence[Path]) -> Sizes | None:
-    """None where no header can be read."""
-    sizes = []
-    for path in paths:
-        try:
-            with Image.open(path, formats=FORMATS) as image:
-                sizes.append(image.size)
-        except Exception:  # a file that can't be decoded is told of elsewhere
-            continue
-    if not sizes:
-        return None
-    sizes.sort(key=lambda size: size[0] * size[1])
-    megabytes = sum(path.stat().st_size for path in paths) / 1e6
-    return Sizes(sizes[0], sizes[len(sizes) // 2], sizes[-1], megabytes)

@@ -27,7 +27,7 @@ JPEG = encode()
 
 
 def plant(root: Path, paths: Sequence[str] | Mapping[str, bytes]) -> Path:
-    """Write files; a path that ends in `/` is an empty folder, `a/*3` stands for the pictures `a/1.jpg` to `a/3.jpg`."""
+    """Write files; a path that ends in `/` is an empty folder, `a/*3` stands for `a/1.jpg` to `a/3.jpg`."""
     contents = paths if isinstance(paths, Mapping) else dict.fromkeys(paths)
     for path, content in contents.items():
         folder, _, count = path.rpartition("/*")
