@@ -43,11 +43,8 @@ def extract(room: str, function: str) -> dict[str, str]:
 def said(room: str) -> set[str]:
     found = set(extract(room, "_"))
     # What is found while a dataset is read is added in English, and translated where it is shown.
-    found |= {
-        message
-        for message, file in extract(room, "add").items()
-        if "Findings" in (ROOT / room / file).read_text("utf-8")
-    }
+    added = extract(room, "add").items()
+    found |= {message for message, file in added if "Findings" in (ROOT / room / file).read_text("utf-8")}
     assert len(found) > 50
     return found
 

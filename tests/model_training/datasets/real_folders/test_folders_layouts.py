@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from model_training.datasets import file_kinds
 from model_training.datasets.folders import list_folder
 from model_training.runtime.errors import DatasetError
 
 from .trees import findings, plant, read
+
+
+@pytest.fixture(autouse=True)
+def _without_heic_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_kinds, "HEIF", False)
+
 
 #: Name: files, each with its class (after its split), or None where it is left out.
 LAYOUTS: dict[str, dict[str, str | None]] = {
