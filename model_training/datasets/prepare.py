@@ -159,7 +159,7 @@ def describe(prepared: Prepared) -> str:
         borrowed = ", ".join(prepared.provenance.validation_within_groups)
         words.append(f"too few groups to validate on one of their own, so on pictures of training's: {borrowed}")
     if prepared.contradictions:
-        words.append(f"{len(prepared.contradictions)} files lie in several classes")
+        words.append(f"files in several classes: {len(prepared.contradictions)}")
     if prepared.set_aside:
         words.append(f"{prepared.set_aside} set aside because their duplicate or group is in a later split")
     if prepared.unreadable:

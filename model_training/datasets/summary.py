@@ -6,26 +6,30 @@ from collections import Counter
 from dataclasses import replace
 
 from ..runtime.card import Text
-from ..translation import _, plain
+from ..translation import _, join, plain
 from .findings import Finding, make_printable
 from .folders import Dataset
+
+#: Classes that a line names.
+SHOWN = 30
 
 
 def summarise(dataset: Dataset) -> list[Text]:
     """Classes with their counts, by given splits where there are any; then a line for each finding."""
+    used = [entry for entry in dataset.entries if entry.label]
     lines = [
         _(
             "{place}: {count} pictures in {classes} classes",
             place=make_printable(str(dataset.source)),
-            count=len(dataset.entries),
+            count=len(used),
             classes=len(dataset.labels),
         )
     ]
-    splits = sorted({entry.split or "" for entry in dataset.entries}, key=["", "train", "validation", "test"].index)
+    splits = sorted({entry.split or "" for entry in used}, key=["", "train", "validation", "test"].index)
     for split in splits:
-        inside = [entry for entry in dataset.entries if (entry.split or "") == split]
+        inside = [entry for entry in used if (entry.split or "") == split]
         counts = Counter(label for entry in inside for label in entry.labels)
-        listed = plain(", ".join(f"{label} {count:,}" for label, count in sorted(counts.items())))
+        listed = join([plain(f"{label} {count:,}") for label, count in sorted(counts.items())], SHOWN)
         lines.append(_("{split}: {listed}", split=plain(split) if split else _("classes"), listed=listed))
     lines += [phrase(each) for each in dataset.findings]
     if dataset.unlabelled:

@@ -110,9 +110,7 @@ def test_what_is_no_garbled_hangul_stays(name: str) -> None:
     assert not list(found)
 
 
-@pytest.mark.parametrize(
-    "names", [["test", "control"], ["contest", "wheels"], ["training wheels", "wheels"]]
-)
+@pytest.mark.parametrize("names", [["test", "control"], ["contest", "wheels"], ["training wheels", "wheels"]])
 def test_names_that_are_no_splits(names: list[str]) -> None:
     assert "test" not in find_splits(names).values()
     assert "control" not in find_splits([*names, "train"])

@@ -26,7 +26,7 @@ def encode(colour: tuple[int, int, int] = (200, 30, 60), form: str = "JPEG", sid
 JPEG = encode()
 
 
-def plant(root: Path, paths: Sequence[str] | Mapping[str, bytes]) -> Path:
+def plant(root: Path, paths: Sequence[str] | Mapping[str, bytes | None]) -> Path:
     """Write files; a path that ends in `/` is an empty folder, `a/*3` stands for `a/1.jpg` to `a/3.jpg`."""
     contents = paths if isinstance(paths, Mapping) else dict.fromkeys(paths)
     for path, content in contents.items():
