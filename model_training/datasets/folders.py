@@ -225,5 +225,7 @@ def check_classes(dataset: Dataset, too_few: Literal["error", "drop"] = "error")
         where = (
             "Name at least two in the label column" if dataset.manifest else "Make one folder per class, at least two"
         )
-        raise DatasetError(f"{dataset.source}: there is {found}.", f"{where}, with pictures of each.")
+        pattern = None if dataset.manifest else guess_pattern([entry.path for entry in dataset.entries])
+        offer = f' Or read it from the files\' names: data.label_from="{pattern}".' if pattern else ""
+        raise DatasetError(f"{dataset.source}: there is {found}.", f"{where}, with pictures of each.{offer}")
     return dataset

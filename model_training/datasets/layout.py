@@ -81,13 +81,13 @@ def find_classes(root: Folder, attributes: Sequence[str]) -> Layout:
 
 
 def _find_given(top: Folder) -> dict[str, SplitName]:
-    """Splits beside each other; `train` alone where it holds classes, for it may be a class of vehicles."""
+    """Splits beside each other; `train` beside others only where it holds classes, for it may be one of vehicles."""
     splits = find_splits(each.name for each in top.folders)
     training = [each for each in top.filled if splits.get(each.name) == "train"]
     if not training:
         return {}
-    alone = len(set(splits.values())) == 1
-    return {} if alone and not any(len(each.filled) > 1 and not each.images for each in training) else splits
+    one_of_many = len(set(splits.values())) == 1 and len(top.filled) > len(training)
+    return {} if one_of_many and not any(len(each.filled) > 1 and not each.images for each in training) else splits
 
 
 def _find_wrapped(top: Folder) -> Folder | None:

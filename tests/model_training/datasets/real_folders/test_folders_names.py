@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_training.datasets.findings import Findings
-from model_training.datasets.folders import list_folder
+from model_training.datasets.folders import check_classes, list_folder
 from model_training.datasets.labels import choose_labels
 from model_training.datasets.names import class_key, read_name
 from model_training.datasets.split_names import find_splits
@@ -79,6 +79,12 @@ def test_a_fitting_pattern_is_offered(tmp_path: Path, files: list[str], offered:
     with pytest.raises(DatasetError) as raised:
         list_folder(tmp_path)
     assert f'data.label_from="{offered}"' in raised.value.remedy
+
+
+def test_a_fitting_pattern_is_offered_for_one_folder_of_all(tmp_path: Path) -> None:
+    dataset = list_folder(plant(tmp_path, [f"images/{label}{n}.jpg" for label in ("cat-", "dog-") for n in range(3)]))
+    with pytest.raises(DatasetError, match=r'only the class .images.\. .*data\.label_from="{label}-{}\.jpg"'):
+        check_classes(dataset)
 
 
 def test_a_recipe_that_tells_united_folders_apart_is_refused(tmp_path: Path) -> None:
