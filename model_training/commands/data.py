@@ -19,6 +19,7 @@ def check(
     data: Annotated[Path, typer.Argument(metavar="FOLDER", help="folder of pictures, or a manifest")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example data.label=artist")] = None,
     recipe: Annotated[str, typer.Option(help="whose classes and settings are meant")] = "pictures",
+    encoding: Annotated[str | None, typer.Option(help="of names that are no UTF-8: data.encoding")] = None,
     build: Annotated[Path, typer.Option(help="where the cache goes, which a training then finds")] = Path("build"),
     as_json: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
 ) -> None:
@@ -26,7 +27,8 @@ def check(
     from ..datasets.check import check_dataset, phrase_checked
     from ..recipe import load_recipe
 
-    checked = check_dataset(load_recipe(recipe, overrides or []), data, build / "cache")
+    settings = [*(overrides or []), *([f"data.encoding={encoding}"] if encoding else [])]
+    checked = check_dataset(load_recipe(recipe, settings), data, build / "cache")
     if as_json:
         print(json.dumps(checked.as_json(), ensure_ascii=False, indent=2))
     else:

@@ -194,7 +194,11 @@ def sort_entries(entries: list[Entry]) -> tuple[Entry, ...]:
 def is_procedural(root: Path) -> bool:
     """Whether a program drew the images and says so."""
     marker = root / MARKER
-    return marker.is_file() and bool(json.loads(marker.read_text("utf-8")).get("procedural"))
+    try:
+        said = json.loads(marker.read_text("utf-8")) if marker.is_file() else {}
+    except ValueError:
+        raise DatasetError(f"{marker}: this is no JSON.", "Mend or remove it.") from None
+    return isinstance(said, dict) and bool(said.get("procedural"))
 
 
 def check_classes(dataset: Dataset, too_few: Literal["error", "drop"] = "error") -> Dataset:

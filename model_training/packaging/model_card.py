@@ -73,7 +73,7 @@ def _escape_title(label: Label) -> Label:
 
 def escape_markdown(name: str) -> str:
     """A name in one line that Markdown shows as it is: neither HTML nor mathematics, and a table's row stays whole."""
-    return re.sub(r"([\\`*<>|\[\]$&~#]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(name.splitlines()))
+    return re.sub(r"([\\`*<>|\[\]$&~#]|(?<!\w)_|_(?!\w))", r"\\\1", name.replace("\n", " "))
 
 
 def _describe_data(card: Card, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:

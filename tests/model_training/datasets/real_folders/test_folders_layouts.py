@@ -292,3 +292,16 @@ def test_what_can_not_be_read_is_named(tmp_path: Path, files: list[str], said: s
     with pytest.raises(DatasetError, match=said) as raised:
         list_folder(plant(tmp_path, files))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("content", "procedural"), [(b'{"procedural": true}', True), (b"{}", False), (b"[1]", False)])
+def test_what_says_that_a_program_drew_them_is_read(tmp_path: Path, content: bytes, procedural: bool) -> None:
+    plant(tmp_path, {"a/1.jpg": None, "b/1.jpg": None, "procedural.json": content})
+    dataset = list_folder(tmp_path)
+    assert (dataset.procedural, dataset.findings) == (procedural, ())
+
+
+def test_what_says_so_in_no_json_is_named(tmp_path: Path) -> None:
+    plant(tmp_path, {"a/1.jpg": None, "b/1.jpg": None, "procedural.json": b"{"})
+    with pytest.raises(DatasetError, match=r"procedural\.json: this is no JSON"):
+        list_folder(tmp_path)
