@@ -53,6 +53,25 @@ def leaks(found: Evaluated) -> Section:
     return section
 
 
+def contradictions(found: Evaluated) -> Section:
+    section = Section("contradictions", _("Contradicting labels"))
+    if not found.contradictions:
+        section.words.append(_("No file lies in two classes."))
+        return section
+    section.words.append(
+        _("{count} files lie in several classes: at least one label of each is wrong.", count=len(found.contradictions))
+    )
+    section.parts.append(
+        Table(
+            "contradictions",
+            _("Files in several classes"),
+            (_("classes"), _("files")),
+            [(", ".join(each.labels), ", ".join(each.places)) for each in found.contradictions],
+        )
+    )
+    return section
+
+
 def label_errors(material: Material, evaluated: Evaluated) -> Section:
     everything = material.all
     frozen = frozen_features(evaluated, everything)

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from model_training.datasets.contradictions import Contradiction, find_contradictions
 from model_training.datasets.duplicates import find_duplicates
-from model_training.datasets.folders import SUFFIXES, Dataset, Entry
+from model_training.datasets.findings import Findings
+from model_training.datasets.folders import Dataset, Entry
 from model_training.datasets.image_store import open_store
+from model_training.datasets.names import read_name
 from model_training.datasets.reopen import open_bundle, read_classifier_card, read_recipe
+from model_training.datasets.tree import read_tree
 from model_training.progress import follow
 from model_training.runtime.card import ModelCard
 from model_training.runtime.classifier import softmax
@@ -97,9 +101,9 @@ class Evaluated:
     """Predictions on a whole dataset.
 
     `copies`: int64 (N,), the same number for exact and near duplicates; `same_data`: whether it is, split for split,
-    what the model was trained on; `unreadable`: path → what was wrong. `execution` is the form that is served on
-    `device`, and every figure is made of its answers; `network` is for what needs gradients. `root`: the folder that
-    the predictions' places are in. `cache`: where further predictions go.
+    what the model was trained on; `unreadable`: path → what was wrong; `contradictions`: files in several classes.
+    `execution` is the form that is served on `device`, and every figure is made of its answers; `network` is for what
+    needs gradients. `root`: the folder that the predictions' places are in. `cache`: where further predictions go.
     """
 
     card: ModelCard
@@ -111,6 +115,7 @@ class Evaluated:
     copies: np.ndarray
     same_data: bool
     unreadable: dict[str, str]
+    contradictions: tuple[Contradiction, ...]
     root: Path
     cache: Path
 
@@ -148,18 +153,14 @@ def evaluate_unlike(bundle: Path, data: Path, build: Path, device: str = "cpu") 
 def read_images(root: Path, *, labelled: bool) -> Dataset:
     """All images under `root`, without the demands on numbers that training makes. The first folder of a path is its
     class where `labelled`. Raises `DatasetError` where there is none."""
-    if not root.is_dir():
-        raise DatasetError(f"{root}: there is no such folder.", "Give a folder of pictures.")
-    paths = sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    paths = sorted(read_tree(root).list_images())
     if labelled:
         paths = [path for path in paths if path.parent != root]
     if not paths:
         raise DatasetError(f"{root}: there is no picture.", "Give a folder with one folder of pictures per class.")
-    entries = tuple(Entry(path, path.relative_to(root).parts[0] if labelled else "", None) for path in paths)
+    first = {path: Path(path.relative_to(root).parts[0]) for path in paths}
+    names = {part: read_name(part, None, Findings()) for part in set(first.values())} if labelled else {}
+    entries = tuple(Entry(path, names.get(first[path], ""), None) for path in paths)
     return Dataset(root, entries, tuple(sorted({entry.label for entry in entries})), procedural=False)
 
 
@@ -203,7 +204,18 @@ def _evaluate(
     )
     unreadable = {dataset.place(dataset.entries[row]): store.errors[row] for row in meant if row in store.errors}
     return Evaluated(
-        card, bundle, network, execution, device, predictions, copies, same_data, unreadable, dataset.root, cache
+        card=card,
+        bundle=bundle,
+        network=network,
+        execution=execution,
+        device=device,
+        predictions=predictions,
+        copies=copies,
+        same_data=same_data,
+        unreadable=unreadable,
+        contradictions=find_contradictions(dataset, store.sha256, readable),
+        root=dataset.root,
+        cache=cache,
     )
 
 

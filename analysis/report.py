@@ -74,6 +74,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         (_("Sources that it was not trained on"), lambda: robustness.unseen_sources(found.card)),
         (_("Slices"), lambda: audit_sections.by_column(material)),
         (_("Copies across the splits"), lambda: audit_sections.leaks(found)),
+        (_("Contradicting labels"), lambda: audit_sections.contradictions(found)),
         (_("Doubtful labels"), lambda: audit_sections.label_errors(material, found)),
         (_("Training"), lambda: sections.training(sources.bundle)),
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from model_training.fonts import FAMILIES
+from model_training.fonts import using_plain_text
 from model_training.runtime.card import Text
 
 from .translation import _
@@ -70,26 +71,30 @@ def start(width: float, height: float) -> Figure:
     return figure
 
 
-def using_look() -> AbstractContextManager[None]:
+@contextmanager
+def using_look() -> Iterator[None]:
     """The matplotlib settings that all charts share."""
-    return matplotlib.rc_context(
-        {
-            "font.family": FAMILIES,
-            "font.size": 10,
-            "axes.unicode_minus": False,
-            "text.color": INK,
-            "axes.labelcolor": WASH,
-            "axes.edgecolor": LINE,
-            "axes.facecolor": SHEET,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "xtick.color": WASH,
-            "ytick.color": WASH,
-            "grid.color": LINE,
-            "grid.alpha": 0.6,
-            # readable also where lines run behind it
-            "legend.facecolor": SHEET,
-            "legend.edgecolor": "none",
-            "legend.framealpha": 0.85,
-        }
-    )
+    with (
+        using_plain_text(),
+        matplotlib.rc_context(
+            {
+                "font.size": 10,
+                "axes.unicode_minus": False,
+                "text.color": INK,
+                "axes.labelcolor": WASH,
+                "axes.edgecolor": LINE,
+                "axes.facecolor": SHEET,
+                "axes.spines.top": False,
+                "axes.spines.right": False,
+                "xtick.color": WASH,
+                "ytick.color": WASH,
+                "grid.color": LINE,
+                "grid.alpha": 0.6,
+                # readable also where lines run behind it
+                "legend.facecolor": SHEET,
+                "legend.edgecolor": "none",
+                "legend.framealpha": 0.85,
+            }
+        ),
+    ):
+        yield

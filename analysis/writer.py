@@ -53,7 +53,7 @@ def write_document(document: Document, folder: Path, report: Callable[[int, int,
         style=(TEMPLATES / "report.css").read_text("utf-8"),
         script=(TEMPLATES / "report.js").read_text("utf-8"),
     )
-    (folder / "index.html").write_text(page, "utf-8")
+    (folder / "index.html").write_text(page, "utf-8", "backslashreplace")
 
 
 class _Writer:
@@ -85,7 +85,9 @@ class _Writer:
 
     def _table(self, table: Table) -> dict[str, Any]:
         content = to_csv(table)
-        (self.folder / f"{table.name}.csv").write_text(content, "utf-8-sig")  # so that spreadsheets read Hangul
+        # With its mark, so that spreadsheets read Hangul; a file's name need not be text.
+        encoded = content.encode("utf-8-sig", "backslashreplace")
+        (self.folder / f"{table.name}.csv").write_bytes(encoded)
         inside = len(content) <= _MOST_CSV_INSIDE
         return {
             "kind": "table",
@@ -94,7 +96,7 @@ class _Writer:
             "header": table.header,
             "rows": [[_show(cell) for cell in row] for row in table.rows[:SHOWN_ROWS]],
             "total": len(table.rows),
-            "csv": data_uri(content.encode("utf-8-sig"), "text/csv") if inside else f"{table.name}.csv",
+            "csv": data_uri(encoded, "text/csv") if inside else f"{table.name}.csv",
         }
 
     def _sheet(self, part: Sheet) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from .languages import NAMES, language
 from .reports import find_report
 
 #: What a file dialogue offers. Named one by one, so that a telephone turns its own formats into one of these.
+#: What a file chooser offers. Without HEIC and `image/*`, so that a telephone sends its HEIC pictures as JPEG.
 ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif"
 
 

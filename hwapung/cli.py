@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
 
 from model_training.commands.compare import ablation, balance, pairs, sources, splits
-from model_training.commands.data import audit, compose, draw, fetch
+from model_training.commands.data import audit, check, compose, draw, fetch
 from model_training.commands.gallery import gallery
 from model_training.commands.search import search
 from model_training.commands.train import distil, ensemble, train
@@ -52,6 +53,7 @@ COMPARE: Commands = (
 MAKE_DATA: Commands = (
     ("draw", draw, "hwapung data draw pictures --kinds china,japan,korea"),
     ("compose", compose, "hwapung data compose --data drawings --out scenes --group title"),
+    ("check", check, "hwapung data check pictures"),
     ("audit", audit, "hwapung data audit --data pictures"),
 )
 
@@ -68,7 +70,7 @@ app = typer.Typer(
     epilog="hwapung COMMAND --help has each command's options and an example.",
 )
 compare = typer.Typer(no_args_is_help=True, help="Compare ways to train on your pictures, in one table.")
-data = typer.Typer(no_args_is_help=True, help="Fetch, draw and audit pictures.")
+data = typer.Typer(no_args_is_help=True, help="Fetch, draw, check and audit pictures.")
 for panel, commands in PANELS.items():
     _add(app, commands, panel)
 _add(compare, COMPARE)
@@ -80,6 +82,8 @@ app.add_typer(data, name="data", rich_help_panel=DATA)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0; 1 for a miss or a failure; 2 for wrong input; 130 for Ctrl-C. A fault is one line."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
     warnings.formatwarning = lambda message, *place, **line: f"warning: {message}\n"
     try:
         status = app(arguments, prog_name="hwapung", standalone_mode=False)

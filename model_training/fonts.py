@@ -1,12 +1,14 @@
-"""The fonts of all charts: a wheel carries the one with Hangul, so that none depends on what a machine has installed.
+"""The text of all charts, shown as it is: a wheel carries the font with Hangul, so that none depends on the machine.
 
 Importing koreanize_matplotlib would change matplotlib's settings for everyone; only its files are used.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from importlib.metadata import distribution
 
+import matplotlib
 from matplotlib import font_manager
 
 #: NanumGothic has Latin and Hangul; matplotlib takes letters that it lacks from the next.
@@ -15,6 +17,11 @@ FAMILIES = ["NanumGothic", "DejaVu Sans"]
 font_manager.fontManager.addfont(
     str(distribution("koreanize-matplotlib").locate_file("koreanize_matplotlib/fonts/NanumGothic.ttf"))
 )
+
+
+def using_plain_text() -> AbstractContextManager[None]:
+    """Draw and save charts inside: text finds its font, and a class's `$10_$20` is no mathematics."""
+    return matplotlib.rc_context({"font.family": FAMILIES, "text.parse_math": False})
 
 
 def find_missing_letters(text: str) -> str:

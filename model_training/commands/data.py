@@ -1,7 +1,8 @@
-"""`hwapung data fetch | draw | compose | audit`: to have images, and to know what their files give away."""
+"""`hwapung data …`: to have images, and to know what is read of them and what their files give away."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,29 @@ from ..datasets.sources.commands import fetch
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
 
-__all__ = ["audit", "compose", "draw", "fetch"]
+__all__ = ["audit", "check", "compose", "draw", "fetch"]
+
+
+def check(
+    data: Annotated[Path, typer.Argument(metavar="FOLDER", help="folder of pictures, or a manifest")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example data.label=artist")] = None,
+    recipe: Annotated[str, typer.Option(help="whose classes and settings are meant")] = "pictures",
+    encoding: Annotated[str | None, typer.Option(help="of names that are no UTF-8: data.encoding")] = None,
+    build: Annotated[Path, typer.Option(help="where the cache goes, which a training then finds")] = Path("build"),
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
+) -> None:
+    """Say what a training would read: classes, splits, what is left out and why, labels that contradict, sizes."""
+    from ..datasets.check import check_dataset, phrase_checked
+    from ..recipe import load_recipe
+
+    settings = [*(overrides or []), *([f"data.encoding={encoding}"] if encoding else [])]
+    checked = check_dataset(load_recipe(recipe, settings), data, build / "cache")
+    if as_json:
+        print(json.dumps(checked.as_json(), ensure_ascii=False, indent=2))
+    else:
+        print(*(sentence.en for sentence in phrase_checked(checked)), sep="\n")
+    if checked.fault is not None:
+        raise checked.fault
 
 
 def audit(

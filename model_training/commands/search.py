@@ -53,7 +53,7 @@ def search(
     folder = build / "search" / study
     place = storage or str(folder / "journal.log")
     prepared = prepare(chosen, data, build / "cache")
-    console.print(describe(prepared))
+    console.print(describe(prepared), markup=False)
     shared = open_study(study, place, chosen, prepared)
     others = [_start_another() for _ in range(workers - 1)]
     try:

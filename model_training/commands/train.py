@@ -44,12 +44,11 @@ def _find_recipe(data: Path, overrides: Sequence[str]) -> str:
 
 def find_recipe(data: Path, overrides: Sequence[str]) -> str:
     """The recipe for a folder's classes, or for those in the manifest's column that `data.label` names."""
-    from ..datasets.manifest import list_dataset
+    from ..datasets.prepare import list_images
     from ..recipe import choose_recipe, load_recipe
 
     settings = load_recipe("pictures", [each for each in overrides if each.startswith("data.")]).data
-    listed = list_dataset(data, settings.label, attributes=settings.attributes, multi_label=settings.multi_label)
-    return choose_recipe(listed.labels)
+    return choose_recipe(list_images(settings, data).labels)
 
 
 def _require(data: Path | None) -> Path:
@@ -93,6 +92,7 @@ def train_recipe(
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
     from ..datasets.file_audit import audit_files, phrase_audit
     from ..datasets.prepare import describe, prepare, read_dataset, with_audit
+    from ..datasets.summary import summarise
     from ..experiments.leave_one_source_out import describe_unseen, find_unseen_sources
     from ..experiments.runner import Runner
     from ..models.factory import ensure_weights
@@ -131,7 +131,9 @@ def train_recipe(
         ensure_weights(chosen)
         prepared = prepare(chosen, data, build / "cache", quiet=not first)
     if first:
-        console.print(describe(prepared))
+        for line in summarise(prepared.dataset):
+            console.print(line.en, markup=False)
+        console.print(describe(prepared), markup=False)
         audited = audit_files(prepared.dataset)
         prepared = with_audit(prepared, audited)
         if audited is not None:

@@ -35,10 +35,11 @@ class Findings:
         self._examples: dict[str, list[str]] = {}
 
     def add(self, what: str, example: object = None, count: int = 1) -> None:
+        """`what` is written out where this is called, from where the catalogue takes it."""
         self._counts[what] += count
         shown = self._examples.setdefault(what, [])
-        if example is not None and len(shown) < EXAMPLES and str(example) not in shown:
-            shown.append(str(example))
+        if example is not None and len(shown) < EXAMPLES and (name := make_printable(str(example))) not in shown:
+            shown.append(name)
 
     def extend(self, others: Iterable[Finding]) -> None:
         for each in others:
@@ -49,3 +50,9 @@ class Findings:
     def __iter__(self) -> Iterator[Finding]:
         """In the order in which each was first added."""
         return (Finding(what, count, tuple(self._examples[what])) for what, count in self._counts.items())
+
+
+def make_printable(name: str) -> str:
+    """One line that any terminal and file can take: what is no letter (a newline, a byte of another encoding, a mark
+    that turns the direction of writing) is written as its escape."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)

@@ -1,9 +1,8 @@
-"""A folder of images → a list of entries: one folder per class, or train/val/test folders of class folders."""
+"""A folder of images → a list of entries: one folder per class, train/val/test folders of class folders, or names."""
 
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,17 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from ..runtime.errors import DatasetError
-from ..runtime.image import SUFFIXES
+from .file_names import Pattern, guess_pattern
+from .findings import Finding, Findings
+from .layout import Layout, find_classes, find_parts
+from .names import class_key, read_name
+from .split_names import SPLIT_FOLDERS as SPLIT_FOLDERS
+from .split_names import SplitName
+from .tree import MARKER, read_tree
 
-SplitName = Literal["train", "validation", "test"]
-
-SPLIT_FOLDERS: dict[str, SplitName] = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 FEWEST_A_CLASS = 5  # so that a 60/20/20 split has one for validation and one for test
 
 
@@ -59,6 +55,7 @@ class Dataset:
 
     `labels` are the classes to tell apart; an entry of another class is listed, so that caches serve every choice of
     classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few images.
+    `findings`: what was left out while listing, and what was taken for what; `unlabelled`: images without a class.
     """
 
     root: Path
@@ -67,6 +64,8 @@ class Dataset:
     procedural: bool
     manifest: Path | None = None
     dropped: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    unlabelled: tuple[Path, ...] = ()
 
     @property
     def source(self) -> Path:
@@ -92,36 +91,100 @@ class Dataset:
         return replace(kept, dropped=(*self.dropped, *labels))
 
 
-def list_folder(root: Path, attributes: Sequence[str] = ()) -> Dataset:
-    """List the images of a dataset.
+def list_folder(
+    root: Path, attributes: Sequence[str] = (), label_from: str | None = None, encoding: str | None = None
+) -> Dataset:
+    """List the images of a dataset and find its classes: `find_classes` says how, `judge_file` what an image is.
 
-    A class is named by its folder in Unicode NFC (a Hangul name unpacked on a Mac is the same class); folders inside a
-    class folder belong to it; hidden files and files of other kinds are passed over. `attributes` name the levels of
-    folders inside a class folder: with `(colour, view)`, `AI/Green/overhead/1.jpg` has the columns colour Green and
-    view overhead. A level that an image does not have is an empty cell, deeper ones are passed over.
-    Raises `DatasetError` for a missing folder or a class folder without images.
+    A class is named by its folder; names that differ in case, width, spaces or Unicode's normal form only are one
+    class, in the spelling of the most images. Folders inside a class folder belong to it. `attributes` name their
+    levels: with `(colour, view)`, `AI/Green/overhead/1.jpg` has the columns colour Green and view overhead. A level
+    that an image does not have is an empty cell, deeper ones are passed over. With `label_from` the names of the files
+    hold the classes instead (`Pattern`). `encoding` is that of names that are no UTF-8.
+
+    What is left out, and what was taken for what, is in the dataset's `findings`; images of no class in `unlabelled`.
+    Raises `DatasetError` for a missing folder, for a class folder without images, or where images lie in no class.
     """
-    if not root.is_dir():
-        raise DatasetError(
-            f"{root}: there is no such folder.", "Give --data FOLDER, with one folder of pictures per class."
-        )
-    folders = _subfolders(root)
-    splits = {folder: SPLIT_FOLDERS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLIT_FOLDERS}
-    entries: list[Entry] = []
-    empty: list[Path] = []
-    if splits and "train" in splits.values():
-        for folder, split in splits.items():
-            for class_folder in _subfolders(folder):
-                _collect(class_folder, split, attributes, entries, empty)
+    tree = read_tree(root)
+    if label_from is None:
+        layout = find_classes(tree, attributes)
+        found = _read_folders(layout, attributes, encoding)
+        if layout.unlabelled and not _can_train(found):
+            raise _offer_pattern(root, layout.unlabelled)
     else:
-        for class_folder in folders:
-            _collect(class_folder, None, attributes, entries, empty)
-    if empty:
-        raise DatasetError(
-            f"{empty[0]}: the class has no picture.", "Put pictures (JPEG, PNG, WebP, …) into the folder or remove it."
-        )
-    labels = tuple(sorted({entry.label for entry in entries}))
-    return Dataset(root, sort_entries(entries), labels, is_procedural(root))
+        layout = find_parts(tree)
+        found = _read_file_names(layout, Pattern(label_from), encoding)
+        if not found and layout.unlabelled:
+            raise DatasetError(
+                f"{root}: no picture has a name like {label_from} ({layout.unlabelled[0].name} has not).",
+                "Change data.label_from: {label} stands for the class, {} for anything.",
+            )
+    entries = _unite_spellings(found, layout.findings)
+    layout.findings.extend(tree.list_left_out())
+    return Dataset(
+        root,
+        sort_entries(entries),
+        tuple(sorted({entry.label for entry in entries})),
+        is_procedural(root),
+        findings=tuple(layout.findings),
+        unlabelled=tuple(layout.unlabelled),
+    )
+
+
+def _read_folders(layout: Layout, attributes: Sequence[str], encoding: str | None) -> list[tuple[str, Entry]]:
+    """Each image with the class folder's name as it is on the disk."""
+    found: list[tuple[str, Entry]] = []
+    for folder, split in layout.classes:
+        label = read_name(folder.path, encoding, layout.findings)
+        for inside in folder.walk():
+            columns = {}
+            if attributes:
+                parts = inside.path.relative_to(folder.path).parts
+                levels = [read_name(Path(each), encoding, layout.findings) for each in parts]
+                columns = dict(zip_longest(attributes, levels[: len(attributes)], fillvalue=""))
+            found += [(folder.name, Entry(path, label, split, columns)) for path in inside.images]
+    return found
+
+
+def _read_file_names(layout: Layout, pattern: Pattern, encoding: str | None) -> list[tuple[str, Entry]]:
+    found: list[tuple[str, Entry]] = []
+    for part, split in layout.parts:
+        for path in part.list_images():
+            named = pattern.read(path, encoding, layout.findings)
+            if named is None:
+                layout.unlabelled.append(path)
+                layout.findings.add("pictures whose names do not fit data.label_from, left out", path.name)
+            else:
+                found.append((named[0], Entry(path, named[0], split, named[1])))
+    return found
+
+
+def _can_train(found: Sequence[tuple[str, Entry]]) -> bool:
+    return any(entry.split in (None, "train") for _, entry in found)
+
+
+def _offer_pattern(root: Path, images: Sequence[Path]) -> DatasetError:
+    pattern = guess_pattern(images) or "{label}_{}.jpg"
+    return DatasetError(
+        f"{root}: {len(images)} pictures lie in no class folder ({images[0].name}).",
+        "Make one folder per class, or write a manifest. If the files' names hold the class, pass "
+        f'data.label_from="{pattern}".',
+    )
+
+
+def _unite_spellings(found: Sequence[tuple[str, Entry]], findings: Findings) -> list[Entry]:
+    names: dict[str, set[str]] = {}
+    spellings: dict[str, Counter[str]] = {}
+    for name, entry in found:
+        key = class_key(entry.label)
+        names.setdefault(key, set()).add(name)
+        spellings.setdefault(key, Counter())[entry.label] += 1
+    for different in names.values():
+        if len(different) > 1:
+            shown = " = ".join(repr(each) for each in sorted(different))
+            findings.add("classes whose names differ in case, width or spaces only, taken as one", shown)
+    chosen = {key: max(sorted(counts), key=lambda label: counts[label]) for key, counts in spellings.items()}
+    return [replace(entry, label=chosen[class_key(entry.label)]) for _, entry in found]
 
 
 def sort_entries(entries: list[Entry]) -> tuple[Entry, ...]:
@@ -130,31 +193,12 @@ def sort_entries(entries: list[Entry]) -> tuple[Entry, ...]:
 
 def is_procedural(root: Path) -> bool:
     """Whether a program drew the images and says so."""
-    marker = root / "procedural.json"
-    return marker.is_file() and bool(json.loads(marker.read_text("utf-8")).get("procedural"))
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
-
-
-def _collect(
-    folder: Path, split: SplitName | None, attributes: Sequence[str], entries: list[Entry], empty: list[Path]
-) -> None:
-    label = unicodedata.normalize("NFC", folder.name)
-    before = len(entries)
-    entries.extend(
-        Entry(path, label, split, _name_levels(path.relative_to(folder).parts[:-1], attributes))
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-    if len(entries) == before:
-        empty.append(folder)
-
-
-def _name_levels(levels: Sequence[str], attributes: Sequence[str]) -> dict[str, str]:
-    names = [unicodedata.normalize("NFC", level) for level in levels]
-    return dict(zip_longest(attributes, names[: len(attributes)], fillvalue=""))
+    marker = root / MARKER
+    try:
+        said = json.loads(marker.read_text("utf-8")) if marker.is_file() else {}
+    except ValueError:
+        raise DatasetError(f"{marker}: this is no JSON.", "Mend or remove it.") from None
+    return isinstance(said, dict) and bool(said.get("procedural"))
 
 
 def check_classes(dataset: Dataset, too_few: Literal["error", "drop"] = "error") -> Dataset:
@@ -185,5 +229,7 @@ def check_classes(dataset: Dataset, too_few: Literal["error", "drop"] = "error")
         where = (
             "Name at least two in the label column" if dataset.manifest else "Make one folder per class, at least two"
         )
-        raise DatasetError(f"{dataset.source}: there is {found}.", f"{where}, with pictures of each.")
+        pattern = None if dataset.manifest else guess_pattern([entry.path for entry in dataset.entries])
+        offer = f' Or read it from the files\' names: data.label_from="{pattern}".' if pattern else ""
+        raise DatasetError(f"{dataset.source}: there is {found}.", f"{where}, with pictures of each.{offer}")
     return dataset

@@ -20,7 +20,7 @@ import numpy as np
 from ..locks import exclusive, is_full
 from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
-from ..runtime.image import DECODER_VERSION, decode
+from ..runtime.image import DECODER_VERSION, HEIF, decode
 from ..runtime.preprocess import FIT_VERSION, fit
 from .folders import Dataset, Entry
 
@@ -157,7 +157,8 @@ def _key(dataset: Dataset, preprocessing: Preprocessing) -> str:
 def _identity(dataset: Dataset, preprocessing: Preprocessing) -> Iterator[str]:
     size = f"{preprocessing.height}×{preprocessing.width}"
     encoding = "" if preprocessing.jpeg_quality is None else f" jpeg {preprocessing.jpeg_quality}"
-    yield f"decoder {DECODER_VERSION} fit {FIT_VERSION} {preprocessing.fit} {size}{encoding}\n"
+    heif = " heif" if HEIF else ""  # with its reader, what was no picture can be one
+    yield f"decoder {DECODER_VERSION}{heif} fit {FIT_VERSION} {preprocessing.fit} {size}{encoding}\n"
     for entry in dataset.entries:
         status = entry.path.stat()
         yield f"{dataset.place(entry)}\0{status.st_size}\0{status.st_mtime_ns}\n"

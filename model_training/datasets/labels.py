@@ -9,6 +9,7 @@ from ..recipe import Data
 from ..runtime.errors import DatasetError
 from .folders import Dataset, Entry
 from .manifest import check_column, suggest
+from .names import class_key
 
 
 def choose_labels(dataset: Dataset, data: Data, titles: Collection[str]) -> Dataset:
@@ -23,7 +24,9 @@ def choose_labels(dataset: Dataset, data: Data, titles: Collection[str]) -> Data
     for setting, column in asked:
         if column is not None:
             check_column(dataset, column, setting)
-    dataset = _spell_as_titled(dataset, titles)
+    known = (*titles, *(data.labels or ()), *(old for names in data.merge.values() for old in names))
+    _refuse_united(dataset, known)
+    dataset = _spell_as_titled(dataset, known)
     new_name = _invert(dataset, data)
     entries = _rename(dataset, new_name)
     found = {new_name.get(label, label) for label in dataset.labels}
@@ -61,13 +64,28 @@ def _invert(dataset: Dataset, data: Data) -> dict[str, str]:
     return new_name
 
 
+def _refuse_united(dataset: Dataset, known: Collection[str]) -> None:
+    """Folders whose names differ in case, width or spaces only were read as one class."""
+    if dataset.manifest is not None:
+        return
+    first: dict[str, str] = {}
+    for name in known:
+        other = first.setdefault(class_key(name), name)
+        if other != name and class_key(name) in map(class_key, dataset.labels):
+            raise DatasetError(
+                f"{dataset.source}: the recipe tells the classes {other!r} and {name!r} apart, but folders whose names "
+                "differ in case, width or spaces only are one class.",
+                "Give one of them another name, in the recipe and as a folder.",
+            )
+
+
 def _spell_as_titled(dataset: Dataset, titles: Collection[str]) -> Dataset:
     """The folder `AI` is the recipe's class `ai`, unless there is a folder `ai` besides."""
-    spelling = {title.casefold(): title for title in titles}
+    spelling = {class_key(title): title for title in titles}
     renamed = {
-        label: spelling[label.casefold()]
+        label: spelling[class_key(label)]
         for label in dataset.labels
-        if label not in titles and spelling.get(label.casefold(), label) not in dataset.labels
+        if label not in titles and spelling.get(class_key(label), label) not in dataset.labels
     }
     if not renamed:
         return dataset

@@ -58,11 +58,13 @@ def list_dataset(
     attributes: Sequence[str] = (),
     *,
     multi_label: bool = False,
+    label_from: str | None = None,
+    encoding: str | None = None,
 ) -> Dataset:
     """`read_manifest` of the manifest that `place` is or holds, else `list_folder`. Opens no image."""
     manifest = find_manifest(place)
     if manifest is None:
-        return list_folder(place, attributes)
+        return list_folder(place, attributes, label_from, encoding)
     return read_manifest(manifest, label, setting, multi_label=multi_label)
 
 

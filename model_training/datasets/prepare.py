@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..progress import follow
-from ..recipe import Recipe
+from ..recipe import Data, Recipe
 from ..runtime.card import DataProvenance, FileAudit, Text
+from .contradictions import Contradiction, find_contradictions, settle_contradictions
 from .duplicates import find_duplicates
 from .folders import Dataset, SplitName, check_classes
 from .image_store import check_readable, open_store
@@ -28,7 +29,8 @@ class Prepared:
     `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
     the class is not among them, or of multi-label images float32 (N, classes), 1 for each class of an image; `sha256`:
     of each file, in hexadecimal; `rows`: split → rows of all three; `copies`: int64 (N,), the same number for images
-    that must stay together (copies of one image, or a group), −1 for an image that is not used.
+    that must stay together (copies of one image, or a group), −1 for an image that is not used; `contradictions`: files
+    in several classes.
     """
 
     dataset: Dataset
@@ -40,6 +42,7 @@ class Prepared:
     unreadable: int
     set_aside: int
     copies: np.ndarray
+    contradictions: tuple[Contradiction, ...] = ()
 
 
 def read_dataset(recipe: Recipe, place: Path) -> Dataset:
@@ -48,12 +51,24 @@ def read_dataset(recipe: Recipe, place: Path) -> Dataset:
     Raises `DatasetError`, before any image is opened.
     """
     data = recipe.data
-    listed = list_dataset(place, data.label, attributes=data.attributes, multi_label=data.multi_label)
+    listed = list_images(data, place)
     dataset = check_classes(choose_labels(listed, data, recipe.labels), data.too_few)
     if data.group and not _is_divided(dataset):
         rows = np.array([row for row, entry in enumerate(dataset.entries) if entry.label], np.int64)
         dataset = check_groups(dataset, rows, read_groups(dataset, rows, data.group), data.group, data.too_few)
     return dataset
+
+
+def list_images(data: Data, place: Path) -> Dataset:
+    """A dataset as it lies there, all its classes, before any demand on them. Raises `DatasetError`."""
+    return list_dataset(
+        place,
+        data.label,
+        attributes=data.attributes,
+        multi_label=data.multi_label,
+        label_from=data.label_from,
+        encoding=data.encoding,
+    )
 
 
 def _is_divided(dataset: Dataset) -> bool:
@@ -68,6 +83,8 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
     usable = check_readable(dataset, store, recipe.data.unreadable)
     if recipe.data.multi_label:
         dataset = share_labels(dataset, store.sha256, usable)
+    contradictions = find_contradictions(dataset, store.sha256, usable)
+    usable = settle_contradictions(dataset, contradictions, usable, recipe.data.contradictions)
     duplicates = find_duplicates(store, usable, recipe.data.near_duplicate_distance)
     if column := recipe.data.group:
         if not _is_divided(dataset):
@@ -106,6 +123,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         unreadable=len(store.errors),
         set_aside=splits.set_aside,
         copies=_number_copies(len(dataset.entries), usable, group),
+        contradictions=contradictions,
     )
 
 
@@ -140,6 +158,8 @@ def describe(prepared: Prepared) -> str:
     if prepared.provenance.validation_within_groups:
         borrowed = ", ".join(prepared.provenance.validation_within_groups)
         words.append(f"too few groups to validate on one of their own, so on pictures of training's: {borrowed}")
+    if prepared.contradictions:
+        words.append(f"files in several classes: {len(prepared.contradictions)}")
     if prepared.set_aside:
         words.append(f"{prepared.set_aside} set aside because their duplicate or group is in a later split")
     if prepared.unreadable:

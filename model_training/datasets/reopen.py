@@ -40,11 +40,14 @@ def open_bundle(bundle: Path, data: Path, cache: Path, *, others_too: bool = Fal
 
 
 def divide_again(card: Card, data: Path, cache: Path) -> tuple[Recipe, Prepared, bool]:
-    """The recipe of a model, `data` divided by it with unreadable files passed over, and whether that gives, split for
+    """The recipe of a model, `data` divided by it with unreadable files passed over and
+    contradicting labels kept, and whether that gives, split for
     split, the images of its training. Raises `RecipeError` and `DatasetError`."""
     recipe = read_recipe(card)
-    readable = recipe.data.model_copy(update={"unreadable": "skip"})
-    prepared = prepare(recipe.model_copy(update={"data": readable}), data, cache)
+    lenient: dict[str, str] = {"unreadable": "skip"}
+    if recipe.data.contradictions == "error":
+        lenient["contradictions"] = "keep"
+    prepared = prepare(recipe.model_copy(update={"data": recipe.data.model_copy(update=lenient)}), data, cache)
     same = prepared.provenance.fingerprint == card.data.fingerprint
     # The card's also holds the audit of the files.
     return recipe, replace(prepared, provenance=card.data) if same else prepared, same

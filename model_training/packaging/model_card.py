@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..runtime.card import Card, DetectorCard, Metric, ModelCard, MultiLabelCard, Text
+from ..runtime.card import Card, DetectorCard, Label, Metric, ModelCard, MultiLabelCard, Text
 from ..runtime.files import write_text
 from ..runtime.measures import Probe
 from ..translation import _, plain
@@ -37,6 +38,7 @@ def write_model_card(card: Card, folder: Path) -> Path:
 
 def describe_model(card: Card) -> str:
     """Markdown; nothing in it that the card does not say."""
+    card = card.model_copy(update={"labels": tuple(_escape_title(label) for label in card.labels)})
     english = _describe(card, lambda text: text.en)
     korean = _describe(card, lambda text: text.ko)
     return f"{english}\n---\n\n{korean}\n{_cite(card)}"
@@ -44,7 +46,9 @@ def describe_model(card: Card) -> str:
 
 def _describe(card: Card, say: Callable[[Text], str]) -> str:
     titles = {label.key: say(label.title) for label in card.labels}
-    classes = ", ".join(title if title == key else f"{title} (`{key}`)" for key, title in titles.items())
+    classes = ", ".join(
+        title if title == escape_markdown(key) else f"{title} ({escape_markdown(key)})" for key, title in titles.items()
+    )
     sections: list[tuple[Text, Sequence[str]]] = [
         (_("What it does"), [say(card.summary), "", say(_("Classes: {classes}.", classes=classes))]),
         (_("What it can't do"), [say(card.limits)]),
@@ -60,6 +64,16 @@ def _describe(card: Card, say: Callable[[Text], str]) -> str:
     for title, lines in sections:
         parts += [f"## {say(title)}", "", *lines, ""]
     return "\n".join(parts)
+
+
+def _escape_title(label: Label) -> Label:
+    title = Text(en=escape_markdown(label.title.en), ko=escape_markdown(label.title.ko))
+    return label.model_copy(update={"title": title})
+
+
+def escape_markdown(name: str) -> str:
+    """A name in one line that Markdown shows as it is: neither HTML nor mathematics, and a table's row stays whole."""
+    return re.sub(r"([\\`*<>|\[\]$&~#]|(?<!\w)_|_(?!\w))", r"\\\1", name.replace("\n", " "))
 
 
 def _describe_data(card: Card, titles: dict[str, str], say: Callable[[Text], str]) -> list[str]:

@@ -43,6 +43,16 @@ class Data(Section):
         8, ge=0, le=16, description="bits of 64 in which the perceptual hashes of near duplicates may differ"
     )
     unreadable: Literal["error", "skip"] = Field("error", description="what to do about a file that can't be decoded")
+    contradictions: Literal["error", "drop", "keep"] = Field(
+        "error", description="what to do about a file that lies in several classes; reports list them"
+    )
+    label_from: str | None = Field(
+        None,
+        description="where file names hold the class: a pattern with {label}, {} for anything, {name} for a column",
+    )
+    encoding: str | None = Field(
+        None, description="of what is no UTF-8: folders' names, a manifest; CP949 is told from it by itself"
+    )
     label: str = Field("label", description="the manifest's column that names the class")
     multi_label: bool = Field(
         False,

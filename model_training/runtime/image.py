@@ -16,7 +16,16 @@ from .errors import ImageError
 #: A change of what `decode` returns for the same bytes must raise this number: caches are keyed by it.
 DECODER_VERSION = 2
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # a JPEG of several images (MPO) comes in as a JPEG
+try:  # an extra that nothing of ours ships: its wheels bundle LGPL libraries
+    import pi_heif
+except ImportError:
+    HEIF = False
+else:
+    HEIF = True
+    pi_heif.register_heif_opener()
+
+#: A JPEG of several images (MPO) comes in as a JPEG.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", *(("HEIF",) if HEIF else ()))
 #: Names that files of these formats have.
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
 MAX_BYTES = 25 * 2**20

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..datasets.tree import read_tree
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.files import replacing, write_text
-from ..runtime.image import SUFFIXES, decode
+from ..runtime.image import decode
 from ..runtime.sketch import Sketch
 
 _THUMBNAIL = 320
@@ -42,7 +43,7 @@ def index_gallery(model: Sketch, data: Path, out: Path, progress: Callable[[int,
     if not data.is_dir():
         raise DatasetError(f"{data}: there is no such folder.", "Give --data FOLDER with pictures.")
     words = _read_words(data / "manifest.csv")
-    files = [path for path in sorted(data.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    files = sorted(read_tree(data).list_images())
     previous, rows = _read_previous(out, str(model.card.embedding))
     thumbnails = out / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..fonts import FAMILIES
+from ..fonts import using_plain_text
 from ..runtime.files import replacing
 
 _COLOURS = ("#b8372b", "#2f3a40")
@@ -21,10 +21,15 @@ def write_curves(epochs: Sequence[Mapping[str, float]], monitor: str, path: Path
     `epochs`: each with `epoch`, `train_loss`, `validation_loss` and metrics of 0…1 under names with `validation_`, of
     which `monitor` is the one whose best value is written beside its point.
     """
+    with using_plain_text(), replacing(path) as temporary:
+        _draw(epochs, monitor, title).savefig(temporary, format="png", dpi=130)
+
+
+def _draw(epochs: Sequence[Mapping[str, float]], monitor: str, title: str) -> Figure:
     numbers = [each["epoch"] for each in epochs]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=11, fontfamily=FAMILIES)
+    figure.suptitle(title, fontsize=11)
     left, right = figure.subplots(1, 2)
     others = [name for name in epochs[0] if name.startswith("validation_") and name not in (monitor, "validation_loss")]
     for axes, names in ((left, ("validation_loss", "train_loss")), (right, (monitor, *others))):
@@ -45,5 +50,4 @@ def write_curves(epochs: Sequence[Mapping[str, float]], monitor: str, path: Path
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
+    return figure

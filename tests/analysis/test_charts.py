@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from analysis import charts as figures
-from analysis import style
 from analysis.calibration import measure_calibration
 from analysis.charts import Curve
 from analysis.metrics import Score
@@ -75,7 +74,7 @@ def test_charts_draw_hangul_without_a_missing_letter(name: str, tmp_path: Path) 
 
 
 def test_a_missing_letter_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(style, "FAMILIES", ["DejaVu Sans"])
+    monkeypatch.setattr(fonts, "FAMILIES", ["DejaVu Sans"])
     with pytest.raises(UserWarning, match="missing from"):
         draw(charts()["confusion_matrix"], Style("ko"), tmp_path / "x.png")
 

@@ -1,0 +1,107 @@
+"""Which files are images that can be read: the content decides, and the name only what is to be left out."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+from typing import Literal
+
+from ..runtime.image import HEIF, SUFFIXES
+from .findings import Findings
+
+#: `media` shows something, or holds what does, but is not read; `other` shows nothing: notes, tables, programs.
+Kind = Literal["image", "media", "other", "system"]
+
+_HEAD = 64  # bytes that tell a format
+
+_SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "picasa.ini"})
+_HEIC = re.compile(r"\.(heic|heif|hif)")
+#: A camera's raw files are TIFF by content, of which a reader would see the small preview at best.
+_RAW = re.compile(
+    r"\.(3fr|arw|cr2|cr3|crw|dcr|dng|erf|iiq|k25|kdc|mef|mos|mrw|nef|nrw|orf|pef|raf|raw|rw2|rwl|sr2|srf|srw|x3f)"
+)
+_OTHER_IMAGES = re.compile(
+    r"\.(ai|cdr|clip|dcm|dds|emf|eps|exr|hdr|ico|j2k|jp2|jxl|jxr|kra|nii|pbm|pcx|pgm|ppm|procreate|psb|psd|qoi|svg|svgz"
+    r"|svs|tga|wmf|xcf)"
+)
+_FILMS = re.compile(r"\.(3gp|avi|flv|m2ts|m4v|mkv|mov|mp4|mpeg|mpg|mts|ogv|webm|wmv)")
+_ARCHIVES = re.compile(r"\.(7z|bz2|egg|gz|rar|tar|tgz|xz|zip|zst)")
+_UNFINISHED = re.compile(r"\.(crdownload|download|part|partial|tmp)")
+
+
+def judge_file(path: Path, left_out: Findings) -> Kind:
+    """`image` for a file that is an image, or was meant to be one by its suffix. Any other is counted in `left_out`
+    with the reason."""
+    name = path.name
+    suffix = path.suffix.lower()
+    kind: Kind = "media"
+    if name.startswith("."):
+        left_out.add("hidden files left out", name)
+        kind = "system"
+    elif name.lower() in _SYSTEM_FILES:
+        left_out.add("files of the system left out", name)
+        kind = "system"
+    elif not path.exists():
+        left_out.add("links that lead nowhere, left out", name)
+    elif not path.is_file():
+        left_out.add("pipes and devices left out", name)
+        kind = "system"
+    elif suffix in SUFFIXES:
+        kind = "image"
+    elif suffix == ".thm":
+        left_out.add("thumbnails of films left out", name)
+    elif _UNFINISHED.fullmatch(suffix):
+        left_out.add("unfinished downloads left out", name)
+    elif _RAW.fullmatch(suffix):
+        left_out.add("camera raw files left out", name)
+    elif (content := sniff(path)) is not None and (HEIF or content != "HEIF"):
+        kind = "image"
+    elif content == "HEIF" or _HEIC.fullmatch(suffix):
+        left_out.add("HEIC pictures left out (pip install pi-heif reads them)", name)
+    elif _OTHER_IMAGES.fullmatch(suffix):
+        left_out.add("pictures of formats that are not read, left out", name)
+    elif _FILMS.fullmatch(suffix):
+        left_out.add("films left out", name)
+    elif _ARCHIVES.fullmatch(suffix):
+        left_out.add("archives left out (unpack them first)", name)
+    else:
+        left_out.add("other files left out", name)
+        kind = "other"
+    return kind
+
+
+def sniff(path: Path) -> str | None:
+    """Pillow's name of an image file's format, by its first bytes; None for what is no image that we know."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return None
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if head[4:8] == b"ftyp":
+        return _read_brands(head)
+    # Two letters are little evidence: a text may begin with BM. A header's length is one of a few.
+    if re.match(rb"BM.{4}\0{4}", head, re.DOTALL) and len(head) >= 18:
+        return "BMP" if struct.unpack_from("<I", head, 14)[0] in (12, 40, 52, 56, 64, 108, 124) else None
+    return None
+
+
+def _read_brands(head: bytes) -> str | None:
+    """An ISO base media file: its brands say what it holds."""
+    (length,) = struct.unpack_from(">I", head)
+    brands = {head[8:12], *(head[start : start + 4] for start in range(16, min(length, len(head)) - 3, 4))}
+    if brands & {b"avif", b"avis"}:
+        return "AVIF"
+    if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+        return "HEIF"
+    return None

@@ -1,0 +1,68 @@
+"""Names of folders as text: a class has one name, however its folder is spelt or an archive has garbled it."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+from ..runtime.errors import DatasetError
+from .findings import Findings
+
+
+def read_name(path: Path, encoding: str | None, findings: Findings) -> str:
+    """The last part of `path` as text in Unicode NFC, in one line, without spaces around it.
+
+    Bytes that are no UTF-8 are read in `encoding`, by default as the CP949 of a Korean Windows if that gives Hangul. So
+    are names that an unpacker took for the CP437 of DOS (`╗Ω╝÷` for 산수). Raises `DatasetError` for others.
+    """
+    name = path.name
+    raw = os.fsencode(name)
+    if not _is_text(name):
+        name = _decode(raw, encoding or "cp949")
+        if not name or (encoding is None and not _is_hangul(name)):
+            tried = encoding or "CP949, a Korean Windows' encoding"
+            raise DatasetError(
+                f"{os.fsdecode(path.parent)}: the name {raw!r} is neither UTF-8 nor {tried}.",
+                "Rename it, or name its encoding: data.encoding=shift_jis, for example.",
+            )
+        findings.add("names that are no UTF-8, decoded", f"{raw!r} → {name}")
+    elif (mended := _mend(name)) is not None:
+        findings.add("names that an unpacker garbled, mended", f"{name} → {mended}")
+        name = mended
+    shown = "".join(" " if unicodedata.category(each) == "Cc" else each for each in name)
+    tidy = " ".join(unicodedata.normalize("NFC", shown).split())
+    if not tidy:
+        raise DatasetError(f"{path.parent}: the name {name!r} has no letter.", "Rename it.")
+    return tidy
+
+
+def class_key(name: str) -> str:
+    """The same for names that differ in case, width (`ＡＩ`), spaces or Unicode's normal form only."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
+
+
+def _is_text(name: str) -> bool:
+    return not any("\udc80" <= each <= "\udcff" for each in name)
+
+
+def _decode(raw: bytes, encoding: str) -> str:
+    """Empty where the bytes are not in this encoding, or there is none of that name."""
+    try:
+        return raw.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return ""
+
+
+def _mend(name: str) -> str | None:
+    """Hangul in place of what DOS's letters made of it. The two bytes of a Hangul syllable of KS X 1001 are a frame's
+    line or corner first, which no name has that is meant so."""
+    try:
+        found = name.encode("cp437").decode("euc_kr")
+    except UnicodeError:
+        return None
+    return found if found != name and _is_hangul(found) else None
+
+
+def _is_hangul(name: str) -> bool:
+    return all("가" <= each <= "힣" for each in name if not each.isascii())

@@ -1,0 +1,73 @@
+"""What people call the folders of a given split: `Training`, `test_set`, `seg_train`, `2.검증`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+SplitName = Literal["train", "validation", "test"]
+
+SPLIT_FOLDERS: dict[str, SplitName] = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+_WORDS: dict[str, SplitName] = SPLIT_FOLDERS | {
+    **dict.fromkeys(("training", "trn", "학습", "훈련", "訓練", "学習", "训练"), "train"),
+    **dict.fromkeys(("validate", "dev", "eval", "evaluation", "검증", "検証", "验证", "驗證"), "validation"),
+    **dict.fromkeys(("testing", "tst", "holdout", "시험", "테스트", "평가", "テスト", "测试", "測試"), "test"),
+}
+#: Beside the word for the split they say nothing.
+_FILLERS: tuple[str, ...] = (
+    "dataset",
+    "data",
+    "set",
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "pictures",
+    "photos",
+    "folder",
+    "split",
+)
+_FILLERS += ("데이터", "이미지", "사진", "세트", "용", "データ", "画像", "集", "數據", "数据", "图片")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
+
+
+def find_splits(names: Iterable[str]) -> dict[str, SplitName]:
+    """Folder name → split, of the folders that lie side by side; empty where none is for training.
+
+    A name is a split's if one of its words says so in English, Korean, Japanese or Chinese, and the others are fillers
+    (`test_set`, `TrainImages`, `01.학습데이터`) or the same in all such names (`asl_train`, `asl_test`).
+    """
+    read = {name: found for name in names if (found := _read(name)) is not None}
+    if "train" not in {split for split, _ in read.values()}:
+        return {}
+    rests = {rest for _, rest in read.values()}
+    return {name: split for name, (split, rest) in read.items() if not rest or len(rests) == 1}
+
+
+def is_filler(name: str) -> bool:
+    """Whether a folder's name says nothing of what is in it: `images`, `Dataset2`."""
+    return all(each in _FILLERS for part in _PART.findall(name) for each in _shorten(part.lower()))
+
+
+def _read(name: str) -> tuple[SplitName, tuple[str, ...]] | None:
+    """The split that a name says, and its other words; None where it says none, or several."""
+    words = [word for part in _PART.findall(name) for word in _shorten(part.lower())]
+    splits = [_WORDS[word] for word in words if word in _WORDS]
+    if len(splits) != 1:
+        return None
+    return splits[0], tuple(word for word in words if word not in _WORDS and word not in _FILLERS)
+
+
+def _shorten(word: str) -> tuple[str, ...]:
+    """`trainset` → `train`, `set`."""
+    for filler in _FILLERS:
+        if word.endswith(filler) and word.removesuffix(filler) in _WORDS:
+            return word.removesuffix(filler), filler
+    return (word,)
