@@ -7,14 +7,14 @@ like.
 
 from __future__ import annotations
 
-import io
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from .card import Preprocessing, Reason
-from .image import FORMATS
+from .image import open_image
 from .measures import ImageLimits
 from .preprocess import content_box
 from .text import LEVELS, count_levels, looks_like_text
@@ -39,7 +39,7 @@ class FileFacts:
 
 def read_file_facts(data: bytes | bytearray | memoryview) -> FileFacts:
     """Of a file that `decode` can read."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    with open_image(data) as image:
         tables = getattr(image, "quantization", None) or {}
         width, height = reversed(image.size) if _lies_on_its_side(image) else image.size
         return FileFacts(width, height, _estimate_quality(tables[min(tables)]) if tables else None)
@@ -47,7 +47,9 @@ def read_file_facts(data: bytes | bytearray | memoryview) -> FileFacts:
 
 def _lies_on_its_side(image: Image.Image) -> bool:
     """By the EXIF that a file begins with; Pillow would decode the image to look for any at its end."""
-    return "exif" in image.info and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    with suppress(SyntaxError):  # EXIF that is none says nothing
+        return "exif" in image.info and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    return False
 
 
 def _estimate_quality(table: list[int]) -> int:
