@@ -55,7 +55,7 @@ def draw_image(frame: av.VideoFrame, network: NetworkSize) -> bytes:
 
 def _image_size(size: tuple[int, int], network: NetworkSize) -> tuple[int, int]:
     sides = (network.width, network.height)
-    if network.fit == "stretch":
+    if network.fit in ("stretch", "strip"):  # a frame is one panel
         return sides
     ratios = [side / length for side, length in zip(sides, size, strict=True)]
     scale = min(ratios) if network.fit == "letterbox" else min(1.0, 2 * max(ratios))

@@ -58,7 +58,8 @@ class Dataset:
     """`entries` are sorted by path, so that a seed means the same everywhere.
 
     `labels` are the classes to tell apart; an entry of another class is listed, so that caches serve every choice of
-    classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few images.
+    classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few images,
+    `panels` is the folder of what strips were cut into.
     """
 
     root: Path
@@ -67,6 +68,7 @@ class Dataset:
     procedural: bool
     manifest: Path | None = None
     dropped: tuple[str, ...] = ()
+    panels: Path | None = None
 
     @property
     def source(self) -> Path:
@@ -74,8 +76,8 @@ class Dataset:
 
     def place(self, entry: Entry) -> str:
         """The file's path from the root where it lies below it, else the whole path."""
-        inside = entry.path.is_relative_to(self.root)
-        return (entry.path.relative_to(self.root) if inside else entry.path).as_posix()
+        inside = next((each for each in (self.root, self.panels) if each and entry.path.is_relative_to(each)), None)
+        return (entry.path.relative_to(inside) if inside else entry.path).as_posix()
 
     def keep(self, labels: Sequence[str]) -> Dataset:
         """The same images, of which only those of `labels` are used."""

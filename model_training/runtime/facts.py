@@ -8,12 +8,13 @@ like.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from .card import Preprocessing, Reason
+from .drawing import PixelBox
 from .image import open_image
 from .measures import ImageLimits
 from .preprocess import content_box
@@ -30,6 +31,12 @@ class FileFacts:
     width: int
     height: int
     jpeg_quality: int | None
+
+    def crop(self, place: PixelBox, size: tuple[int, int]) -> FileFacts:
+        """Of a part of the image; `place` is in pixels of the image decoded to `size`."""
+        across, down = self.width / size[0], self.height / size[1]
+        left, top, right, bottom = place
+        return replace(self, width=round((right - left) * across), height=round((bottom - top) * down))
 
     @property
     def aspect(self) -> float:
