@@ -45,8 +45,7 @@ class LabelsView:
     probable one. `heatmap`, of the label `explained`, is a data URI of a transparent image, or None, as where the model
     does not know the picture. `others`: the set of labels where it holds more than the answer does, else None. `reason`
     says why the picture is unknown, else None; `origin` what its file states; `strip` its panels, where it is
-    long; `truncated`:
-    its file ends early."""
+    long; `truncated`: its file ends early."""
 
     labels: tuple[LabelRow, ...]
     nearest: str
