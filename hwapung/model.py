@@ -16,8 +16,6 @@ from model_training.runtime.errors import ImageError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from model_training.runtime.image import ImageWarning
-
     ImageLike = str | PathLike[str] | bytes | Image.Image
 
 #: Images that are decoded and answered together; more would only take more memory.
@@ -103,7 +101,7 @@ Answer = TypedDict(
         "prediction_set": NotRequired[PredictionSet],
         "explanation": NotRequired[Explanation],
         "provenance": NotRequired[Provenance],
-        "warnings": NotRequired[list[ImageWarning]],
+        "warnings": NotRequired[list[Literal["truncated"]]],
         "panels": NotRequired[list[Panel]],
         "interval": NotRequired[list[float] | None],
         "objects": NotRequired[list[SketchedObject]],

@@ -88,8 +88,9 @@ Panel = TypedDict(
 Panels = Annotated[
     list[Panel],
     Field(
-        description="Of a long strip, where the card's preprocessing fits strips: its panels in order. Class, confidence "
-        "and probabilities are then their mean by size, in which unknown panels have no part unless they are most of it."
+        description="Of a long strip, where the card's preprocessing fits strips: its panels in order. Class, "
+        "confidence and probabilities are then their mean by size, in which unknown panels have no part unless they "
+        "are most of it."
     ),
 ]
 Interval = Annotated[
