@@ -91,7 +91,8 @@ class Turn:
         Of its nine numbers the upper left four take a pixel's (x, y) to (a x + c y, b x + d y).
         """
         try:
-            matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+            notes: Any = frame.side_data
+            matrix = notes.get(Type.DISPLAYMATRIX)
         except ValueError:  # PyAV does not know some other note of this frame; of the matrix it still gives the angle
             return cls.by(frame.rotation)
         if matrix is None:
@@ -120,7 +121,7 @@ def _to_rgb(frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
     space: int | None = None
     if frame.colorspace == UNSPECIFIED:
         space = Colorspace.ITU709 if min(frame.width, frame.height) >= HIGH_DEFINITION else Colorspace.ITU601
-    scaled = frame.reformat(
+    scaled: Any = frame.reformat(
         width=width,
         height=height,
         format="rgba" if transparent else "rgb24",

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from ..locks import exclusive, is_full
 from ..runtime.architecture import Preprocessing
-from ..runtime.errors import ImageError
-from ..runtime.image import DECODER_VERSION, decode_with_warnings
+from ..runtime.errors import DatasetError, ImageError
+from ..runtime.image import DECODER_VERSION, decode
 from ..runtime.strip import STRIP_VERSION, cut_strip
 from .findings import Findings
 from .folders import Dataset, Entry, sort_entries
@@ -29,50 +31,58 @@ def cut_strips(
     """The same dataset with panels in the place of its strips.
 
     The panels of a strip are in one group: that of the column `group` where the strip is in one, else the strip itself.
-    A file that can't be read stays, for whoever reads it next to say so. The cache is keyed by each file's path, size
-    and time, and the versions of decoder and cutter.
+    A file that can't be read stays, for whoever reads it next to say so. The cache is keyed by each file's place and
+    content, and by the versions of decoder and cutter. Raises `DatasetError` where the disk is full.
     """
     folder = cache / "panels"
     column = group or STRIP
     entries: list[Entry] = []
 
-    def cut_one(entry: Entry) -> list[Path]:
-        return _cut(entry, folder / _key(dataset, entry, preprocessing), preprocessing)
+    def cut(entry: Entry) -> list[Path]:
+        return _cut(entry.path, dataset.place(entry), preprocessing, folder)
 
-    with ThreadPoolExecutor(os.cpu_count()) as readers:
-        cut = readers.map(cut_one, dataset.entries)
-        for number, (entry, panels) in enumerate(zip(dataset.entries, cut, strict=True), 1):
-            word = entry.columns.get(column) or dataset.place(entry)
-            entries += [replace(entry, path=path, columns={**entry.columns, column: word}) for path in panels]
-            if len(panels) > 1:
-                found.add("strips cut into panels", entry.path.name)
-                found.add("panels of strips", count=len(panels))
-            progress(number, len(dataset.entries))
+    try:
+        with exclusive(folder), ThreadPoolExecutor(os.cpu_count()) as readers:  # several searches may start at once
+            pieces = list(_follow(readers.map(cut, dataset.entries), len(dataset.entries), progress))
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DatasetError(f"{folder}: the disk is full.", "Free some space and run again.") from None
+    for entry, panels in zip(dataset.entries, pieces, strict=True):
+        word = entry.columns.get(column) or dataset.place(entry)
+        entries += [replace(entry, path=path, columns={**entry.columns, column: word}) for path in panels]
+        if len(panels) > 1:
+            found.add("strips cut into panels", entry.path.name)
+            found.add("panels of strips", count=len(panels))
     return replace(dataset, entries=sort_entries(entries), panels=folder)
 
 
-def _key(dataset: Dataset, entry: Entry, preprocessing: Preprocessing) -> str:
-    status = entry.path.stat()
+def _follow(pieces: Iterable[list[Path]], total: int, progress: Progress) -> Iterator[list[Path]]:
+    for number, each in enumerate(pieces, 1):
+        progress(number, total)
+        yield each
+
+
+def _cut(path: Path, place: str, preprocessing: Preprocessing, folder: Path) -> list[Path]:
+    """The files of an image's panels in order; its own where it is no strip or can't be read."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return [path]
     side = max(preprocessing.height, preprocessing.width)
-    words = (dataset.place(entry), status.st_size, status.st_mtime_ns, side, DECODER_VERSION, STRIP_VERSION)
-    return hashlib.sha256("\0".join(map(str, words)).encode("utf-8", "surrogateescape")).hexdigest()[:20]
-
-
-def _cut(entry: Entry, done: Path, preprocessing: Preprocessing) -> list[Path]:
-    """The files of an entry's panels in order; the file itself where it is no strip or can't be read."""
+    key = f"{place}\0{side}\0{DECODER_VERSION}\0{STRIP_VERSION}\0".encode("utf-8", "surrogateescape")
+    done = folder / hashlib.sha256(key + data).hexdigest()[:20]
     if not done.is_dir():
         try:
-            image = decode_with_warnings(
-                entry.path.read_bytes(), at_least=max(preprocessing.height, preprocessing.width)
-            ).image
-        except (ImageError, OSError):
-            return [entry.path]
+            image = decode(data, at_least=side)
+        except ImageError:
+            return [path]
         places = cut_strip(image)
         if len(places) == 1:
-            return [entry.path]
+            return [path]
         partial = done.with_suffix(".part")
         partial.mkdir(parents=True, exist_ok=True)
-        for number, place in enumerate(places):
-            image.crop(place).save(partial / f"{number:04}.png", compress_level=1)
+        for number, box in enumerate(places):
+            image.crop(box).save(partial / f"{number:04}.png", compress_level=1)
         partial.replace(done)
     return sorted(done.iterdir())

@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 #: The share of the pixels that a file must hold for the picture to be read.
 SHARE = 0.95
 
-Open = Callable[[bytes], Image.Image]
+Open = Callable[[bytes], ImageFile.ImageFile]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 #: Chunks that change what is shown, and may be left out: transparency, orientation, colours, the frames of an APNG.
@@ -73,7 +73,7 @@ def rescue(data: bytes, open_image: Open) -> Image.Image | None:
     elif data.startswith(b"RIFF"):
         image, missing = _pad_webp(data, open_image)
     else:
-        image, missing = _load_over(data, open_image, 0), None
+        image = _load_over(data, open_image, 0)
         missing = _differ(image, _load_over(data, open_image, 255))
     rows = missing.any(1)
     if missing.mean() > 1 - SHARE or rows.all():
@@ -87,12 +87,12 @@ def rescue(data: bytes, open_image: Open) -> Image.Image | None:
 
 def _differ(one: Image.Image, other: Image.Image) -> np.ndarray:
     """bool (height, width)"""
-    first, second = np.asarray(one), np.asarray(other)
-    differ: np.ndarray = first != second
-    return differ if differ.ndim == 2 else differ.any(2)
+    differ: np.ndarray = np.asarray(one) != np.asarray(other)
+    differ = np.logical_or.reduce(differ.reshape(one.height, one.width, -1), axis=2)
+    return differ
 
 
-def _load_over(data: bytes, open_image: Open, ink: int) -> Image.Image:
+def _load_over(data: bytes, open_image: Open, ink: int) -> ImageFile.ImageFile:
     """What can be decoded, over one colour: the decoder stops where the file does, and leaves the rest as it was."""
     image = open_image(data)
     prepare = image.load_prepare
@@ -101,7 +101,7 @@ def _load_over(data: bytes, open_image: Open, ink: int) -> Image.Image:
         prepare()
         image.im.paste(ink if image.im.bands == 1 else (ink,) * image.im.bands, (0, 0, *image.im.size))
 
-    image.load_prepare = prepare_over_ink
+    image.load_prepare = prepare_over_ink  # type: ignore[method-assign]
     try:
         image.load()
     except Image.DecompressionBombError:
@@ -127,7 +127,7 @@ def _finish_jpeg(data: bytes, open_image: Open) -> tuple[Image.Image, np.ndarray
     pixels = np.asarray(image)
     pixels = pixels.reshape(image.height, image.width, -1)
     if not image.info.get("progressive"):
-        grey = (np.abs(pixels.astype(np.int16) - 128) <= 1).all(2)
+        grey: np.ndarray = np.abs(pixels.astype(np.int16) - 128).max(axis=2) <= 1
         begin = int(np.flatnonzero(~grey.all(1)).max(initial=-1)) + 1
         # The row of blocks in which the data end is grey from there to the right.
         within = max(0, begin - _BLOCK_ROWS) + np.flatnonzero(~grey[max(0, begin - _BLOCK_ROWS) : begin, -1])

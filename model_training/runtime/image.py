@@ -123,7 +123,7 @@ def open_image(data: bytes | bytearray | memoryview) -> Image.Image:
 def _load(data: bytes, at_least: int | None) -> tuple[Image.Image, tuple[ImageWarning, ...]]:
     """The image as it is stored. Raises whatever Pillow raises."""
 
-    def open_small(content: bytes) -> Image.Image:
+    def open_small(content: bytes) -> ImageFile.ImageFile:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         if at_least is not None:
             image.draft("RGB", (2 * at_least, 2 * at_least))  # only JPEGs know how; others stay whole
@@ -160,7 +160,7 @@ def _show(image: Image.Image) -> Image.Image:
     if not _is_blank(first):
         return first
     # No more pixels are looked at than the largest picture has.
-    for number in range(1, min(image.n_frames, MAX_PIXELS // (image.width * image.height))):
+    for number in range(1, min(getattr(image, "n_frames", 1), MAX_PIXELS // (image.width * image.height))):
         try:
             image.seek(number)
             frame = _to_rgb(_turn_upright(image.copy()))
