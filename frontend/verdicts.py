@@ -10,7 +10,7 @@ from flask_babel import gettext
 
 from . import wording
 from .catalogue import Model
-from .formatting import text
+from .formatting import likelihood, text, title_of
 
 UNKNOWN = "unknown"
 #: The reason of an unknown answer that names none: archives of before there were reasons give none.
@@ -45,3 +45,13 @@ def say_unknown(answer: Mapping[str, Any], title: str) -> str:
     """Why something is unknown, in a few words, and what it is nearest to. `title`: its class's."""
     reason = wording.SHORT_REASONS.get(answer.get("reason", UNLIKE), wording.SHORT_REASONS[UNLIKE])
     return str(gettext("%(reason)s; the nearest class is %(title)s", reason=reason, title=title))
+
+
+def say_part(answer: Mapping[str, Any], model: Model) -> str:
+    """What the model said of a frame of a film, or a panel of a strip, in a few words of the visitor's language."""
+    if "error" in answer:
+        return str(wording.NO_FRAME_ANSWER)
+    title = title_of(model, answer["class"])
+    if answer["verdict"] == UNKNOWN:
+        return say_unknown(answer, title)
+    return f"{title}, {likelihood(answer['confidence'])} · {wording.SHORT_VERDICTS.get(answer['verdict'], '')}"

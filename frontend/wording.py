@@ -62,6 +62,9 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "internal_error": (_("Something went wrong on our side."), _("Try again in a minute.")),
 }
 
+#: Of a picture whose file was cut off.
+TRUNCATED = _("The picture's file ends early: its last rows are missing. It was judged without them.")
+
 VERDICTS: dict[str, tuple[LazyString, LazyString]] = {
     "sure": (_("The model is sure"), _("Its confidence is above the threshold set on the validation pictures.")),
     "unsure": (

@@ -84,7 +84,7 @@ def predict(
                 explain.mkdir(parents=True, exist_ok=True)
                 overlay(path, answer["explanation"]).save(_free_name(explain, path.stem))
             if not as_json:
-                print(f"{path}: {_phrase(answer, titles)}")
+                print(f"{path}: {_phrase(answer, titles)}{_remark(answer)}")
     if as_json:
         print_json(answered)
     if failed:
@@ -232,6 +232,12 @@ def _phrase(answer: Answer, titles: dict[str, str]) -> str:
     if "provenance" in answer and answer["provenance"]["level"] is not None:
         said += f"; the file says: {answer['provenance']['says']}, {answer['provenance']['level']}"
     return said
+
+
+def _remark(answer: Answer) -> str:
+    """What else is to be said of the file itself."""
+    said = f"; a strip of {len(answer['panels'])} panels" if "panels" in answer else ""
+    return said + ("; the file ends early" if "truncated" in answer.get("warnings", ()) else "")
 
 
 def _name(found: SketchedObject, titles: dict[str, str]) -> str:

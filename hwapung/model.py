@@ -66,11 +66,26 @@ SketchedObject = TypedDict(
     },
 )
 
+#: One panel of a strip. `box` is left, top, right, bottom in pixels of the upright image.
+Panel = TypedDict(
+    "Panel",
+    {
+        "box": list[int],
+        "class": NotRequired[str],
+        "labels": NotRequired[list[str]],
+        "confidence": NotRequired[float],
+        "probabilities": dict[str, float],
+        "verdict": Verdict,
+        "reason": NotRequired[Reason],
+    },
+)
+
 #: What a model says of one image. A classifier's answer has `class`, `confidence` (0 to 1), `probabilities` (class →
 #: 0 to 1) and `prediction_set`, or, of an unknown image, `reason`: the class is then only the nearest. A multi-label
 #: model's has `labels`, best first, instead of the first two, and each label's probability by itself; a sketch model's
 #: has `objects`, best first, and the image's `width` and `height` in pixels. `explanation` is there where it was asked
-#: for, `provenance` where the card says `reads_provenance`.
+#: for, `provenance` where the card says `reads_provenance`. `warnings` has `truncated` where the file ends early. Of a
+#: strip, `panels` are what it was cut into, the rest is their mean, and `interval` the 95% interval of its confidence.
 Answer = TypedDict(
     "Answer",
     {
@@ -86,6 +101,9 @@ Answer = TypedDict(
         "prediction_set": NotRequired[PredictionSet],
         "explanation": NotRequired[Explanation],
         "provenance": NotRequired[Provenance],
+        "warnings": NotRequired[list[Literal["truncated"]]],
+        "panels": NotRequired[list[Panel]],
+        "interval": NotRequired[list[float] | None],
         "objects": NotRequired[list[SketchedObject]],
         "width": NotRequired[int],
         "height": NotRequired[int],

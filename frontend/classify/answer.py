@@ -13,6 +13,7 @@ from ..formatting import title_of
 from ..languages import language
 from ..verdicts import UNKNOWN, UNLIKE, VerdictWords, words_of
 from .origin import OriginView, view_origin
+from .strip import StripView, view_strip
 
 MOST_CANDIDATES = 5
 
@@ -38,7 +39,8 @@ class Candidates:
 class AnswerView:
     """An answer as the page shows it. `heatmap` is a data URI of a transparent image, or None: where the model looked
     says nothing about a picture that it does not know. `candidates` says what else it may be, None where that says
-    nothing; `origin` what its file states. `reason`: why the picture is unknown, else None."""
+    nothing; `origin` what its file states. `reason`: why the picture is unknown, else None.
+    `strip`: its panels, where it is a long one; `truncated`: its file ends early."""
 
     title: str
     confidence: float
@@ -52,6 +54,8 @@ class AnswerView:
     origin: OriginView | None = None
     precomputed: bool = False
     true_title: str | None = None
+    strip: StripView | None = None
+    truncated: bool = False
 
 
 def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> AnswerView:
@@ -76,6 +80,8 @@ def view_answer(answer: dict[str, Any], model: Model, *, true_label: str | None 
         origin=view_origin(answer.get("provenance")) if true_label is None else None,
         precomputed=true_label is not None,
         true_title=title_of(model, true_label) if true_label is not None else None,
+        strip=view_strip(answer, model),
+        truncated="truncated" in answer.get("warnings", ()),
     )
 
 

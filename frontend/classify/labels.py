@@ -14,6 +14,7 @@ from ..formatting import title_of
 from ..languages import language
 from ..verdicts import UNKNOWN, UNLIKE, VerdictWords, words_of
 from .origin import OriginView, view_origin
+from .strip import StripView, view_strip
 
 #: The task of the models' cards.
 TASK = "multi_label"
@@ -43,7 +44,8 @@ class LabelsView:
     """An answer as the page shows it. `labels` are those that it names, best first; `nearest` is the title of the most
     probable one. `heatmap`, of the label `explained`, is a data URI of a transparent image, or None, as where the model
     does not know the picture. `others`: the set of labels where it holds more than the answer does, else None. `reason`
-    says why the picture is unknown, else None; `origin` what its file states."""
+    says why the picture is unknown, else None; `origin` what its file states; `strip` its panels, where it is
+    long; `truncated`: its file ends early."""
 
     labels: tuple[LabelRow, ...]
     nearest: str
@@ -58,6 +60,8 @@ class LabelsView:
     origin: OriginView | None
     precomputed: bool
     true_title: str | None
+    strip: StripView | None
+    truncated: bool
 
 
 def view_labels(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> LabelsView:
@@ -85,6 +89,8 @@ def view_labels(answer: dict[str, Any], model: Model, *, true_label: str | None 
         origin=view_origin(answer.get("provenance")) if true_label is None else None,
         precomputed=true_label is not None,
         true_title=title_of(model, true_label) if true_label is not None else None,
+        strip=view_strip(answer, model),
+        truncated="truncated" in answer.get("warnings", ()),
     )
 
 

@@ -70,6 +70,39 @@ class Provenance(TypedDict):
     unread: list[Unread]
 
 
+Verdict = Literal["sure", "unsure", "unknown"]
+#: left, top, right, bottom in pixels of the upright picture, whose `width` and `height` the answer has
+Box = Annotated[list[int], Field(min_length=4, max_length=4)]
+Panel = TypedDict(
+    "Panel",
+    {
+        "box": Box,
+        "class": NotRequired[str],
+        "labels": NotRequired[list[str]],
+        "confidence": NotRequired[Probability],
+        "probabilities": dict[str, Probability],
+        "verdict": Verdict,
+        "reason": NotRequired[Reason],
+    },
+)
+Panels = Annotated[
+    list[Panel],
+    Field(
+        description="Of a long strip, where the card's preprocessing fits strips: its panels in order. Class, "
+        "confidence and probabilities are then their mean by size, in which unknown panels have no part unless they "
+        "are most of it."
+    ),
+]
+Interval = Annotated[
+    tuple[Probability, Probability] | None,
+    Field(description="Of a strip: the confidence's 95% interval, null where there are fewer than eight panels."),
+]
+Warnings = Annotated[
+    list[Literal["truncated"]],
+    Field(description="truncated: the file ends early; up to a twentieth of the picture is missing."),
+]
+
+
 Answer = TypedDict(
     "Answer",
     {
@@ -110,6 +143,11 @@ Answer = TypedDict(
                 ),
             ]
         ],
+        "warnings": NotRequired[Warnings],
+        "panels": NotRequired[Panels],
+        "interval": NotRequired[Interval],
+        "width": NotRequired[int],
+        "height": NotRequired[int],
     },
 )
 
@@ -132,6 +170,11 @@ class LabelsAnswer(TypedDict):
     verdict: Literal["sure", "unsure", "unknown"]
     reason: NotRequired[Annotated[Reason, Field(description="Why the picture is unknown.")]]
     provenance: NotRequired[Provenance]
+    warnings: NotRequired[Warnings]
+    panels: NotRequired[Panels]
+    interval: NotRequired[Interval]
+    width: NotRequired[int]
+    height: NotRequired[int]
     model: str
     version: str
     prediction_set: NotRequired[

@@ -1,4 +1,4 @@
-"""One answer for many frames, and how far it would move if the film had been another stretch of the same kind.
+"""One answer for many frames of a film, or panels of a strip, and how far it would move with another such stretch.
 
 Frames that follow each other resemble each other, so n of them say less than n images do. The interval comes from a
 circular block bootstrap (Politis and Romano 1992), which draws runs of neighbouring frames and so keeps their likeness.
@@ -24,15 +24,15 @@ FEWEST = 8
 
 @dataclass(frozen=True)
 class Mean:
-    """Means over time, each of shape (classes,) and in 0…1; `low` and `high` bound the 95% interval, or are None."""
+    """Weighted means, each of shape (classes,) and in 0…1; `low` and `high` bound the 95% interval, or are None."""
 
     value: np.ndarray
     low: np.ndarray | None
     high: np.ndarray | None
 
 
-def mean_over_time(values: np.ndarray, weights: np.ndarray, seed: int = 0) -> Mean:
-    """`values`: (frames, classes), each in 0…1. `weights`: (frames,), the seconds that each frame stands for.
+def mean_of_parts(values: np.ndarray, weights: np.ndarray, seed: int = 0) -> Mean:
+    """`values`: (frames, classes), each in 0…1. `weights`: (frames,), the seconds, or pixels, that each stands for.
 
     The interval is as likely as promised where the film is long beside the time for which neighbours are alike; a film
     shorter than ten times that shows too little of itself, and its interval is too narrow.
@@ -51,13 +51,6 @@ def mean_over_time(values: np.ndarray, weights: np.ndarray, seed: int = 0) -> Me
         np.clip(value - (value - low) * WIDENING, 0, 1),
         np.clip(value + (high - value) * WIDENING, 0, 1),
     )
-
-
-def durations(times: np.ndarray, seconds: float) -> np.ndarray:
-    """The seconds for which each frame stands: until the next one, the last until the end of the film."""
-    gaps = np.diff(times, append=max(seconds, times[-1]))
-    typical = float(np.median(gaps[:-1])) if len(gaps) > 1 else 1.0
-    return np.where(gaps > 0, gaps, typical if typical > 0 else 1.0)
 
 
 def _circular_sums(values: np.ndarray, length: int) -> np.ndarray:

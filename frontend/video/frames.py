@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 from av.video.reformatter import Colorspace, Interpolation
 from numpy.typing import NDArray
 
@@ -54,7 +55,7 @@ def draw_image(frame: av.VideoFrame, network: NetworkSize) -> bytes:
 
 def _image_size(size: tuple[int, int], network: NetworkSize) -> tuple[int, int]:
     sides = (network.width, network.height)
-    if network.fit == "stretch":
+    if network.fit in ("stretch", "strip"):  # a frame is one panel
         return sides
     ratios = [side / length for side, length in zip(sides, size, strict=True)]
     scale = min(ratios) if network.fit == "letterbox" else min(1.0, 2 * max(ratios))
@@ -72,26 +73,62 @@ def draw_preview(frame: av.VideoFrame) -> bytes:
 
 def upright_size(frame: av.VideoFrame) -> tuple[int, int]:
     """Width and height of a frame as it is shown, in its own pixels."""
-    return (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
+    return (frame.height, frame.width) if Turn.of(frame).swapped else (frame.width, frame.height)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How a frame is brought upright: rows and columns are `swapped`, then rows and columns are each turned about."""
+
+    swapped: bool = False
+    rows_reversed: bool = False
+    columns_reversed: bool = False
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Turn:
+        """By the file's display matrix, to the nearest right angle: a front camera's mirrors, which no angle says.
+
+        Of its nine numbers the upper left four take a pixel's (x, y) to (a x + c y, b x + d y).
+        """
+        try:
+            notes: Any = frame.side_data
+            matrix = notes.get(Type.DISPLAYMATRIX)
+        except ValueError:  # PyAV does not know some other note of this frame; of the matrix it still gives the angle
+            return cls.by(frame.rotation)
+        if matrix is None:
+            return cls()
+        a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+        return cls(True, b < 0, c < 0) if abs(c) > abs(a) else cls(False, d < 0, a < 0)
+
+    @classmethod
+    def by(cls, degrees: int) -> Turn:
+        """Anticlockwise, to the nearest right angle."""
+        turns = round(degrees / 90) % 4
+        return cls(turns % 2 == 1, turns in (1, 2), turns in (2, 3))
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`image`: (height, width, channels)."""
+        upright = image.swapaxes(0, 1) if self.swapped else image
+        return upright[:: -1 if self.rows_reversed else 1, :: -1 if self.columns_reversed else 1]
 
 
 def _to_rgb(frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
     """Scale, turn upright, and lay what is transparent on white, as the model's own decoder does: uint8 (H, W, 3)."""
-    turns = round(frame.rotation / 90) % 4
-    if turns % 2:
+    turn = Turn.of(frame)
+    if turn.swapped:
         width, height = height, width
-    transparent = any(component.is_alpha for component in frame.format.components)
+    transparent = any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8"
     space: int | None = None
     if frame.colorspace == UNSPECIFIED:
         space = Colorspace.ITU709 if min(frame.width, frame.height) >= HIGH_DEFINITION else Colorspace.ITU601
-    scaled = frame.reformat(
+    scaled: Any = frame.reformat(
         width=width,
         height=height,
         format="rgba" if transparent else "rgb24",
         src_colorspace=space,
         interpolation=Interpolation.BILINEAR,
     ).to_ndarray()
-    image = np.rot90(scaled, turns)
+    image = turn(scaled)
     if transparent:
         alpha = image[..., 3:].astype(np.uint16)
         image = (image[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255

@@ -15,6 +15,7 @@ from typing import IO, Literal
 import av
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from .. import errors
@@ -25,6 +26,8 @@ FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,mp3,wav,flac,aac"
 CONTAINER_SIGNS = (b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\x00\x00\x01\xba", b"\x30\x26\xb2\x75", b"GIF8")
 PICTURE_SIGNS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x00*")
 PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+#: Codec → the decoder that sees its alpha.
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 READ_AHEAD = 2**18
 #: Decoding by frames keeps as many of them as there are threads: four of 4K are 50 MB.
 THREADS = min(4, os.cpu_count() or 1)
@@ -107,7 +110,7 @@ def read_frames(file: IO[bytes], limits: Limits, skip: Skip, stop: threading.Eve
     file.seek(0)
     with _open(file) as container:
         stream = _choose_stream(container)
-        context = stream.codec_context
+        context = _make_decoder(stream)
         context.skip_frame = skip
         context.thread_type = "AUTO"
         context.thread_count = THREADS
@@ -165,6 +168,18 @@ def _choose_stream(container: InputContainer) -> VideoStream:
     return stream
 
 
+def _make_decoder(stream: VideoStream) -> VideoCodecContext:
+    """The stream's own, or of a WebM with transparency libvpx's: FFmpeg's leaves the alpha out, and what lies under it
+    would be seen."""
+    own = stream.codec_context
+    if stream.metadata.get("alpha_mode") != "1" or own.name not in ALPHA_DECODERS:
+        return own
+    context = av.CodecContext.create(ALPHA_DECODERS[own.name], "r")
+    assert isinstance(context, VideoCodecContext)
+    context.extradata = own.extradata
+    return context
+
+
 def _name_codec(stream: VideoStream) -> str:
     return str(stream.metadata.get("ENCODER") or "an unknown codec")
 
@@ -200,7 +215,8 @@ def _read_times(
             continue
         time = max(0.0, float(stamp * packet.time_base) - beginning)
         end = max(end, time)
-        if packet.stream_index != stream.index:
+        # An edit list leaves out frames that others are built on.
+        if packet.stream_index != stream.index or packet.is_discard:
             continue
         if time > limits.seconds:
             raise errors.video_too_long(limits.seconds)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .aggregate import Mean, durations, mean_over_time
+from .aggregate import Mean, mean_of_parts
 
 
 class Answer(NamedTuple):
@@ -37,7 +37,7 @@ def summarise(answers: list[Answer], seconds: float, card: dict[str, Any]) -> di
     reasons = np.array([_reason(answer) for answer in known])
     mostly_unknown = share_of_time[reasons != ""].sum() > 0.5
     counted = (reasons == "") | mostly_unknown
-    mean = mean_over_time(values[counted], weights[counted])
+    mean = mean_of_parts(values[counted], weights[counted])
     main = int(mean.value.argmax())
     if mostly_unknown:
         verdict = "unknown"
@@ -64,6 +64,13 @@ def summarise(answers: list[Answer], seconds: float, card: dict[str, Any]) -> di
         "model": card["name"],
         "version": card["version"],
     }
+
+
+def durations(times: np.ndarray, seconds: float) -> np.ndarray:
+    """The seconds for which each frame stands: until the next one, the last until the end of the film."""
+    gaps = np.diff(times, append=max(seconds, times[-1]))
+    typical = float(np.median(gaps[:-1])) if len(gaps) > 1 else 1.0
+    return np.where(gaps > 0, gaps, typical if typical > 0 else 1.0)
 
 
 def _reason(answer: Answer) -> str:

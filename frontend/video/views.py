@@ -12,12 +12,12 @@ from typing import Any, get_args
 from flask import Blueprint, Flask, Response, current_app, render_template, request, stream_with_context
 from flask_babel import lazy_gettext as _
 
-from .. import errors, openapi, wording
+from .. import errors, openapi
 from ..catalogue import Model
 from ..current import catalogue, model_server, settings
 from ..errors import ModelServerError
 from ..failures import finish
-from ..formatting import likelihood, title_of
+from ..formatting import title_of
 from ..languages import remember_language
 from ..metrics import ERRORS
 from ..model_server import read_answer
@@ -25,7 +25,7 @@ from ..patience import grant_time
 from ..settings import Settings
 from ..tasks import Link, add_link
 from ..uploads import read_image
-from ..verdicts import UNKNOWN, say_unknown
+from ..verdicts import say_part
 from .analysis import RATES, Analysis, Event, Wish
 from .openapi import describe
 from .places import Places
@@ -75,7 +75,7 @@ def ask(name: str) -> Response:
     def put_into_words(event: Event) -> dict[str, Any]:
         match event.kind:
             case "frame":
-                return event.data | {"words": say_frame(event.data, model)}
+                return event.data | {"words": say_part(event.data, model)}
             case "result":
                 return event.data | {"html": render_template("video/_result.html", result=event.data, model=model)}
             case "waiting" | "error":
@@ -102,16 +102,6 @@ def explain(name: str) -> str:
         title=title_of(model, explanation["class"]),
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}",
     )
-
-
-def say_frame(frame: dict[str, Any], model: Model) -> str:
-    """What the model said of a frame, in a few words of the visitor's language."""
-    if "error" in frame:
-        return str(wording.NO_FRAME_ANSWER)
-    title = title_of(model, frame["class"])
-    if frame["verdict"] == UNKNOWN:
-        return say_unknown(frame, title)
-    return f"{title}, {likelihood(frame['confidence'])} · {wording.SHORT_VERDICTS.get(frame['verdict'], '')}"
 
 
 def _stream(model: Model, tell: Callable[[Event], dict[str, Any]]) -> Response:

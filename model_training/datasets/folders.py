@@ -54,8 +54,9 @@ class Dataset:
     """`entries` are sorted by path, so that a seed means the same everywhere.
 
     `labels` are the classes to tell apart; an entry of another class is listed, so that caches serve every choice of
-    classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few images.
-    `findings`: what was left out while listing, and what was taken for what; `unlabelled`: images without a class.
+    classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few images,
+    `panels` is the folder of what strips were cut into. `findings`: what was left out while listing, and what was taken
+    for what; `unlabelled`: images without a class.
     """
 
     root: Path
@@ -66,6 +67,7 @@ class Dataset:
     dropped: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     unlabelled: tuple[Path, ...] = ()
+    panels: Path | None = None
 
     @property
     def source(self) -> Path:
@@ -73,8 +75,8 @@ class Dataset:
 
     def place(self, entry: Entry) -> str:
         """The file's path from the root where it lies below it, else the whole path."""
-        inside = entry.path.is_relative_to(self.root)
-        return (entry.path.relative_to(self.root) if inside else entry.path).as_posix()
+        inside = next((each for each in (self.root, self.panels) if each and entry.path.is_relative_to(each)), None)
+        return (entry.path.relative_to(inside) if inside else entry.path).as_posix()
 
     def keep(self, labels: Sequence[str]) -> Dataset:
         """The same images, of which only those of `labels` are used."""

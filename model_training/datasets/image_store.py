@@ -20,7 +20,7 @@ import numpy as np
 from ..locks import exclusive, is_full
 from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
-from ..runtime.image import DECODER_VERSION, HEIF, decode
+from ..runtime.image import DECODER_VERSION, HEIF, ImageWarning, decode_with_warnings
 from ..runtime.preprocess import FIT_VERSION, fit
 from .folders import Dataset, Entry
 
@@ -35,12 +35,14 @@ class ImageStore:
 
     `pixels`: uint8 (N, height, width, 3), memory-mapped; a row that could not be read is black.
     `sha256`: of each file. `hashes`: uint64 (N,), perceptual. `errors`: row → what was wrong with the file.
+    `warnings`: row → what an answer would say of it.
     """
 
     pixels: np.ndarray
     sha256: tuple[str, ...]
     hashes: np.ndarray
     errors: dict[int, str]
+    warnings: dict[int, list[ImageWarning]]
 
 
 def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, progress: Progress) -> ImageStore:
@@ -66,7 +68,7 @@ def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, prog
             f"{folder}: the disk is full; the prepared pictures need {needed:.1f} GiB.",
             "Free some space and run again.",
         ) from None
-    hashes, sha256, errors = np.zeros(total, np.uint64), [], {}
+    hashes, sha256, errors, warnings = np.zeros(total, np.uint64), [], {}, {}
     try:
         pixels = np.load(finished, mmap_mode="r")
         with index.open(encoding="utf-8") as lines:  # one by one: all of them take more memory than what is kept
@@ -76,6 +78,8 @@ def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, prog
                 hashes[number] = int(row["hash"], 16)
                 if row["error"]:
                     errors[number] = row["error"]
+                if row["warnings"]:
+                    warnings[number] = row["warnings"]
         whole = pixels.shape == shape and len(sha256) == total
     except (ValueError, EOFError, OSError, IndexError, KeyError):
         whole = False
@@ -86,6 +90,7 @@ def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, prog
         sha256=tuple(sha256),
         hashes=hashes,
         errors=errors,
+        warnings=warnings,
     )
 
 
@@ -132,14 +137,15 @@ def _cut_to_whole_lines(index: Path) -> int:
     return whole.count(b"\n")
 
 
-def _read(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray | int, dict[str, str]]:
-    facts = {"sha256": "", "hash": "0", "error": ""}
+def _read(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray | int, dict[str, object]]:
+    facts: dict[str, object] = {"sha256": "", "hash": "0", "error": "", "warnings": []}
     try:
         data = path.read_bytes()
         facts["sha256"] = hashlib.sha256(data).hexdigest()
-        image = decode(data, at_least=max(preprocessing.height, preprocessing.width))
-        facts["hash"] = str(imagehash.phash(image))
-        return fit(image, preprocessing), facts
+        decoded = decode_with_warnings(data, at_least=max(preprocessing.height, preprocessing.width))
+        facts["hash"] = str(imagehash.phash(decoded.image))
+        facts["warnings"] = decoded.warnings
+        return fit(decoded.image, preprocessing), facts
     except ImageError as error:
         facts["error"] = error.message
     except OSError as error:

@@ -14,11 +14,13 @@ from ..recipe import Data, Recipe
 from ..runtime.card import DataProvenance, FileAudit, Text
 from .contradictions import Contradiction, find_contradictions, settle_contradictions
 from .duplicates import find_duplicates
+from .findings import Finding, Findings
 from .folders import Dataset, SplitName, check_classes
 from .image_store import check_readable, open_store
 from .labels import choose_labels
 from .manifest import SEPARATOR, list_dataset
 from .multi_label import mark_labels, share_labels
+from .panels import STRIP, cut_strips
 from .splits import check_groups, read_groups, split, unite
 
 
@@ -30,7 +32,7 @@ class Prepared:
     the class is not among them, or of multi-label images float32 (N, classes), 1 for each class of an image; `sha256`:
     of each file, in hexadecimal; `rows`: split → rows of all three; `copies`: int64 (N,), the same number for images
     that must stay together (copies of one image, or a group), −1 for an image that is not used; `contradictions`: files
-    in several classes.
+    in several classes; `findings`: what was seen while the files were read.
     """
 
     dataset: Dataset
@@ -43,6 +45,7 @@ class Prepared:
     set_aside: int
     copies: np.ndarray
     contradictions: tuple[Contradiction, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def read_dataset(recipe: Recipe, place: Path) -> Dataset:
@@ -78,15 +81,23 @@ def _is_divided(dataset: Dataset) -> bool:
 def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) -> Prepared:
     """Read, deduplicate and divide. Raises `DatasetError`."""
     dataset = read_dataset(recipe, place)
+    found = Findings()
+    column = recipe.data.group
+    if recipe.preprocessing.fit == "strip":
+        with follow("Cutting strips", quiet=quiet) as step:
+            dataset = cut_strips(dataset, recipe.preprocessing, column, cache, step.update, found)
+        column = column or STRIP
     with follow("Reading pictures", quiet=quiet) as step:
         store = open_store(dataset, recipe.preprocessing, cache, step.update)
+    for row in store.warnings:
+        found.add("pictures that end early, read without their last rows", dataset.place(dataset.entries[row]))
     usable = check_readable(dataset, store, recipe.data.unreadable)
     if recipe.data.multi_label:
         dataset = share_labels(dataset, store.sha256, usable)
     contradictions = find_contradictions(dataset, store.sha256, usable)
     usable = settle_contradictions(dataset, contradictions, usable, recipe.data.contradictions)
     duplicates = find_duplicates(store, usable, recipe.data.near_duplicate_distance)
-    if column := recipe.data.group:
+    if column:
         if not _is_divided(dataset):
             # Duplicates unite groups: a class may have fewer than the column says.
             group = unite(duplicates.group, read_groups(dataset, usable, column))
@@ -124,6 +135,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         set_aside=splits.set_aside,
         copies=_number_copies(len(dataset.entries), usable, group),
         contradictions=contradictions,
+        findings=tuple(found),
     )
 
 
@@ -164,4 +176,5 @@ def describe(prepared: Prepared) -> str:
         words.append(f"{prepared.set_aside} set aside because their duplicate or group is in a later split")
     if prepared.unreadable:
         words.append(f"{prepared.unreadable} unreadable, skipped")
+    words += [str(each) for each in prepared.findings]
     return "; ".join(words) + "."

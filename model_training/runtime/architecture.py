@@ -12,9 +12,10 @@ from .measures import Part
 class Preprocessing(Part):
     """How an RGB image becomes the network's input. `mean` and `std` are of values scaled to 0…1."""
 
-    fit: Literal["stretch", "letterbox", "ink"] = Field(
+    fit: Literal["stretch", "letterbox", "ink", "strip"] = Field(
         "stretch",
-        description="stretch both sides; keep proportions and pad with black; the square around a drawing's strokes",
+        description="stretch both sides; keep proportions and pad with black; the square around a drawing's strokes; "
+        "cut a long strip at its gutters and stretch each panel",
     )
     height: int = Field(ge=8, le=2048, description="of the network's input in pixels")
     width: int = Field(ge=8, le=2048, description="the same")

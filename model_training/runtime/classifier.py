@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .card import ClassifierCard, ModelCard, Reason, Verdict, read_card
-from .drawing import PixelBox
 from .errors import ImageError
 from .execution import choose_execution
-from .explain import Explainer, encode_heatmap
+from .explain import Explainer, encode_heatmaps
 from .facts import find_reason, read_file_facts
 from .model import Answer, Bytes, Readers, read_examples
 from .network import load_network
 from .ood import find_unknown, load_observer
-from .preprocess import read_placed
+from .preprocess import Part, ReadImage, read_parts
 from .provenance.credentials import CredentialsReader
 from .provenance.read import read_provenance
+from .whole import JudgedImage, bound, sum_up
 
-
-@dataclass(frozen=True)
-class _Read:
-    """An image as the network sees it, uint8 (height, width, 3), where in these pixels it lies, and why it is none that
-    the model can judge, None where nothing speaks against it."""
-
-    pixels: np.ndarray
-    box: PixelBox
-    reason: Reason | None
+#: Panels whose gradients are in memory at a time.
+_EXPLAINED_AT_ONCE = 16
+#: What is said of a panel; the rest of an answer is of the whole.
+_PANEL_KEYS = ("class", "labels", "confidence", "probabilities", "verdict", "reason")
 
 
 class ImageClassifier(ABC):
@@ -56,8 +50,11 @@ class ImageClassifier(ABC):
         """int (N,): the class of each image whose heatmap is drawn."""
 
     @abstractmethod
-    def judge(self, probabilities: np.ndarray) -> tuple[Answer, Verdict]:
-        """What an answer says of one image's probabilities, (classes,), and its verdict if the image is known."""
+    def judge(self, probabilities: np.ndarray, low: np.ndarray | None = None) -> tuple[Answer, Verdict]:
+        """What an answer says of one image's probabilities, (classes,), and its verdict if the image is known.
+
+        `low`: the lower ends of their intervals, which then must reach the threshold in their place.
+        """
 
     @abstractmethod
     def choose_set(self, probabilities: np.ndarray) -> Answer | None:
@@ -72,31 +69,53 @@ class ImageClassifier(ABC):
         readable = [(index, each) for index, each in enumerate(read) if not isinstance(each, ImageError)]
         answers: dict[int, Answer] = {}
         if readable:
-            pixels = np.stack([each.pixels for _, each in readable])
-            probabilities, reasons = self.judge_images(pixels, [each.reason for _, each in readable])
-            explanations = self._explain(
-                pixels, probabilities, [each.box if wanted[index] else None for index, each in readable]
-            )
-            origins = self._read_origins([images[index] for index, *_ in readable])
+            judged = self._judge_parts([each for _, each in readable])
+            heatmaps = self._explain(judged, [wanted[index] for index, _ in readable])
+            origins = self._read_origins([images[index] for index, _ in readable])
             elapsed = round((time.perf_counter() - started) * 1000, 2)
-            for row, (index, *_) in enumerate(readable):
-                said = self._phrase(probabilities[row], reasons[row], elapsed)
-                answers[index] = said | origins[row] | explanations[row]
+            for each, heatmap, origin, (index, _) in zip(judged, heatmaps, origins, readable, strict=True):
+                answers[index] = self._answer_one(each, elapsed) | origin | heatmap
         return [each if isinstance(each, ImageError) else answers[index] for index, each in enumerate(read)]
+
+    def _judge_parts(self, images: Sequence[tuple[ReadImage, Sequence[Reason | None]]]) -> list[JudgedImage]:
+        """All parts of all images in one batch. Beside each image: why a part is none to be judged, before its
+        features."""
+        pixels = np.stack([part.pixels for image, _ in images for part in image.parts])
+        probabilities, reasons = self.judge_images(pixels, [reason for _, before in images for reason in before])
+        judged, start = [], 0
+        for image, _ in images:
+            end = start + len(image.parts)
+            judged.append(JudgedImage(image, probabilities[start:end], tuple(reasons[start:end])))
+            start = end
+        return judged
+
+    def _answer_one(self, judged: JudgedImage, elapsed_ms: float) -> Answer:
+        image = judged.image
+        if len(image.parts) == 1:
+            answer = self._phrase(judged.probabilities[0], judged.reasons[0], elapsed_ms)
+        else:
+            answer = self._phrase_strip(judged, elapsed_ms)
+        return answer | ({"warnings": list(image.warnings)} if image.warnings else {})
 
     def warm_up(self) -> None:
         preprocessing = self.card.preprocessing
         pixels = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
-        self._explain(pixels, self.probabilities(pixels), [(0, 0, preprocessing.width, preprocessing.height)])
+        self.explainer.heatmaps(pixels, self.choose_explained(self.probabilities(pixels)).tolist())
 
     def examples(self) -> list[dict[str, object]]:
         return read_examples(self.card, self.bundle)
 
-    def _read(self, data: Bytes) -> _Read:
-        pixels, box = read_placed(data, self.card.preprocessing)
+    def _read(self, data: Bytes) -> tuple[ReadImage, list[Reason | None]]:
+        """An image, and why each of its parts is none that the model can judge, None where nothing is against it."""
+        preprocessing = self.card.preprocessing
+        image = read_parts(data, preprocessing)
         if (ood := self.card.ood) is None:
-            return _Read(pixels, box, None)
-        return _Read(pixels, box, find_reason(ood.limits, read_file_facts(data), pixels, self.card.preprocessing))
+            return image, [None] * len(image.parts)
+        file = read_file_facts(data)
+        return image, [
+            find_reason(ood.limits, file.crop(part.place, image.size), part.pixels, preprocessing)
+            for part in image.parts
+        ]
 
     def _read_origins(self, images: Sequence[Bytes]) -> list[Answer]:
         """What each image's file states of its origin, where the card asks for it. It changes no verdict."""
@@ -119,22 +138,38 @@ class ImageClassifier(ABC):
         observed = self.observe(pixels)
         return self.calibrate(observed.logits), find_unknown(self.card.ood, reasons, observed.distances)
 
-    def _explain(self, pixels: np.ndarray, probabilities: np.ndarray, boxes: Sequence[PixelBox | None]) -> list[Answer]:
-        """`boxes`: where each image lies in its pixels, None where no heatmap is wanted. A map is of the image,
-        without the margins that a letterbox adds."""
-        wanted = {row: box for row, box in enumerate(boxes) if box}
-        explanations: list[Answer] = [{} for _ in boxes]
-        if wanted:
-            rows = list(wanted)
-            classes = self.choose_explained(probabilities[rows]).tolist()
-            for row, index, heatmap in zip(rows, classes, self.explainer.heatmaps(pixels[rows], classes), strict=True):
-                left, top, right, bottom = wanted[row]
-                over = heatmap[top:bottom, left:right]
-                explanations[row] = {"explanation": {"class": self.card.labels[index].key} | encode_heatmap(over)}
-        return explanations
+    def _explain(self, judged: Sequence[JudgedImage], wanted: Sequence[bool]) -> list[Answer]:
+        """A map is of the image, without the margins that a letterbox adds; that of a strip is its panels' maps of the
+        class of the whole, one after the other."""
+        explained = [each for each, is_wanted in zip(judged, wanted, strict=True) if is_wanted]
+        means = [sum_up(each)[0].value for each in explained]
+        classes = self.choose_explained(np.stack(means)).tolist() if means else []
+        parts = [(part, index) for each, index in zip(explained, classes, strict=True) for part in each.image.parts]
+        maps = self._draw_heatmaps(parts)
+        drawn = iter(
+            {
+                "class": self.card.labels[index].key,
+                **encode_heatmaps([(next(maps), part.place) for part in each.image.parts]),
+            }
+            for each, index in zip(explained, classes, strict=True)
+        )
+        return [{"explanation": next(drawn)} if is_wanted else {} for is_wanted in wanted]
 
-    def _phrase(self, probabilities: np.ndarray, reason: Reason | None, elapsed_ms: float) -> Answer:
-        said, verdict = self.judge(probabilities)
+    def _draw_heatmaps(self, parts: Sequence[tuple[Part, int]]) -> Iterator[np.ndarray]:
+        """Of each part's content, for its class."""
+        for start in range(0, len(parts), _EXPLAINED_AT_ONCE):
+            batch = parts[start : start + _EXPLAINED_AT_ONCE]
+            pixels = np.stack([part.pixels for part, _ in batch])
+            for (part, _), heatmap in zip(
+                batch, self.explainer.heatmaps(pixels, [each for _, each in batch]), strict=True
+            ):
+                left, top, right, bottom = part.content
+                yield heatmap[top:bottom, left:right]
+
+    def _phrase(
+        self, probabilities: np.ndarray, reason: Reason | None, elapsed_ms: float, low: np.ndarray | None = None
+    ) -> Answer:
+        said, verdict = self.judge(probabilities, low)
         answer: Answer = said | {
             "processing_time_ms": elapsed_ms,
             "probabilities": {
@@ -148,6 +183,20 @@ class ImageClassifier(ABC):
         if reason is None and (chosen := self.choose_set(probabilities)) is not None:
             answer["prediction_set"] = chosen
         return answer
+
+    def _phrase_strip(self, judged: JudgedImage, elapsed_ms: float) -> Answer:
+        """As a film is summed up: the mean over the panels that the model knows, by their size."""
+        mean, reason = sum_up(judged)
+        answer = self._phrase(mean.value, reason, elapsed_ms, mean.low)
+        answer.pop("prediction_set", None)  # which is promised of pictures
+        panels: list[Answer] = []
+        for part, probabilities, why in zip(judged.image.parts, judged.probabilities, judged.reasons, strict=True):
+            said = self._phrase(probabilities, why, elapsed_ms)
+            panels.append({"box": list(part.place)} | {key: said[key] for key in _PANEL_KEYS if key in said})
+        if mean.low is None and reason is None and {each["verdict"] for each in panels} != {"sure"}:
+            answer["verdict"] = "unsure"
+        width, height = judged.image.size
+        return answer | {"interval": bound(mean), "panels": panels, "width": width, "height": height}
 
 
 class Classifier(ImageClassifier):
@@ -166,10 +215,10 @@ class Classifier(ImageClassifier):
     def choose_explained(self, probabilities: np.ndarray) -> np.ndarray:
         return probabilities.argmax(1)
 
-    def judge(self, probabilities: np.ndarray) -> tuple[Answer, Verdict]:
+    def judge(self, probabilities: np.ndarray, low: np.ndarray | None = None) -> tuple[Answer, Verdict]:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
-        sure = confidence >= self.card.thresholds.sure
+        sure = (probabilities if low is None else low)[best] >= self.card.thresholds.sure
         said: Answer = {"class": self.card.labels[best].key, "confidence": round(confidence, 6)}
         return said, "sure" if sure else "unsure"
 

@@ -15,6 +15,7 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
+from .drawing import PixelBox
 from .ensemble import EnsembleBackbone
 from .network import ClassificationNetwork
 
@@ -79,11 +80,31 @@ def _weigh(backbone: nn.Module, normalised: Tensor, targets: list[ClassifierOutp
 
 def encode_heatmap(heatmap: np.ndarray) -> dict[str, object]:
     """float (height, width) in 0…1 → the answer's `explanation` keys: an RGBA PNG whose opacity is the activation."""
-    grey = Image.fromarray((np.clip(heatmap, 0, 1) * 255).astype(np.uint8))
     height, width = heatmap.shape
     scale = min(1.0, SIDE / max(height, width))
-    grey = grey.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BILINEAR)
-    levels = np.asarray(grey)
+    return _encode(_resize(heatmap, max(1, round(width * scale)), max(1, round(height * scale))))
+
+
+def encode_heatmaps(parts: Sequence[tuple[np.ndarray, PixelBox]]) -> dict[str, object]:
+    """`encode_heatmap` of an image whose parts have a heatmap each; beside it, where in the image the part lies."""
+    if len(parts) == 1:
+        return encode_heatmap(parts[0][0])
+    ends = parts[-1][1][2:]
+    scale = SIDE / min(ends)
+    whole = np.zeros([max(1, round(end * scale)) for end in reversed(ends)], np.uint8)
+    for heatmap, place in parts:
+        left, top, right, bottom = (round(each * scale) for each in place)
+        if right > left and bottom > top:
+            whole[top:bottom, left:right] = _resize(heatmap, right - left, bottom - top)
+    return _encode(whole)
+
+
+def _resize(heatmap: np.ndarray, width: int, height: int) -> np.ndarray:
+    grey = Image.fromarray((np.clip(heatmap, 0, 1) * 255).astype(np.uint8))
+    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _encode(levels: np.ndarray) -> dict[str, object]:
     image = Image.fromarray(np.dstack([_COLOURS[levels], levels]))
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

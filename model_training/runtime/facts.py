@@ -7,14 +7,15 @@ like.
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from .card import Preprocessing, Reason
-from .image import FORMATS
+from .drawing import PixelBox
+from .image import open_image
 from .measures import ImageLimits
 from .preprocess import content_box
 from .text import LEVELS, count_levels, looks_like_text
@@ -31,6 +32,12 @@ class FileFacts:
     height: int
     jpeg_quality: int | None
 
+    def crop(self, place: PixelBox, size: tuple[int, int]) -> FileFacts:
+        """Of a part of the image; `place` is in pixels of the image decoded to `size`."""
+        across, down = self.width / size[0], self.height / size[1]
+        left, top, right, bottom = place
+        return replace(self, width=round((right - left) * across), height=round((bottom - top) * down))
+
     @property
     def aspect(self) -> float:
         """The longer side in parts of the shorter one."""
@@ -39,7 +46,7 @@ class FileFacts:
 
 def read_file_facts(data: bytes | bytearray | memoryview) -> FileFacts:
     """Of a file that `decode` can read."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    with open_image(data) as image:
         tables = getattr(image, "quantization", None) or {}
         width, height = reversed(image.size) if _lies_on_its_side(image) else image.size
         return FileFacts(width, height, _estimate_quality(tables[min(tables)]) if tables else None)
@@ -47,7 +54,9 @@ def read_file_facts(data: bytes | bytearray | memoryview) -> FileFacts:
 
 def _lies_on_its_side(image: Image.Image) -> bool:
     """By the EXIF that a file begins with; Pillow would decode the image to look for any at its end."""
-    return "exif" in image.info and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    with suppress(SyntaxError):  # EXIF that is none says nothing
+        return "exif" in image.info and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    return False
 
 
 def _estimate_quality(table: list[int]) -> int:

@@ -32,11 +32,13 @@ class MultiLabelClassifier(ImageClassifier):
         among = named | ~named.any(1, keepdims=True)
         return np.where(among, probabilities, -1.0).argmax(1)
 
-    def judge(self, probabilities: np.ndarray) -> tuple[Answer, Verdict]:
+    def judge(self, probabilities: np.ndarray, low: np.ndarray | None = None) -> tuple[Answer, Verdict]:
         """An answer is sure where everything that it names is: what it does not name was not asserted."""
         named = np.nonzero(decide(probabilities[None], self.card.decisions)[0])[0]
         best_first = named[np.argsort(-probabilities[named], kind="stable")]
-        sure = len(named) > 0 and bool((probabilities[named] >= self.card.thresholds.sure).all())
+        sure = len(named) > 0 and bool(
+            ((probabilities if low is None else low)[named] >= self.card.thresholds.sure).all()
+        )
         return {"labels": self._keys(best_first)}, "sure" if sure else "unsure"
 
     def choose_set(self, probabilities: np.ndarray) -> Answer | None:

@@ -7,6 +7,7 @@ An image is fitted to the network's size in uint8; scaling and normalisation hap
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 
 from .architecture import Preprocessing
 from .drawing import MARGIN, PixelBox, crop_square, ink_box
-from .image import decode
+from .image import ImageWarning, decode, decode_with_warnings
+from .strip import cut_strip
 
 #: A change of what `fit` returns for the same image must raise this number: caches are keyed by it.
 FIT_VERSION = 1
@@ -29,7 +31,7 @@ def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     Resizing is by a bilinear or bicubic filter widened for shrinking (antialiased), so that a thin line fades instead
     of vanishing. `stretch` resizes both sides regardless of the aspect ratio; `letterbox` resizes until the longer side
     fills the frame, and lays the image in its middle on black; `ink` cuts out the square around a drawing's strokes,
-    with a margin, and resizes that.
+    with a margin, and resizes that; `strip` stretches a panel, which `read_parts` has cut out.
     """
     if preprocessing.fit == "ink":
         image = crop_square(image, ink_box(image) or (0, 0, *image.size), MARGIN)
@@ -72,15 +74,43 @@ def encode_jpeg(image: Image.Image, quality: int) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
+@dataclass(frozen=True)
+class Part:
+    """An image, or a panel of a strip: `pixels`, uint8 (height, width, 3), as the network sees them; `content`, where
+    in these the image lies; `place`, where in the upright image the part does, in its pixels."""
+
+    pixels: np.ndarray
+    content: PixelBox
+    place: PixelBox
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """What the network sees of a file: one part, or the panels of a strip in order; `size`: width and height of the
+    decoded image, which may be smaller than the file's; `warnings`: as `decode_with_warnings` gives them."""
+
+    parts: tuple[Part, ...]
+    size: tuple[int, int]
+    warnings: tuple[ImageWarning, ...]
+
+
 def read(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> np.ndarray:
-    """`decode` and `fit`: what training and serving both do to a file. Returns uint8 (height, width, 3)."""
-    return read_placed(data, preprocessing)[0]
+    """`decode` and `fit`: what training and serving both do to a file, or to a panel's. Returns uint8 (height, width,
+    3)."""
+    return fit(decode(data, at_least=max(preprocessing.height, preprocessing.width)), preprocessing)
 
 
-def read_placed(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> tuple[np.ndarray, PixelBox]:
-    """`read`, and where in the pixels the image lies: left, top, right, bottom."""
-    image = decode(data, at_least=max(preprocessing.height, preprocessing.width))
-    return fit(image, preprocessing), content_box(image.size, preprocessing)
+def read_parts(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> ReadImage:
+    """`read` of an image's parts, and where each lies. Raises `ImageError`."""
+    decoded = decode_with_warnings(data, at_least=max(preprocessing.height, preprocessing.width))
+    image = decoded.image
+    places = cut_strip(image) if preprocessing.fit == "strip" else [(0, 0, *image.size)]
+    parts = [
+        Part(fit(part, preprocessing), content_box(part.size, preprocessing), place)
+        for place in places
+        for part in [image if len(places) == 1 else image.crop(place)]
+    ]
+    return ReadImage(tuple(parts), image.size, decoded.warnings)
 
 
 class Normalise(nn.Module):

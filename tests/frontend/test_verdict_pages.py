@@ -145,3 +145,62 @@ def test_the_cards_words_are_for_what_is_unlike_and_not_for_what_is_blank(
     assert page.text.startswith("No landscape Or so. The nearest class is")
     model_server.reply = (200, json.dumps(unknown_answer("blank")).encode())
     assert Page(send(client, fragment=True)).text.startswith("Unlike anything that I learned It has one colour")
+
+
+def strip_answer() -> dict[str, object]:
+    """A strip that lies along its height: a sure panel, an unsure one and a blank one."""
+    panels = [
+        {"box": [0, 0, 60, 100]} | answer(china=0.97),
+        {"box": [0, 100, 60, 150]} | answer(china=0.6),
+        {"box": [0, 150, 60, 200]} | unknown_answer("blank"),
+    ]
+    return answer(china=0.8) | {"panels": panels, "interval": [0.7, 0.9], "width": 60, "height": 200}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            [
+                "It was cut into 3 panels; the answer is their mean. 95% interval 70.0% to 90.0%.",
+                "China, 97.0% · sure",
+                "China, 60.0% · not sure",
+                "one colour, or almost; the nearest class is China",
+            ],
+        ),
+        (
+            "ko",
+            [
+                "긴 그림을 3컷으로 나누었으며, 답은 그 평균입니다. 95% 구간 70.0% ~ 90.0%.",
+                "중국, 97.0% · 확신함",
+                "중국, 60.0% · 확신하지 못함",
+                "거의 한 가지 색 · 가장 가까운 클래스는 중국",
+            ],
+        ),
+    ],
+)
+def test_a_strip_is_shown_as_a_timeline(
+    client: FlaskClient, model_server: ModelServerStub, language: str, words: list[str]
+) -> None:
+    model_server.reply = (200, json.dumps(strip_answer()).encode())
+    page = Page(send(client, image(), language=language))
+    assert all(each in page.text for each in words)
+    bars = [
+        attributes for tag, attributes in page.elements if tag == "rect" and "y" in attributes and "class" in attributes
+    ]
+    found = [(each["class"], each["x"], each["width"], each["height"]) for each in bars if "hue" in str(each["class"])]
+    assert found == [
+        ("hue-0", "0.0", "500.0", "97.0"),
+        ("hue-0 pale", "500.0", "250.0", "60.0"),
+        ("hue-unknown", "750.0", "250.0", "100.0"),
+    ]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "file ends early"), ("ko", "파일이 도중에 끊겨")])
+def test_a_file_that_ends_early_is_told_in_one_line(
+    client: FlaskClient, model_server: ModelServerStub, language: str, words: str
+) -> None:
+    assert words not in send(client, image(), language=language).text
+    model_server.reply = (200, json.dumps(answer() | {"warnings": ["truncated"]}).encode())
+    assert words in send(client, image(), language=language).text

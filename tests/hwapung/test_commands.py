@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from hwapung.commands import REASONS
+from hwapung.commands import REASONS, _remark
 from hwapung.places import find_bundle
 from model_training.runtime.card import ClassifierCard, OutOfDistribution, Reason, read_card, write_card
 from model_training.runtime.errors import BundleError
@@ -203,3 +203,10 @@ def test_without_a_name_the_newest_bundle_is_meant(tmp_path: Path) -> None:
     assert find_bundle("older", tmp_path).name == "older"
     with pytest.raises(BundleError, match="Choose one of newer, older"):
         find_bundle("other", tmp_path)
+
+
+def test_a_strip_and_a_file_that_ends_early_are_remarked_on() -> None:
+    said: dict[str, object] = {"verdict": "sure"}
+    assert _remark(said) == ""  # type: ignore[arg-type]
+    cut = said | {"panels": [{}] * 12, "warnings": ["truncated"]}
+    assert _remark(cut) == "; a strip of 12 panels; the file ends early"  # type: ignore[arg-type]

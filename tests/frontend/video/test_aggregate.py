@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from frontend.video.aggregate import FEWEST, WIDENING, durations, mean_over_time
+from frontend.video import aggregate
+from frontend.video.aggregate import FEWEST, WIDENING, mean_of_parts
+from frontend.video.summary import durations
 
 
 def simulate(films: int, frames: int, likeness: float, seed: int = 3) -> np.ndarray:
@@ -34,7 +38,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(
     films = simulate(200, frames, likeness)
     covered = alone = 0
     for film in films:
-        mean = mean_over_time(film[:, None], np.ones(frames))
+        mean = mean_of_parts(film[:, None], np.ones(frames))
         assert mean.low is not None
         assert mean.high is not None
         covered += bool(mean.low[0] <= TRUTH <= mean.high[0])
@@ -46,14 +50,14 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(
 
 def test_the_mean_is_weighted_by_time() -> None:
     values = np.array([[1.0, 0.0], [0.0, 1.0]])
-    mean = mean_over_time(values, np.array([3.0, 1.0]))
+    mean = mean_of_parts(values, np.array([3.0, 1.0]))
     assert mean.value.tolist() == [0.75, 0.25]
     assert mean.low is None
     assert mean.high is None
 
 
 def test_frames_that_are_all_alike_leave_no_room() -> None:
-    mean = mean_over_time(np.full((FEWEST, 1), 0.9), np.ones(FEWEST))
+    mean = mean_of_parts(np.full((FEWEST, 1), 0.9), np.ones(FEWEST))
     assert mean.low is not None
     assert mean.high is not None
     assert (mean.low[0], mean.high[0]) == (pytest.approx(0.9), pytest.approx(0.9))
@@ -65,7 +69,7 @@ def test_blocks_are_drawn_whole() -> None:
     pairs = np.array([values[[start, (start + 1) % 8]].mean() for start in range(8)])
     means = np.stack(np.meshgrid(pairs, pairs, pairs, pairs)).reshape(4, -1).mean(axis=0)
     low, high = np.percentile(means, [2.5, 97.5])
-    mean = mean_over_time(values[:, None], np.ones(8))
+    mean = mean_of_parts(values[:, None], np.ones(8))
     assert mean.low is not None
     assert mean.high is not None
     assert mean.low[0] == pytest.approx(max(0, 0.5 - (0.5 - low) * WIDENING), abs=1e-9)
@@ -75,3 +79,9 @@ def test_blocks_are_drawn_whole() -> None:
 def test_a_frame_stands_until_the_next() -> None:
     assert durations(np.array([0.0, 1.0, 4.0]), 5.0).tolist() == [1, 3, 1]
     assert durations(np.array([0.0]), 0.0).tolist() == [1]
+
+
+def test_strips_are_summed_up_by_the_same_code_as_films() -> None:
+    """Neither house may import the other."""
+    ours = Path(aggregate.__file__)
+    assert ours.read_bytes() == (ours.parents[2] / "model_training/runtime/aggregate.py").read_bytes()

@@ -14,7 +14,7 @@ from frontend.video.frames import NetworkSize, draw_image, draw_preview, upright
 from frontend.video.reader import Limits, read_frames
 from model_training.datasets.procedural import draw
 from model_training.runtime.architecture import Preprocessing
-from model_training.runtime.preprocess import read, read_placed
+from model_training.runtime.preprocess import read, read_parts
 from tests.frontend.video.films import make_film
 
 STRETCH = NetworkSize(32, 24, "stretch")
@@ -94,7 +94,8 @@ def test_a_letterbox_is_sent_what_lies_between_its_margins(size: tuple[int, int]
     film = make_film("matroska", "libx264", size=size, paint=lambda _: np.asarray(landscape), seconds=0.2)
     sent = draw_image(first_frame(film), NetworkSize(112, 96, "letterbox"))
     preprocessing = Preprocessing(fit="letterbox", height=96, width=112, mean=(0.5,) * 3, std=(0.5,) * 3)
-    seen, (left, top, right, bottom) = read_placed(sent, preprocessing)
+    (part,) = read_parts(sent, preprocessing).parts
+    seen, (left, top, right, bottom) = part.pixels, part.content
     assert (right - left, bottom - top) == Image.open(io.BytesIO(sent)).size
     assert np.array_equal(seen[top:bottom, left:right], pixels(sent))
 

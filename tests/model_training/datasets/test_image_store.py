@@ -39,7 +39,7 @@ def test_rows_are_what_the_runtime_reads(dataset: Dataset, tmp_path: Path) -> No
 
 def test_the_second_time_nothing_is_decoded(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_store(dataset, PREPROCESSING, tmp_path / "cache", silent)
-    monkeypatch.setattr(image_store, "decode", None)
+    monkeypatch.setattr(image_store, "decode_with_warnings", None)
     second = open_store(dataset, PREPROCESSING, tmp_path / "cache", silent)
     np.testing.assert_array_equal(first.pixels, second.pixels)
     assert first.sha256 == second.sha256

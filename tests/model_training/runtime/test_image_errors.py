@@ -138,8 +138,7 @@ def test_the_largest_number_of_pixels() -> None:
 
 def test_an_archive_in_the_text_of_a_png() -> None:
     bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100 * 2**20), 9))
-    error = refusal(png(8, 8, bomb))
-    assert (error.code, error.status) == ("broken_picture", 400)
+    assert np.asarray(decode(png(8, 8, bomb))).max() == 0  # the text is passed over
 
 
 def test_the_message_of_a_decoder_is_cut_to_one_line() -> None:
@@ -244,10 +243,12 @@ def test_no_bomb_takes_memory(tmp_path: Path) -> None:
     )
     found = json.loads(done.stdout)
     assert found.keys() == files.keys()
-    damaged = {"png-text", "png-profile", "tiff-samples", "tiff-tiles", "avif"}
+    damaged = {"tiff-samples", "tiff-tiles", "avif"}
     for name, (answer, megabytes) in found.items():
         assert megabytes < 32, f"{name} took {megabytes:.0f} MiB"
-        if name in damaged:
+        if name in ("png-text", "png-profile"):
+            assert answer == [8, 8], name
+        elif name in damaged:
             assert answer in ("picture_too_large", "broken_picture", "not_a_picture"), name
         else:
             assert answer == "picture_too_large", name

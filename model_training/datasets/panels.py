@@ -1,0 +1,88 @@
+"""Long strips → their panels, each a file of its own, so that all that follows sees pictures.
+
+A panel is written without loss: what is made of it is what serving makes of it within its strip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from ..locks import exclusive, is_full
+from ..runtime.architecture import Preprocessing
+from ..runtime.errors import DatasetError, ImageError
+from ..runtime.image import DECODER_VERSION, decode
+from ..runtime.strip import STRIP_VERSION, cut_strip
+from .findings import Findings
+from .folders import Dataset, Entry, sort_entries
+from .image_store import Progress
+
+#: The column that holds a panel's strip, where the recipe names no group.
+STRIP = "strip"
+
+
+def cut_strips(
+    dataset: Dataset, preprocessing: Preprocessing, group: str | None, cache: Path, progress: Progress, found: Findings
+) -> Dataset:
+    """The same dataset with panels in the place of its strips.
+
+    The panels of a strip are in one group: that of the column `group` where the strip is in one, else the strip itself.
+    A file that can't be read stays, for whoever reads it next to say so. The cache is keyed by each file's place and
+    content, and by the versions of decoder and cutter. Raises `DatasetError` where the disk is full.
+    """
+    folder = cache / "panels"
+    column = group or STRIP
+    entries: list[Entry] = []
+
+    def cut(entry: Entry) -> list[Path]:
+        return _cut(entry.path, dataset.place(entry), preprocessing, folder)
+
+    try:
+        with exclusive(folder), ThreadPoolExecutor(os.cpu_count()) as readers:  # several searches may start at once
+            pieces = list(_follow(readers.map(cut, dataset.entries), len(dataset.entries), progress))
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DatasetError(f"{folder}: the disk is full.", "Free some space and run again.") from None
+    for entry, panels in zip(dataset.entries, pieces, strict=True):
+        word = entry.columns.get(column) or dataset.place(entry)
+        entries += [replace(entry, path=path, columns={**entry.columns, column: word}) for path in panels]
+        if len(panels) > 1:
+            found.add("strips cut into panels", entry.path.name)
+            found.add("panels of strips", count=len(panels))
+    return replace(dataset, entries=sort_entries(entries), panels=folder)
+
+
+def _follow(pieces: Iterable[list[Path]], total: int, progress: Progress) -> Iterator[list[Path]]:
+    for number, each in enumerate(pieces, 1):
+        progress(number, total)
+        yield each
+
+
+def _cut(path: Path, place: str, preprocessing: Preprocessing, folder: Path) -> list[Path]:
+    """The files of an image's panels in order; its own where it is no strip or can't be read."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return [path]
+    side = max(preprocessing.height, preprocessing.width)
+    key = f"{place}\0{side}\0{DECODER_VERSION}\0{STRIP_VERSION}\0".encode("utf-8", "surrogateescape")
+    done = folder / hashlib.sha256(key + data).hexdigest()[:20]
+    if not done.is_dir():
+        try:
+            image = decode(data, at_least=side)
+        except ImageError:
+            return [path]
+        places = cut_strip(image)
+        if len(places) == 1:
+            return [path]
+        partial = done.with_suffix(".part")
+        partial.mkdir(parents=True, exist_ok=True)
+        for number, box in enumerate(places):
+            image.crop(box).save(partial / f"{number:04}.png", compress_level=1)
+        partial.replace(done)
+    return sorted(done.iterdir())
