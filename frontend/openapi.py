@@ -6,7 +6,7 @@ Bodies are written as types, of which pydantic makes JSON schemas.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, NamedTuple, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 from flask import Flask
 from pydantic import Field, TypeAdapter
@@ -27,6 +27,10 @@ class Part(NamedTuple):
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0)]
+Warnings = Annotated[
+    list[Literal["truncated"]],
+    Field(description="truncated: the file ends early; up to a twentieth of the picture is missing."),
+]
 
 
 class Text(TypedDict):

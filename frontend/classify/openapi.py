@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field, RootModel
 from typing_extensions import TypedDict
 
-from ..openapi import Milliseconds, Part, Probability, question
+from ..openapi import Milliseconds, Part, Probability, Warnings, question
 from ..settings import Settings
 
 
@@ -96,10 +96,6 @@ Panels = Annotated[
 Interval = Annotated[
     tuple[Probability, Probability] | None,
     Field(description="Of a strip: the confidence's 95% interval, null where there are fewer than eight panels."),
-]
-Warnings = Annotated[
-    list[Literal["truncated"]],
-    Field(description="truncated: the file ends early; up to a twentieth of the picture is missing."),
 ]
 
 

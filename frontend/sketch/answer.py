@@ -28,12 +28,13 @@ class ObjectView:
 
 @dataclass(frozen=True)
 class SketchView:
-    """An answer about a drawing as the page shows it."""
+    """An answer about a drawing as the page shows it. `truncated`: its file ends early."""
 
     objects: tuple[ObjectView, ...]
     verdict: str
     milliseconds: float
     gallery_state: str | None
+    truncated: bool
 
 
 def view_sketch(answer: Answer, model: Model) -> SketchView:
@@ -63,4 +64,5 @@ def view_sketch(answer: Answer, model: Model) -> SketchView:
         verdict=answer["verdict"],
         milliseconds=answer["processing_time_ms"],
         gallery_state=answer.get("sources", {}).get("gallery", {}).get("state"),
+        truncated="truncated" in answer.get("warnings", ()),
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from ..openapi import NAME, UNAVAILABLE, Json, Milliseconds, Part, Probability, Text, answers, fails, question
+from ..openapi import NAME, UNAVAILABLE, Json, Milliseconds, Part, Probability, Text, Warnings, answers, fails, question
 from ..settings import Settings
 from .references import Reference
 
@@ -57,11 +57,13 @@ class Drawing(TypedDict):
     model: str
     version: str
     sources: Sources
+    warnings: NotRequired[Warnings]
 
 
 class Photographs(TypedDict):
     references: dict[str, list[Reference]]
     sources: Sources
+    warnings: NotRequired[Warnings]
 
 
 class Use(TypedDict):

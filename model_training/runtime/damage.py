@@ -87,8 +87,9 @@ def rescue(data: bytes, open_image: Open) -> Image.Image | None:
 
 def _differ(one: Image.Image, other: Image.Image) -> np.ndarray:
     """bool (height, width)"""
-    differ: np.ndarray = np.asarray(one) != np.asarray(other)
-    return np.asarray(differ.reshape(one.height, one.width, -1).any(2))
+    samples = (np.asarray(one) != np.asarray(other)).reshape(one.height, one.width, -1)
+    differ: np.ndarray = np.logical_or.reduce(samples, axis=2)
+    return differ
 
 
 def _load_over(data: bytes, open_image: Open, ink: int) -> ImageFile.ImageFile:

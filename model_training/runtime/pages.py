@@ -14,7 +14,7 @@ from PIL import Image
 from .card import Card
 from .drawing import Box
 from .errors import ImageError
-from .image import decode
+from .image import ImageWarning, decode_with_warnings
 from .model import Answer, Bytes, Readers
 from .paper import SIDE, clean
 
@@ -31,12 +31,14 @@ Describe = Callable[[Sequence[Image.Image]], Sequence[Sequence[Object] | None]]
 class Page:
     """An upright page in RGB, shrunk where it is large, and its own size in pixels: the file's, or of a photographed
     sheet that of its cleaned page. `cleaned` is that page as a grey PNG; one that is no drawing on paper has no image.
+    `warnings`: as the decoder gives them.
     """
 
     image: Image.Image | None
     width: int
     height: int
     cleaned: bytes | None = None
+    warnings: tuple[ImageWarning, ...] = ()
 
     def enlarge(self, found: Object) -> Object:
         """An object with its box in the shrunken image → with its box in the page's own pixels."""
@@ -50,15 +52,17 @@ class Page:
 def read_page(data: Bytes, paper: bool = False) -> Page:
     """`paper`: whether it is a photograph of a sheet, which is cleaned first. Raises `ImageError`."""
     if paper:
-        cleaned = clean(decode(data, at_least=SIDE))
+        decoded = decode_with_warnings(data, at_least=SIDE)
+        cleaned = clean(decoded.image)
         buffer = io.BytesIO()
         cleaned.image.save(buffer, "PNG", compress_level=1)
         image = cleaned.image.convert("RGB") if cleaned.is_drawing else None
-        return Page(image, *cleaned.image.size, buffer.getvalue())
-    image = decode(data)
+        return Page(image, *cleaned.image.size, buffer.getvalue(), decoded.warnings)
+    decoded = decode_with_warnings(data)
+    image = decoded.image
     width, height = image.size
     image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
-    return Page(image, width, height)
+    return Page(image, width, height, warnings=decoded.warnings)
 
 
 def answer_pages(
@@ -90,4 +94,6 @@ def _phrase(card: Card, page: Page, objects: Sequence[Object] | None, elapsed_ms
     if page.cleaned is not None:
         data = base64.b64encode(page.cleaned).decode("ascii")
         answer["page"] = {"media_type": "image/png", "width": page.width, "height": page.height, "data": data}
+    if page.warnings:
+        answer["warnings"] = list(page.warnings)
     return answer

@@ -12,8 +12,11 @@ import pytest
 from PIL import Image
 
 from model_training.runtime.card import read_card, write_card
-from model_training.runtime.classifier import Classifier
+from model_training.runtime.classifier import Classifier, ImageClassifier
 from model_training.runtime.model import Answer
+from model_training.runtime.multi_label import MultiLabelClassifier
+from model_training.runtime.pages import read_page
+from tests.cards import make_card
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +131,27 @@ def test_a_file_that_ends_early_is_answered_with_a_warning(classifier: Classifie
     assert cut["warnings"] == ["truncated"]
     assert cut["probabilities"] == whole["probabilities"]
     assert "warnings" not in whole
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "said"),
+    [
+        ("classification", Classifier, {"class": "china", "confidence": 0.95}),
+        ("multi_label", MultiLabelClassifier, {"labels": ["china"]}),
+    ],
+)
+def test_a_strip_is_sure_where_the_lower_end_of_its_interval_is(
+    task: str, model: type[ImageClassifier], said: Answer
+) -> None:
+    judge = object.__new__(model)
+    judge.card = make_card(task=task)  # type: ignore[assignment]
+    mean = np.array([0.95, 0.05])  # the threshold is 0.9
+    assert judge.judge(mean) == (said, "sure")
+    assert judge.judge(mean, np.array([0.91, 0.0])) == (said, "sure")
+    assert judge.judge(mean, np.array([0.85, 0.0])) == (said, "unsure")
+
+
+def test_a_page_that_ends_early_is_told_so_too() -> None:
+    data = encode(strip(1), "JPEG")
+    assert read_page(data[:-2]).warnings == ("truncated",)
+    assert read_page(data).warnings == ()

@@ -141,6 +141,11 @@ def test_a_gif_with_a_transparent_colour_is_laid_on_white() -> None:
     assert np.abs(image[12, 29] - (200, 20, 20)).max() <= 8
 
 
+def test_a_frame_is_one_panel_of_a_model_of_strips() -> None:
+    frame = read(make_film(paint=corners, seconds=0.2, size=(64, 48)))[0].frame
+    assert Image.open(io.BytesIO(draw_image(frame, NetworkSize(32, 24, "strip")))).size == (32, 24)
+
+
 # --- sizes that change -----------------------------------------------------------------------------------------------
 def plain(colour: str, size: tuple[int, int]) -> np.ndarray:
     return np.full((size[1], size[0], 3), COLOURS[colour], np.uint8)
