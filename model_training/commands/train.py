@@ -44,12 +44,11 @@ def _find_recipe(data: Path, overrides: Sequence[str]) -> str:
 
 def find_recipe(data: Path, overrides: Sequence[str]) -> str:
     """The recipe for a folder's classes, or for those in the manifest's column that `data.label` names."""
-    from ..datasets.manifest import list_dataset
+    from ..datasets.prepare import list_images
     from ..recipe import choose_recipe, load_recipe
 
     settings = load_recipe("pictures", [each for each in overrides if each.startswith("data.")]).data
-    listed = list_dataset(data, settings.label, attributes=settings.attributes, multi_label=settings.multi_label)
-    return choose_recipe(listed.labels)
+    return choose_recipe(list_images(settings, data).labels)
 
 
 def _require(data: Path | None) -> Path:

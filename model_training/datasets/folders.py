@@ -13,6 +13,7 @@ from typing import Literal
 
 from ..runtime.errors import DatasetError
 from ..runtime.image import SUFFIXES
+from .findings import Finding
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -59,6 +60,7 @@ class Dataset:
 
     `labels` are the classes to tell apart; an entry of another class is listed, so that caches serve every choice of
     classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few images.
+    `findings`: what was left out while listing, and what was taken for what.
     """
 
     root: Path
@@ -67,6 +69,7 @@ class Dataset:
     procedural: bool
     manifest: Path | None = None
     dropped: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def source(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..progress import follow
-from ..recipe import Recipe
+from ..recipe import Data, Recipe
 from ..runtime.card import DataProvenance, FileAudit, Text
 from .duplicates import find_duplicates
 from .folders import Dataset, SplitName, check_classes
@@ -48,12 +48,19 @@ def read_dataset(recipe: Recipe, place: Path) -> Dataset:
     Raises `DatasetError`, before any image is opened.
     """
     data = recipe.data
-    listed = list_dataset(place, data.label, attributes=data.attributes, multi_label=data.multi_label)
+    listed = list_images(data, place)
     dataset = check_classes(choose_labels(listed, data, recipe.labels), data.too_few)
     if data.group and not _is_divided(dataset):
         rows = np.array([row for row, entry in enumerate(dataset.entries) if entry.label], np.int64)
         dataset = check_groups(dataset, rows, read_groups(dataset, rows, data.group), data.group, data.too_few)
     return dataset
+
+
+def list_images(data: Data, place: Path) -> Dataset:
+    """A dataset as it lies there, all its classes, before any demand on them. Raises `DatasetError`."""
+    return list_dataset(
+        place, data.label, attributes=data.attributes, multi_label=data.multi_label, encoding=data.encoding
+    )
 
 
 def _is_divided(dataset: Dataset) -> bool:

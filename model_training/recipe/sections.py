@@ -39,6 +39,9 @@ class Data(Section):
         8, ge=0, le=16, description="bits of 64 in which the perceptual hashes of near duplicates may differ"
     )
     unreadable: Literal["error", "skip"] = Field("error", description="what to do about a file that can't be decoded")
+    encoding: str | None = Field(
+        None, description="of what is no UTF-8: a manifest, folders' names; asked for where two are about as likely"
+    )
     label: str = Field("label", description="the manifest's column that names the class")
     multi_label: bool = Field(
         False,
