@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from ..runtime.errors import DatasetError
 from .findings import Findings
-from .folders import Dataset, Entry, is_procedural, list_folder, sort_entries
+from .folders import SPLIT_FOLDERS, Dataset, Entry, SplitName, is_procedural, list_folder, sort_entries
 from .suggest import suggest
 from .tables.columns import find_role
 from .tables.files import FileFinder, is_elsewhere
@@ -27,15 +27,28 @@ SEPARATOR = ";"
 
 #: What a manifest is called in a folder; the first one that is there is taken.
 _NAMES = (NAME, *(f"manifest.{suffix}" for suffix in ("tsv", "jsonl", "json", "xlsx", "ods", "xls")))
-#: What Hugging Face's image folders call theirs.
-_METADATA = ("metadata.csv", "metadata.jsonl")
+#: What Hugging Face's and Roboflow's image folders hold; a caption or a note on a folder may be called so, too.
+_METADATA = ("metadata.csv", "metadata.jsonl", "_classes.csv")
 
 
 def find_manifest(place: Path) -> Path | None:
     """The manifest that `place` is or holds; None for a folder without one."""
     if place.is_file() or place.suffix.lower() in {".csv", ".tsv"}:
         return place
-    return next((place / name for name in (*_NAMES, *_METADATA) if (place / name).is_file()), None)
+    return next(
+        (
+            place / name
+            for name in (*_NAMES, *_METADATA)
+            if (place / name).is_file() and (name in _NAMES or _lists_pictures(place / name))
+        ),
+        None,
+    )
+
+
+def _lists_pictures(path: Path) -> bool:
+    _, names = next(read_table(path, None, Findings()), (1, []))
+    roles = {find_role(name) for name in names}
+    return "path" in roles and ("label" in roles or path.name == "_classes.csv")
 
 
 def list_dataset(
@@ -47,11 +60,26 @@ def list_dataset(
     multi_label: bool = False,
     encoding: str | None = None,
 ) -> Dataset:
-    """`read_manifest` of the manifest that `place` is or holds, else `list_folder`. Opens no image."""
+    """`read_manifest` of the manifest that `place` is or holds, or of those in its folders `train`, `val` and `test`;
+    else `list_folder`. Opens no image."""
     manifest = find_manifest(place)
-    if manifest is None:
-        return list_folder(place, attributes)
-    return read_manifest(manifest, label, setting, multi_label=multi_label, encoding=encoding)
+    if manifest is not None:
+        return read_manifest(manifest, label, setting, multi_label=multi_label, encoding=encoding)
+    parts = {
+        split: read_manifest(inside, label, setting, multi_label=multi_label, encoding=encoding)
+        for name, split in SPLIT_FOLDERS.items()
+        if (inside := find_manifest(place / name)) is not None
+    }
+    return _join(place, parts) if "train" in parts else list_folder(place, attributes)
+
+
+def _join(root: Path, parts: Mapping[SplitName, Dataset]) -> Dataset:
+    findings = Findings()
+    for part in parts.values():
+        findings.extend(part.findings)
+    entries = [replace(entry, split=split) for split, part in parts.items() for entry in part.entries]
+    labels = tuple(sorted({label for part in parts.values() for label in part.labels}))
+    return Dataset(root, sort_entries(entries), labels, is_procedural(root), findings=tuple(findings))
 
 
 def read_manifest(

@@ -19,12 +19,14 @@ def read_delimited(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]
     """
     try:
         with path.open(encoding=encoding, newline="") as file:
-            header = file.readline()
+            header = next((line for line in file if line.strip()), "")
             before, start = 0, 1
             if header.strip().lower().startswith("sep=") and len(header.rstrip("\r\n")) == len("sep=") + 1:
                 separator, before = header[4], 1
             else:
                 separator = max(SEPARATORS, key=header.count)
+                if separator not in header:  # lists of names and numbers have spaces
+                    separator = " "
                 file.seek(0)
             reader = csv.reader(file, delimiter=separator, strict=True, skipinitialspace=True)
             for cells in reader:

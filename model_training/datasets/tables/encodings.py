@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...runtime.errors import DatasetError
-from .languages import ALPHABETS, ASCII, EAST_ASIAN, weigh_word
+from .languages import ALPHABETS, EAST_ASIAN, weigh_word
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -36,8 +36,6 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
 }
 #: One reading has to be e⁸, three thousand times as probable as the next one.
 MARGIN = 8.0
-#: A reading whose letters are less probable than this on average is no text in any language that is known here.
-FLOOR = -8.8
 #: What a word weighs more that is a column's usual name, or the name of a file that is there.
 EXPECTED = 12.0
 #: What an encoding weighs more before anything is read: most tables are in UTF-8, and other text hardly ever passes for
@@ -51,12 +49,11 @@ _BETWEEN = re.compile(rb"[\x00-\x2f\x3a-\x3f]+")
 
 @dataclass(frozen=True)
 class _Reading:
-    """`weight`: the logarithm of the words' probability; `mean`: of a letter that is not ASCII."""
+    """`weight`: the natural logarithm of the words' probability."""
 
     encoding: str
     words: tuple[str, ...]
     weight: float
-    mean: float
 
 
 def detect_encoding(path: Path, given: str | None = None, expected: Collection[str] = ()) -> str:
@@ -90,7 +87,7 @@ def detect_encoding(path: Path, given: str | None = None, expected: Collection[s
     if _find_rival(readings) is not None:
         readings = _weigh_readings(list(lines), {*expected, *_name_files(path.parent)})
     rival = _find_rival(readings)
-    if rival is not None or (readings[0].mean < FLOOR and readings[0].encoding != "utf-8"):
+    if rival is not None:
         raise _ask(path, lines, readings[0], rival)
     return readings[0].encoding
 
@@ -148,9 +145,7 @@ def _weigh_readings(words: Sequence[bytes], expected: Collection[str]) -> list[_
             weighed = texts[:WEIGHED]
             weight = max(sum(weigh_word(text, language) for text in weighed) for language in languages)
             weight += EXPECTED * sum(text in likely for text in weighed) + _PRIOR.get(encoding, 0)
-            ascii_letters = sum(letter.isascii() for text in weighed for letter in text)
-            others = sum(map(len, weighed)) - ascii_letters
-            found.append(_Reading(encoding, texts, weight, (weight - ASCII * ascii_letters) / max(others, 1)))
+            found.append(_Reading(encoding, texts, weight))
     return sorted(found, key=lambda reading: -reading.weight)
 
 
@@ -194,13 +189,7 @@ def _refuse_mixture(path: Path, lines: dict[bytes, int], readings: Sequence[_Rea
                 )
 
 
-def _ask(path: Path, lines: dict[bytes, int], best: _Reading, rival: _Reading | None) -> DatasetError:
-    if rival is None:
-        return DatasetError(
-            f"{path}, line {next(iter(lines.values()))}: this would be {best.words[0]!r} in {best.encoding}, which is "
-            "hardly meant.",
-            f"Give the encoding: --encoding {best.encoding} or another (data.encoding in a recipe).",
-        )
+def _ask(path: Path, lines: dict[bytes, int], best: _Reading, rival: _Reading) -> DatasetError:
     line, one, other = next(
         (line, one, other)
         for line, one, other in zip(lines.values(), best.words, rival.words, strict=True)

@@ -37,13 +37,9 @@ class FileFinder:
         return self._search(given, name.replace("\\", "/"), place)
 
     def list_images(self) -> list[str]:
-        """The paths of all pictures below the root, by their suffixes."""
-        return [
-            os.path.join(self._root, place)  # noqa: PTH118
-            for places in self._list().values()
-            for place in dict.fromkeys(places)
-            if os.path.splitext(place)[1].lower() in SUFFIXES  # noqa: PTH122
-        ]
+        """The whole paths of all pictures below the root, by their suffixes."""
+        found = {place for places in self._list().values() for place in places if _is_image(place)}
+        return [os.path.join(self._root, place) for place in sorted(found)]  # noqa: PTH118
 
     def _search(self, given: str, name: str, place: str) -> str | None:
         asked = [part for part in _fold(os.path.normpath(name)).split("/") if part not in {"", "."}]
@@ -52,7 +48,7 @@ class FileFinder:
         whole = not PureWindowsPath(name).drive and not name.startswith("/")
         best: list[str] = []
         most = 0
-        without_suffix = os.path.splitext(asked[-1])[1] not in SUFFIXES  # noqa: PTH122
+        without_suffix = not _is_image(asked[-1])
         for file in self._list().get(asked[-1], ()):
             parts = _fold(file).split("/")
             if without_suffix:
@@ -87,14 +83,19 @@ class FileFinder:
         """Folded name, with and without suffix → places from the root on."""
         if self._by_name is None:
             self._by_name = {}
-            for folder, _, files in os.walk(self._root):
+            for folder, folders, files in os.walk(self._root):
+                folders.sort()
                 inside = os.path.relpath(folder, self._root)
                 for file in sorted(files):
                     place = file if inside == "." else f"{inside.replace(os.sep, '/')}/{file}"
-                    stem, suffix = os.path.splitext(_fold(file))  # noqa: PTH122
-                    for key in {_fold(file), stem} if suffix in SUFFIXES else {_fold(file)}:
+                    name = _fold(file)
+                    for key in {name, os.path.splitext(name)[0]} if _is_image(name) else {name}:  # noqa: PTH122
                         self._by_name.setdefault(key, []).append(place)
         return self._by_name
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
 
 
 def _read_address(given: str) -> str:
