@@ -33,7 +33,7 @@ _METADATA = ("metadata.csv", "metadata.jsonl", "_classes.csv")
 
 def find_manifest(place: Path) -> Path | None:
     """The manifest that `place` is or holds; None for a folder without one."""
-    if place.is_file() or place.suffix.lower() in {".csv", ".tsv"}:
+    if place.is_file() or (place.suffix.lower() in {".csv", ".tsv"} and not place.is_dir()):
         return place
     return next(
         (

@@ -102,7 +102,10 @@ def _read_address(given: str) -> str:
     """`file:///home/a%20b.jpg` → `/home/a b.jpg`."""
     if not _ADDRESS.match(given):
         return given
-    path = unquote(urlsplit(given).path)
+    try:
+        path = unquote(urlsplit(given).path)
+    except ValueError:  # brackets that are no address of the sixth version
+        return given
     return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 

@@ -21,7 +21,10 @@ def read_records(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
     object of file names with a label or an object each, or of classes with their files. Raises `DatasetError` for
     anything else.
     """
-    text = path.read_text(encoding)
+    try:
+        text = path.read_text(encoding)
+    except UnicodeError as error:  # of encodings that were not tried to the end
+        raise DatasetError(f"{path}: this is not {encoding} ({error}).", "Save it as UTF-8.") from None
     numbered = list(
         _read_lines(path, text) if path.suffix.lower() in {".jsonl", ".ndjson"} else _read_whole(path, text)
     )
