@@ -48,8 +48,8 @@ EXTRAS = ("quantise", "sources", "detector")
 @pytest.mark.parametrize(
     ("folder", "requirements"),
     [
-        ("model_training/runtime", RUNTIME),
-        ("model_training", (*TRAINING, *EXTRAS)),
+        ("model_training/runtime", (*RUNTIME, "heif")),
+        ("model_training", (*TRAINING, *EXTRAS, "heif")),
         ("torchserve", SERVING),
         ("frontend", ("frontend",)),
         ("analysis", (*TRAINING, "analysis")),

@@ -41,6 +41,7 @@ def audit(
     data: Annotated[Path, typer.Option(help="folder of pictures, or a manifest")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, for example data.label=artist")] = None,
     recipe: Annotated[str, typer.Option(help="whose classes are meant")] = "ai_vs_real",
+    encoding: Annotated[str | None, typer.Option(help="of the manifest, if it is asked for: data.encoding")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
 ) -> None:
     """Say how well the classes can be told by the files alone: format, size, JPEG tables, EXIF, colour profile."""
@@ -48,7 +49,8 @@ def audit(
     from ..datasets.prepare import read_dataset
     from ..recipe import load_recipe
 
-    found = audit_files(read_dataset(load_recipe(recipe, overrides or []), data))
+    settings = [*(overrides or []), *([f"data.encoding={encoding}"] if encoding else [])]
+    found = audit_files(read_dataset(load_recipe(recipe, settings), data))
     if found is None:
         raise DatasetError(f"{data}: no class has five files to judge by.", "Add pictures of each class.")
     if as_json:
@@ -81,6 +83,7 @@ def compose(
     group: Annotated[
         str | None, typer.Option(help="the manifest's column whose drawings stay on one side of a split")
     ] = None,
+    encoding: Annotated[str | None, typer.Option(help="of the manifest, if it is asked for")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Lay single drawings on pages, each with its box: labelled scenes to train a detector on."""
@@ -90,5 +93,5 @@ def compose(
 
     settings = load_detection_recipe("sketch_detector").composer.model_copy(update={"scenes": scenes})
     with follow("Composing scenes") as step:
-        write_scenes(out, list_dataset(data), settings, (480, 480), seed, group, step.update)
+        write_scenes(out, list_dataset(data, encoding=encoding), settings, (480, 480), seed, group, step.update)
     console.print(f"{out}: {scenes} scenes.", markup=False)

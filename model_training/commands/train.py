@@ -27,11 +27,12 @@ def train(
     data: Annotated[Path | None, typer.Option(help="folder of pictures, or a manifest")] = None,
     title: Annotated[str | None, typer.Option(help="the question that the page asks, in any language")] = None,
     label: Annotated[list[str] | None, typer.Option(help='a class\'s title, key="Name"; repeatable')] = None,
+    encoding: Annotated[str | None, typer.Option(help="of the manifest, if it is asked for: data.encoding")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto, with :N for N processes")] = "auto",
     build: Annotated[Path, typer.Option(help="where runs, caches and bundles go")] = Path("build"),
 ) -> None:
     """Train a recipe on a folder of images and leave its bundle in BUILD/bundles."""
-    given = list(words or [])
+    given = [*(words or []), *([f"data.encoding={encoding}"] if encoding else [])]
     recipe = given.pop(0) if given and "=" not in given[0] else _find_recipe(_require(data), given)
     train_recipe(recipe, given, data, device, build, _read_titles(title, label or []))
 

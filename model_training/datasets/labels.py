@@ -8,8 +8,9 @@ from dataclasses import replace
 from ..recipe import Data
 from ..runtime.errors import DatasetError
 from .folders import Dataset, Entry
-from .manifest import check_column, suggest
+from .manifest import check_column
 from .names import class_key
+from .suggest import suggest
 
 
 def choose_labels(dataset: Dataset, data: Data, titles: Collection[str]) -> Dataset:

@@ -1,54 +1,54 @@
-"""`manifest.csv` → a list of entries: `path,label` and any further columns, one line an image."""
+"""A manifest → a list of entries: a table with a picture a line, its path, its class and any further columns."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import difflib
 import os
 import sys
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path, PureWindowsPath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
 from ..runtime.errors import DatasetError
+from .findings import Findings
 from .folders import SPLIT_FOLDERS, Dataset, Entry, SplitName, is_procedural, list_folder, sort_entries
+from .suggest import suggest
+from .tables.columns import find_role
+from .tables.files import FileFinder, is_elsewhere
+from .tables.header import Columns, Header, read_header
+from .tables.one_hot import find_classes, name_classes
+from .tables.read import read_table
+from .tables.split_cells import find_split
 
 NAME = "manifest.csv"
 #: Between the classes of a multi-label image, in a cell.
 SEPARATOR = ";"
 
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-
-
-class Columns(Mapping[str, str]):
-    """One line's cells by column. A million lines share the names and every repeated word."""
-
-    __slots__ = ("_cells", "_names")
-
-    def __init__(self, names: dict[str, int], cells: tuple[str, ...]) -> None:
-        self._names = names
-        self._cells = cells
-
-    def __getitem__(self, name: str) -> str:
-        return self._cells[self._names[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
+#: What a manifest is called in a folder; the first one that is there is taken.
+_NAMES = (NAME, *(f"manifest.{suffix}" for suffix in ("tsv", "jsonl", "json", "xlsx", "ods", "xls")))
+#: What Hugging Face's and Roboflow's image folders hold; a caption or a note on a folder may be called so, too.
+_METADATA = ("metadata.csv", "metadata.jsonl", "_classes.csv")
 
 
 def find_manifest(place: Path) -> Path | None:
     """The manifest that `place` is or holds; None for a folder without one."""
-    if place.suffix.lower() in {".csv", ".tsv"}:
+    if place.is_file() or (place.suffix.lower() in {".csv", ".tsv"} and not place.is_dir()):
         return place
-    inside = place / NAME
-    return inside if inside.is_file() else None
+    return next(
+        (
+            place / name
+            for name in (*_NAMES, *_METADATA)
+            if (place / name).is_file() and (name in _NAMES or _lists_pictures(place / name))
+        ),
+        None,
+    )
+
+
+def _lists_pictures(path: Path) -> bool:
+    _, names = next(read_table(path, None, Findings()), (1, []))
+    roles = {find_role(name) for name in names}
+    return "path" in roles and ("label" in roles or path.name == "_classes.csv")
 
 
 def list_dataset(
@@ -61,62 +61,118 @@ def list_dataset(
     label_from: str | None = None,
     encoding: str | None = None,
 ) -> Dataset:
-    """`read_manifest` of the manifest that `place` is or holds, else `list_folder`. Opens no image."""
+    """`read_manifest` of the manifest that `place` is or holds, or of those in its folders `train`, `val` and `test`;
+    else `list_folder`. Opens no image."""
     manifest = find_manifest(place)
-    if manifest is None:
-        return list_folder(place, attributes, label_from, encoding)
-    return read_manifest(manifest, label, setting, multi_label=multi_label)
+    if manifest is not None:
+        return read_manifest(manifest, label, setting, multi_label=multi_label, encoding=encoding)
+    parts = {
+        split: read_manifest(inside, label, setting, multi_label=multi_label, encoding=encoding)
+        for name, split in SPLIT_FOLDERS.items()
+        if (inside := find_manifest(place / name)) is not None
+    }
+    return _join(place, parts) if "train" in parts else list_folder(place, attributes, label_from, encoding)
+
+
+def _join(root: Path, parts: Mapping[SplitName, Dataset]) -> Dataset:
+    findings = Findings()
+    for part in parts.values():
+        findings.extend(part.findings)
+    entries = [replace(entry, split=split) for split, part in parts.items() for entry in part.entries]
+    labels = tuple(sorted({label for part in parts.values() for label in part.labels}))
+    return Dataset(root, sort_entries(entries), labels, is_procedural(root), findings=tuple(findings))
 
 
 def read_manifest(
-    path: Path, label: str = "label", setting: str = "data.label", *, multi_label: bool = False
+    path: Path,
+    label: str = "label",
+    setting: str = "data.label",
+    *,
+    multi_label: bool = False,
+    encoding: str | None = None,
 ) -> Dataset:
     """List the images of a manifest, in one pass over its lines.
 
-    Paths start at the manifest's folder; Windows' backslashes are understood, and so is a Hangul name that a Mac
-    decomposed. `label` names the class column, `setting` the recipe's key that says so; with `multi_label` its cells
-    hold one class or several, with `;` between them. A column `split` (train, validation or val, test) is a given
-    split. UTF-8, UTF-16 and CP949 are told apart; commas, semicolons and tabs too.
+    `label` names the class column, `setting` the recipe's key that says so; the usual names of columns in English,
+    Korean, Japanese and Chinese are understood. With `multi_label` cells hold one class or several, with `;` between
+    them. A column `split` is a given split. `encoding` is that of the text; None has it detected. Paths start at the
+    manifest's folder; `FileFinder` says what else is found. What was left out or guessed is in the dataset's findings.
     Raises `DatasetError` with the line's number for whatever does not hold.
     """
+    findings = Findings()
     root = os.path.normpath(path.parent)
+    finder = FileFinder(root, findings)
+    header, rows = _read_rows(path, label, setting, encoding, finder, findings)
+    classes = _find_one_hot(path, header, rows, label, setting, findings)
+    given = find_split(path, rows, findings)
     entries: list[Entry] = []
     lines: dict[str, int] = {}  # path → the line that has it
     missing: list[tuple[int, str]] = []
-    rows = _read_rows(path)
-    names = _read_header(path, next(rows, (1, []))[1], label, setting)
-    for line, cells in rows:
-        if len(cells) != len(names):
-            raise DatasetError(
-                f"{path}, line {line}: there are {len(cells)} cells, the first line names {len(names)} columns.",
-                'Put a cell that holds a comma between quotation marks: "Rain, Steam and Speed".',
-            )
-        columns = Columns(names, tuple(_tidy(cell) for cell in cells))
-        given = columns["path"]
-        for column in ("path", label):
-            if not columns[column]:
-                raise DatasetError(f"{path}, line {line}: the {column} is empty.", "Fill it in or remove the line.")
-        classes = _read_classes(path, line, columns[label], multi_label)
-        file = _find_file(root, given)
+    for line, row in rows:
+        named = row[header.path]
+        cell = SEPARATOR.join(name_classes(row, classes)) if header.label is None else row[header.label]
+        if not named or (not cell and header.label is not None):
+            column = header.label if named else header.path
+            raise DatasetError(f"{path}, line {line}: the {column} is empty.", "Fill it in or remove the line.")
+        if not cell:
+            findings.add("lines of the manifest without a class, left out", named)
+            continue
+        name, *others = dict.fromkeys(_read_classes(path, line, cell, multi_label))
+        file = finder.find(named, f"{path}, line {line}")
         if file is None:
-            _refuse_other_machine(path, line, given)
-            missing.append((line, given))
+            missing.append((line, named))
             continue
         if (first := lines.setdefault(file, line)) != line:
             raise DatasetError(
-                f"{path}, line {line}: {given} is in line {first} already.", "Remove one of the two lines."
+                f"{path}, line {line}: {named} is in line {first} already.", "Remove one of the two lines."
             )
-        name, *others = dict.fromkeys(classes)
-        entries.append(Entry(Path(file), name, _read_split(path, line, columns), columns, line, tuple(others)))
+        entries.append(Entry(Path(file), name, given.read(row) if given else None, row, line, tuple(others)))
     if missing:
-        line, given = missing[0]
-        more = f", nor are the files of {len(missing) - 1} more lines" if len(missing) > 1 else ""
-        raise DatasetError(
-            f"{path}, line {line}: {given} is not there{more}.",
-            f"Paths start at {path.parent}. Put the file there or remove the line.",
-        )
+        raise _miss(path, *missing[0], len(missing) - 1)
+    for file in finder.list_images():
+        if file not in lines:
+            findings.add("pictures beside the manifest that it does not list, left out", os.path.relpath(file, root))
+    entries = _place_rest(entries, findings)
     labels = tuple(sorted({name for entry in entries for name in entry.labels}))
-    return Dataset(Path(root), sort_entries(entries), labels, is_procedural(path.parent), manifest=path)
+    procedural = is_procedural(path.parent)
+    return Dataset(Path(root), sort_entries(entries), labels, procedural, path, findings=tuple(findings))
+
+
+def _read_rows(
+    path: Path, label: str, setting: str, encoding: str | None, finder: FileFinder, findings: Findings
+) -> tuple[Header, list[tuple[int, Columns]]]:
+    table: Iterator[tuple[int, list[str]]] = read_table(path, encoding, findings)
+    first, cells = next(table, (1, []))
+    names = [_tidy(cell) for cell in cells]
+    if not any(find_role(name) for name in names) and len(names) == 2:
+        found = [number for number, name in enumerate(names) if finder.find(name, f"{path}, line {first}")]
+        if len(found) == 1:  # a file's name where the columns' should be
+            table = chain([(first, cells)], table)
+            names = ["path", "label"] if found == [0] else ["label", "path"]
+            findings.add("manifest without names of columns, read as", ", ".join(names))
+    header = read_header(path, names, label, setting, findings)
+    return header, [
+        (line, header.read_line(path, line, [_tidy(cell) for cell in cells], findings)) for line, cells in table
+    ]
+
+
+def _find_one_hot(
+    path: Path,
+    header: Header,
+    rows: Sequence[tuple[int, Columns]],
+    label: str,
+    setting: str,
+    findings: Findings,
+) -> list[str]:
+    """The columns that are classes where none names the class. Raises `DatasetError` where there are none either."""
+    if header.label is not None:
+        return []
+    if classes := find_classes([row for _, row in rows]):
+        findings.add("columns of the manifest that are read as classes", ", ".join(classes), len(classes))
+        return classes
+    known = [name for name in header.names if name != header.path]
+    other = f" Name the class column with {setting}={known[0]}." if known else ""
+    raise DatasetError(f"{path}: there is no column {label!r}.", suggest(label, known) + other)
 
 
 def _read_classes(path: Path, line: int, cell: str, multi_label: bool) -> list[str]:
@@ -135,6 +191,36 @@ def _read_classes(path: Path, line: int, cell: str, multi_label: bool) -> list[s
     return names
 
 
+def _tidy(cell: str) -> str:
+    return sys.intern(unicodedata.normalize("NFC", cell.strip()))
+
+
+def _miss(path: Path, line: int, named: str, others: int) -> DatasetError:
+    more = f", nor are the files of {others} more lines" if others else ""
+    if is_elsewhere(named):
+        return DatasetError(
+            f"{path}, line {line}: {named} is a path on another machine{more}.",
+            f"Put the pictures below {path.parent}, in folders of the same names.",
+        )
+    return DatasetError(
+        f"{path}, line {line}: {named} is not there{more}.",
+        f"Paths start at {path.parent}. Put the file there or remove the line.",
+    )
+
+
+def _place_rest(entries: list[Entry], findings: Findings) -> list[Entry]:
+    """What to do about lines without a split where others have one: they train where no line says so itself."""
+    named = {entry.split for entry in entries}
+    if named <= {None} or None not in named:
+        return entries
+    rest = [entry for entry in entries if entry.split is None]
+    if "train" in named:
+        findings.add("lines of the manifest without a split, left out", rest[0].path.name, len(rest))
+        return [entry for entry in entries if entry.split is not None]
+    findings.add("lines of the manifest without a split, taken for training", rest[0].path.name, len(rest))
+    return [entry if entry.split else replace(entry, split="train") for entry in entries]
+
+
 def check_column(dataset: Dataset, column: str, setting: str) -> None:
     """Raise `DatasetError` where the dataset has no such column; `setting` is the recipe's key that asks for it."""
     known = list(dataset.entries[0].columns) if dataset.entries else []
@@ -147,136 +233,3 @@ def check_column(dataset: Dataset, column: str, setting: str) -> None:
         raise DatasetError(
             f"{dataset.source}: there is no column {column!r}.", f"{suggest(column, known)} Pass {setting}=column."
         )
-
-
-def suggest(name: str, known: Collection[str]) -> str:
-    """`Did you mean 'artist'?`, or all that there is where nothing is near."""
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"Did you mean {near[0]!r}?"
-    listed = ", ".join(list(known)[:20])
-    return f"There is {listed}{', …' if len(known) > 20 else ''}."
-
-
-def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and cells, empty lines passed over; nothing but the line at hand is in memory."""
-    encoding = detect_encoding(path)
-    try:
-        with path.open(encoding=encoding, newline="") as file:
-            header = file.readline()
-            delimiter = max(",;\t", key=header.count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            start = 1
-            for cells in reader:
-                if any(cells):
-                    yield start, cells
-                start = reader.line_num + 1
-    except csv.Error as error:
-        raise DatasetError(
-            f"{path}, line {reader.line_num}: {error}.", "Close every quotation mark, and double one inside a cell."
-        ) from None
-    except UnicodeError as error:  # the encodings that were not tried line by line
-        reason = f"this is not {encoding}, as its first bytes say ({error})"
-        raise DatasetError(f"{path}: {reason}.", "Save it as UTF-8.") from None
-
-
-def _read_header(path: Path, header: list[str], label: str, setting: str) -> dict[str, int]:
-    names = [_tidy(name) for name in header]
-    if not names:
-        raise DatasetError(f"{path}: the file is empty.", "Its first line names the columns: path,label.")
-    for column in ("path", label):
-        if column not in names:
-            known = [name for name in names if name]
-            other = next((name for name in known if name != "path"), "column")
-            set_label = "" if column == "path" else f" Name the class column with {setting}={other}."
-            raise DatasetError(f"{path}: there is no column {column!r}.", suggest(column, known) + set_label)
-    if twice := [name for name in names if name and names.count(name) > 1]:
-        raise DatasetError(f"{path}: two columns are called {twice[0]!r}.", "Rename or remove one of them.")
-    return {name: number for number, name in enumerate(names)} if all(names) else _number_unnamed(names)
-
-
-def _number_unnamed(names: list[str]) -> dict[str, int]:
-    """Spreadsheets leave columns without a name behind: they are kept as `column 3`."""
-    return {name or f"column {number + 1}": number for number, name in enumerate(names)}
-
-
-def _tidy(cell: str) -> str:
-    return sys.intern(unicodedata.normalize("NFC", cell.strip()))
-
-
-def _find_file(root: str, given: str) -> str | None:
-    """The file's path without `.` and `..`; in strings, since a `Path` for each try would take most of the time."""
-    for name in (given, given.replace("\\", "/")):
-        for form in (name, unicodedata.normalize("NFD", name)):
-            file = os.path.normpath(os.path.join(root, form))  # noqa: PTH118
-            if os.path.isfile(file):  # noqa: PTH113
-                return file
-    return None
-
-
-def _refuse_other_machine(path: Path, line: int, given: str) -> None:
-    if PureWindowsPath(given).drive:
-        raise DatasetError(
-            f"{path}, line {line}: {given} is a path on another machine.",
-            f"Write the path from the manifest's folder on: {PureWindowsPath(given).name}, for example.",
-        )
-
-
-def _read_split(path: Path, line: int, columns: Columns) -> SplitName | None:
-    if "split" not in columns:
-        return None
-    split = SPLIT_FOLDERS.get(columns["split"].lower())
-    if split is None:
-        raise DatasetError(
-            f"{path}, line {line}: the split {columns['split']!r} is unknown.",
-            "Write train, validation or test into every line, or rename the column.",
-        )
-    return split
-
-
-def detect_encoding(path: Path) -> str:
-    """`utf-8`, `utf-8-sig`, `utf-16` or `cp949`, by the byte order mark or by looking at every line.
-
-    Raises `DatasetError` for a missing file, for another encoding, and for UTF-8 and CP949 in one file.
-    """
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-            for mark, encoding in _BYTE_ORDER_MARKS.items():
-                if start.startswith(mark):
-                    return encoding
-            if b"\0" in start:
-                raise DatasetError(f"{path}: this is not a CSV file in UTF-8.", "Save it as CSV (UTF-8).")
-            file.seek(0)
-            return _detect_by_lines(path, file)
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: there is no such file.", "Give --data FOLDER or --data manifest.csv.") from None
-
-
-def _detect_by_lines(path: Path, lines: Collection[bytes] | Iterator[bytes]) -> str:
-    utf8 = cp949 = 0  # the first line that can only be the one or the other
-    for number, line in enumerate(lines, 1):
-        if line.isascii():
-            continue
-        if not _decodes(line, "utf-8"):
-            if not _decodes(line, "cp949"):
-                raise DatasetError(f"{path}, line {number}: this is neither UTF-8 nor CP949.", "Save it as UTF-8.")
-            cp949 = cp949 or number
-        # Short words in CP949 can pass for two-byte UTF-8 (치 is ġ): only longer sequences are evidence.
-        elif any(byte >= 0xE0 for byte in line) or not _decodes(line, "cp949"):
-            utf8 = utf8 or number
-        if utf8 and cp949:
-            raise DatasetError(
-                f"{path}: line {utf8} is in UTF-8, line {cp949} in CP949.",
-                "Save the whole file in one encoding, UTF-8.",
-            )
-    return "cp949" if cp949 else "utf-8"
-
-
-def _decodes(line: bytes, encoding: str) -> bool:
-    try:
-        line.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True

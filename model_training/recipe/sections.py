@@ -51,7 +51,7 @@ class Data(Section):
         description="where file names hold the class: a pattern with {label}, {} for anything, {name} for a column",
     )
     encoding: str | None = Field(
-        None, description="of what is no UTF-8: folders' names, a manifest; CP949 is told from it by itself"
+        None, description="of what is no UTF-8: a manifest, folders' names; asked for where two are about as likely"
     )
     label: str = Field("label", description="the manifest's column that names the class")
     multi_label: bool = Field(

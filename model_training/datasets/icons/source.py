@@ -13,10 +13,10 @@ import numpy as np
 
 from ...runtime.errors import DatasetError
 from ...runtime.files import replacing
-from ..manifest import suggest
 from ..sources.client import Client
 from ..sources.collect import Candidate, SourceImage
 from ..sources.npm import fetch_package
+from ..suggest import suggest
 from .classes import CLASSES
 from .hand import draw
 from .sets import DEFAULT_SETS, ICON_SETS

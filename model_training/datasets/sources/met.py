@@ -8,7 +8,7 @@ from functools import partial
 from pydantic import BaseModel
 
 from ...runtime.errors import DatasetError
-from ..manifest import suggest
+from ..suggest import suggest
 from .client import Client
 from .collect import Candidate, SourceImage
 

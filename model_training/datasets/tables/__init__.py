@@ -1,0 +1,1 @@
+"""Tables as spreadsheets and other tools write them → rows of cells."""
