@@ -19,9 +19,10 @@ def train_detection(
     """Train a detector on labelled scenes, keep the epoch that finds best on the validation scenes, measure that on
     the test scenes, and leave its bundle. Returns the run's folder and the bundle; None in all processes but the first.
     """
-    from ..detection.annotations import divide, merge_classes, read_scenes
+    from ..detection.annotations import divide, merge_classes
     from ..detection.composer import crop_scene
     from ..detection.drawings import read_drawings
+    from ..detection.formats import read_scenes
     from ..detection.grouping import StrokeGroups
     from ..detection.recipe import load_detection_recipe
     from ..detection.task import DetectionTask, Epoch
