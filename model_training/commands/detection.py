@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
+
+if TYPE_CHECKING:
+    from ..detection.annotations import Scenes
 
 #: What the command says of each split.
 _SIDES = {"train": "to train", "validation": "to choose the epoch by", "test": "to test"}
@@ -46,16 +49,25 @@ def train_detection(
     if fabric.is_global_zero:
         counts = ", ".join(f"{len(sides[name])} {words}" for name, words in _SIDES.items())
         console.print(
-            f"Classes: {', '.join(scenes.classes)}. Scenes: {counts}; {len(drawings)} single drawings to compose from."
+            f"Classes: {', '.join(scenes.classes)}. Scenes: {counts}; {len(drawings)} single drawings to compose from.",
+            markup=False,
         )
+        for finding in scenes.findings:
+            console.print(f"  {finding}", markup=False)
+    folder = build / "runs" / chosen.name
     if chosen.network.size == "strokes":
+        if fabric.is_global_zero:
+            _show_pages(scenes, folder)
         nothing = Epoch(0, 0.0, 0.0, 0.0, 0.0, 0.0)
         network = StrokeGroups(chosen.network.input).eval()
-        trained: Trained[Any, Epoch] = Trained(network, [], nothing, build / "runs" / chosen.name, "cpu", 0)
+        trained: Trained[Any, Epoch] = Trained(network, [], nothing, folder, "cpu", 0)
     else:
         task = DetectionTask(chosen, scenes.classes, sides, drawings, fabric.device)
         about = {"classes": scenes.classes, "scenes": {name: len(each) for name, each in sides.items()}}
-        trained = fit(task, fabric, build / "runs" / chosen.name / task.identify(), chosen.title.en, about)
+        folder /= task.identify()
+        if fabric.is_global_zero:
+            _show_pages(scenes, folder)
+        trained = fit(task, fabric, folder, chosen.title.en, about)
     if not fabric.is_global_zero:
         return None
     with follow("Packing"):
@@ -75,3 +87,13 @@ def train_detection(
         f"it by half or more, and nothing else is."
     )
     return trained.folder, bundle
+
+
+def _show_pages(scenes: Scenes, folder: Path) -> None:
+    """Before the training: whoever sees wrong boxes can stop it."""
+    from ..detection.proof import draw_pages
+
+    drawn = draw_pages(scenes.scenes, scenes.classes, folder / "labels")
+    console.print(
+        f"Look whether the boxes are right: {folder / 'labels'} has the first {len(drawn)} pages.", markup=False
+    )

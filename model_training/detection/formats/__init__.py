@@ -31,6 +31,8 @@ def read_scenes(place: Path) -> Scenes:
     """
     if place.suffix.lower() == ".zip":
         raise DatasetError(f"{place}: this is an archive.", "Unpack it and give the folder.")
+    if not place.exists():
+        raise DatasetError(f"{place}: there is no such folder.", "Give --data FOLDER, as docs/data.md describes.")
     findings = Findings()
     reading = Reading(_open_tree(place, findings), findings)
     if place.is_file():

@@ -24,9 +24,9 @@ def read(path: Path, content: object, reading: Reading) -> None:
     its drawing. Raises `DatasetError` for a category that is not declared.
     """
     document = dictionary(content)
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(document.get(key), list):
-            raise DatasetError(f"{path}: this is no COCO file: it has no list {key!r}.", "See docs/data.md.")
+    for part in ("images", "annotations", "categories"):
+        if not isinstance(document.get(part), list):
+            raise DatasetError(f"{path}: this is no COCO file: it has no list {part!r}.", "See docs/data.md.")
     categories = _read_categories(document["categories"])
     images: dict[str, Labelled] = {}
     for each in map(dictionary, sequence(document["images"])):

@@ -46,7 +46,7 @@ def read(path: Path, root: Element, reading: Reading) -> None:
 def _read_shape(shape: Element, label: str | None, image: Labelled, reading: Reading) -> None:
     example = next(iter(image.names), None)
     if shape.tag in ("points", "skeleton", "tag"):
-        reading.lose(image, "points, skeletons and tags, left out", example)
+        reading.lose(image, "points and labels of the whole picture, left out", example)
         return
     if shape.tag != "box":
         reading.findings.add("outlines, read as the boxes around them", example)
@@ -61,7 +61,7 @@ def _read_box(shape: Element, angle: float) -> Box | None:
     if shape.tag == "mask":
         return box_from_size(*(shape.get(key) for key in ("left", "top", "width", "height")))
     if shape.tag == "ellipse":
-        return around_ellipse(*(shape.get(key) for key in ("cx", "cy", "rx", "ry")), angle)
+        return around_ellipse(*(shape.get(key) for key in ("cx", "cy", "rx", "ry")), degrees=angle)
     if shape.tag == "cuboid":
         keys = [side + edge for edge in ("tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2") for side in "xy"]
         return around(numbers([shape.get(key) for key in keys]) or [])

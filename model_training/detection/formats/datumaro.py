@@ -32,7 +32,7 @@ def read(path: Path, content: object, reading: Reading) -> None:
         for annotation in map(dictionary, sequence(item.get("annotations"))):
             kind = str(annotation.get("type"))
             if kind not in _BOXES:
-                reading.lose(image, f"{kind} annotations, which have no extent, left out")
+                reading.lose(image, "points and labels of the whole picture, left out", item.get("id"))
                 continue
             if kind != "bbox":
                 reading.findings.add("outlines, read as the boxes around them", item.get("id"))
@@ -62,7 +62,8 @@ def _read_ellipse(annotation: dict[str, object]) -> Box | None:
 
 def _read_turned(annotation: dict[str, object]) -> Box | None:
     """Centre, width, height and the angle in degrees."""
-    return around_centred(*(annotation.get(key) for key in ("cx", "cy", "w", "h")), number(annotation.get("r")) or 0)
+    angle = number(annotation.get("r")) or 0
+    return around_centred(*(annotation.get(key) for key in ("cx", "cy", "w", "h")), degrees=angle)
 
 
 _BOXES = {

@@ -99,7 +99,7 @@ def _read_box(value: dict[str, object], size: tuple[float, float] | None) -> Box
         return None
     pixels = [each / 100 * side for each, side in zip(given, (width, height) * 2, strict=True)]
     angle = number(value.get("rotation")) or 0
-    box = around_ellipse(*pixels, angle) if "radiusX" in value else box_from_size(*pixels)
+    box = around_ellipse(*pixels, degrees=angle) if "radiusX" in value else box_from_size(*pixels)
     if box is not None and angle and "radiusX" not in value:
         box = around_turned(box, angle, (pixels[0], pixels[1]))
     if box is None:

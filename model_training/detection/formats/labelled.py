@@ -137,13 +137,15 @@ def _find_pictures(reading: Reading, place: Path) -> dict[Path, list[Labelled]]:
         else:
             by_path[path].append(image)
     if missing and not by_path:
-        name = next(iter(missing[0].names), "?")
         raise DatasetError(
-            f"{missing[0].source}: the picture {name!r} is missing, and so is every other.",
+            f"{missing[0].source}: the picture {_call(missing[0])!r} is missing, or there are several of its name; "
+            "and so it is with every other.",
             f"Put the pictures beside the labels or under {reading.tree.root}.",
         )
     for image in missing:
-        reading.findings.add("labelled pictures that are not there, left out", next(iter(image.names), "?"))
+        reading.findings.add(
+            "labelled pictures that are not there or of whose name there are several, left out", _call(image)
+        )
     known = {path.resolve() for path in by_path}
     for path in reading.tree.pictures:
         if path.resolve() not in known:
@@ -229,3 +231,8 @@ def _read_groups(path: Path) -> dict[str, str]:
 
 def _show(path: Path, tree: Tree) -> str:
     return path.relative_to(tree.root).as_posix() if path.is_relative_to(tree.root) else str(path)
+
+
+def _call(image: Labelled) -> str:
+    """The name that says most."""
+    return max((name for name in image.names if len(name) < 100), key=len, default="?")

@@ -97,7 +97,7 @@ def _unpack(text: str) -> list[float] | None:
     return None if shift else runs
 
 
-def around_ellipse(x: object, y: object, across: object, down: object, degrees: float = 0) -> Box | None:
+def around_ellipse(x: object, y: object, across: object, down: object, *, degrees: float = 0) -> Box | None:
     """Of its centre and its radii along x and y, turned about the centre by `degrees`; None where one is no number."""
     found = numbers([x, y, across, down])
     if found is None:
@@ -108,7 +108,7 @@ def around_ellipse(x: object, y: object, across: object, down: object, degrees: 
     return found[0] - width, found[1] - height, found[0] + width, found[1] + height
 
 
-def around_centred(x: object, y: object, width: object, height: object, degrees: float = 0) -> Box | None:
+def around_centred(x: object, y: object, width: object, height: object, *, degrees: float = 0) -> Box | None:
     """A box by its centre and size, turned about the centre; None where one is no number or an extent is below 0."""
     found = numbers([x, y, width, height])
     if found is None or min(found[2:]) < 0:

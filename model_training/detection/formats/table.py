@@ -16,8 +16,8 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 def matches(path: Path) -> bool:
     """Raises `DatasetError` for a file that is no text."""
-    first = read_text(path).partition("\n")[0].lower()
-    return all(column in first for column in ("filename", "class", *_CORNERS))
+    first = read_text(path).partition("\n")[0]
+    return {"filename", "class", *_CORNERS} <= {column.strip().lower() for column in first.split(",")}
 
 
 def read(path: Path, reading: Reading) -> None:

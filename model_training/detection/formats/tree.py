@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ...datasets.findings import Findings
-from ...runtime.errors import DatasetError
 from ...runtime.image import SUFFIXES
 
 #: What archives, systems and network drives leave beside people's files.
@@ -24,14 +23,11 @@ class Tree:
     """Below `root`, sorted: `pictures` by their suffix, `others` by theirs in small letters (`.txt`: …)."""
 
     def __init__(self, root: Path, findings: Findings) -> None:
-        """Raises `DatasetError` where `root` is no folder."""
         self.root = root
         self.pictures: list[Path] = []
         self.others: dict[str, list[Path]] = defaultdict(list)
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
-        if not root.is_dir():
-            raise DatasetError(f"{root}: there is no such folder.", "Give --data FOLDER, as docs/data.md describes.")
         for path in sorted(root.rglob("*")):
             inside = path.relative_to(root).parts
             if any(part.startswith(".") or part in _SYSTEM for part in inside):

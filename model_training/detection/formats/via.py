@@ -32,7 +32,7 @@ def read(path: Path, content: object, reading: Reading) -> None:
             shape = dictionary(region.get("shape_attributes"))
             label = next(filter(None, map(name_of, dictionary(region.get("region_attributes")).values())), "")
             if shape.get("name") == "point":
-                reading.lose(image, "points, left out")
+                reading.lose(image, "points and labels of the whole picture, left out")
                 continue
             if shape.get("name") != "rect":
                 reading.findings.add("outlines, read as the boxes around them", entry["filename"])
@@ -47,7 +47,7 @@ def _read_box(shape: dict[str, object]) -> Box | None:
         return around_ellipse(shape.get("cx"), shape.get("cy"), shape.get("r"), shape.get("r"))
     if shape.get("name") == "ellipse":
         turned = math.degrees(number(shape.get("theta")) or 0)
-        return around_ellipse(*(shape.get(key) for key in ("cx", "cy", "rx", "ry")), turned)
+        return around_ellipse(*(shape.get(key) for key in ("cx", "cy", "rx", "ry")), degrees=turned)
     xs, ys = numbers(shape.get("all_points_x")), numbers(shape.get("all_points_y"))
     if xs is None or ys is None or len(xs) != len(ys):
         return None

@@ -21,7 +21,7 @@ def read(path: Path, root: Element, reading: Reading) -> None:
     """Each object's `bndbox` as it is: most tools count pixels from 0, VOC's own from 1. Without one, the box around
     its `robndbox` (centre, size, angle in radians) or `polygon`. The file's own name tells the picture better than the
     one inside it, which stays behind when files are renamed."""
-    names = [name for key in ("filename", "path") if (name := _text(root, key))]
+    names = [f"{_text(root, 'folder')}/{_text(root, 'filename')}", _text(root, "path")]
     size = size_of(_text(root, "size/width"), _text(root, "size/height"))
     image = Labelled(path, [path.stem, *names], size)
     for each in root.findall("object"):
@@ -43,5 +43,5 @@ def _read_box(item: Element, path: Path, reading: Reading) -> Box | None:
     reading.findings.add("outlines, read as the boxes around them", path.name)
     if turned is not None:
         angle = math.degrees(number(_text(turned, "angle")) or 0)
-        return around_centred(*(_text(turned, key) for key in ("cx", "cy", "w", "h")), angle)
+        return around_centred(*(_text(turned, key) for key in ("cx", "cy", "w", "h")), degrees=angle)
     return around(numbers([each.text for each in outline or [] if each.tag[:1] in "xy"]) or [])

@@ -119,7 +119,7 @@ def _read_description(path: Path, reading: Reading) -> Description:
             if place is not None:
                 chosen = [*(chosen or []), *_list_pictures(place, reading)]
             elif isinstance(each, str) and each:
-                reading.findings.add(f"folders that {path.name} names and that are not there", each)
+                reading.findings.add("folders that the dataset file names and that are not there", each)
     return Description(path, names, chosen, "kpt_shape" in content)
 
 
@@ -134,7 +134,7 @@ def _list_pictures(place: Path, reading: Reading) -> Iterator[Path]:
         if picture is not None:
             yield picture
         elif line.strip():
-            reading.findings.add(f"pictures that {place.name} names and that are not there", line.strip())
+            reading.findings.add("pictures that the dataset's list names and that are not there", line.strip())
 
 
 def _read_names(value: object, path: Path) -> dict[int, str]:

@@ -321,7 +321,7 @@ def test_what_has_no_counterpart_is_counted(tmp_path: Path) -> None:
     assert boxes == {"images/train/a.png": [TREE], "images/train/b.png": []}
     assert found == {
         "hidden files and those of the system, left out": 1,
-        "folders that data.yaml names and that are not there": 1,
+        "folders that the dataset file names and that are not there": 1,
         "label files without their picture, left out": 1,
         "pictures that the labels don't name, left out": 1,
         "pictures without a label, read as showing no object": 1,
