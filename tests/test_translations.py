@@ -34,8 +34,21 @@ def korean(room: str) -> Catalog:
         return read_po(file, locale="ko")
 
 
+def extract(room: str, function: str) -> dict[str, str]:
+    """The sentences that a function is called with, each with a file that says it."""
+    found = extract_from_dir(ROOT / room, METHODS, keywords={function: None})
+    return {str(message): file for file, _, message, _, _ in found}
+
+
 def said(room: str) -> set[str]:
-    found = {str(message) for _, _, message, _, _ in extract_from_dir(ROOT / room, METHODS, keywords={"_": None})}
+    found = set(extract(room, "_"))
+    # What is found while a dataset is read is added in English, and translated where it is shown.
+    for function in ("add", "lose"):
+        found |= {
+            message
+            for message, file in extract(room, function).items()
+            if "findings" in (ROOT / room / file).read_text("utf-8").lower()
+        }
     assert len(found) > 50
     return found
 

@@ -87,7 +87,8 @@ def _write_yolo(scenes: Scenes, names: list[str], folder: Path) -> None:
 
 
 def _write_coco(scenes: Scenes, names: list[str], folder: Path) -> None:
-    images, annotations = [], []
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
     for number, (scene, name) in enumerate(zip(scenes.scenes, names, strict=True), 1):
         size = {"width": scene.width, "height": scene.height}
         images.append({"id": number, "file_name": f"images/{name}", **size, "group": scene.group})

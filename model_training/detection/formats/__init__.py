@@ -17,6 +17,7 @@ _JSON = (coco, labelme, datumaro, label_studio, create_ml, via)
 _XML = (voc, cvat)
 _DOCUMENTS = frozenset({".json", ".xml", ".csv"})
 _YAML = frozenset({".yaml", ".yml"})
+_YOLO = _YAML | {".txt", ".names", ".labels"}
 _KNOWN = (
     "YOLO, COCO, Pascal VOC, CVAT, Label Studio, labelme, Datumaro, VIA, Create ML and TensorFlow's table are known"
 )
@@ -38,7 +39,7 @@ def read_scenes(place: Path) -> Scenes:
     if place.is_file():
         documents = [place]
         description = place if place.suffix.lower() in _YAML else None
-        is_yolo = place.suffix.lower() not in _DOCUMENTS
+        is_yolo = place.suffix.lower() in _YOLO
     else:
         documents = _below(place, reading.tree, _DOCUMENTS)
         description = _find_description(_below(place, reading.tree, _YAML))
@@ -90,6 +91,8 @@ def _find_description(files: Sequence[Path]) -> Path | None:
 def _read_document(path: Path, reading: Reading) -> str | None:
     """Read a file of labels into `reading`; its format, None for one that holds none."""
     suffix = path.suffix.lower()
+    if suffix != ".csv" or table.matches(path):
+        reading.sources.add(path)
     if suffix == ".csv":
         if table.matches(path):
             table.read(path, reading)

@@ -43,7 +43,7 @@ def read(path: Path, content: object, reading: Reading) -> None:
         if image is None:
             reading.findings.add("annotations of no image (orphans), left out", each.get("id"))
         elif each.get("iscrowd") in (1, True, "1"):
-            reading.lose(image, "crowds (iscrowd), left out", each.get("id"))
+            reading.lose("crowds (iscrowd), left out", image, each.get("id"))
         else:
             category = key_of(each.get("category_id"))
             if category not in categories and category is not None:
@@ -53,7 +53,8 @@ def read(path: Path, content: object, reading: Reading) -> None:
                 )
             box = _read_box(each, reading)
             reading.put(image, categories.get(category or "", ""), box, each.get("id"))
-            used.add(category or "")
+            if category:
+                used.add(category)
     for key, name in categories.items():
         if key in used or not _is_heading(key, document["categories"]):
             reading.classes.setdefault(name)

@@ -46,7 +46,7 @@ def read(path: Path, root: Element, reading: Reading) -> None:
 def _read_shape(shape: Element, label: str | None, image: Labelled, reading: Reading) -> None:
     example = next(iter(image.names), None)
     if shape.tag in ("points", "skeleton", "tag"):
-        reading.lose(image, "points and labels of the whole picture, left out", example)
+        reading.lose("points and labels of the whole picture, left out", image, example)
         return
     if shape.tag != "box":
         reading.findings.add("outlines, read as the boxes around them", example)

@@ -32,7 +32,7 @@ def read(path: Path, content: object, reading: Reading) -> None:
         for annotation in map(dictionary, sequence(item.get("annotations"))):
             kind = str(annotation.get("type"))
             if kind not in _BOXES:
-                reading.lose(image, "points and labels of the whole picture, left out", item.get("id"))
+                reading.lose("points and labels of the whole picture, left out", image, item.get("id"))
                 continue
             if kind != "bbox":
                 reading.findings.add("outlines, read as the boxes around them", item.get("id"))

@@ -72,7 +72,7 @@ def _read_result(result: dict[str, object], image: Labelled, task: object, readi
     if "points" in value or "radiusX" in value:
         reading.findings.add("outlines, read as the boxes around them", task)
     elif "width" not in value:
-        reading.lose(image, "results that mark no region, or one by a brush or a point, left out", task)
+        reading.lose("results that mark no region, or one by a brush or a point, left out", image, task)
         return
     if len(labels) > 1:
         reading.findings.add("regions of several classes, of which the first is read", task)

@@ -19,6 +19,7 @@ from .parsing import name_of, read_text
 from .shapes import Box
 from .tree import Tree
 
+GROUPS = "groups.csv"
 #: EXIF's orientation → where a stored point (x, y, both 0…1) lies on the upright image.
 _UPRIGHT = {
     1: lambda x, y: (x, y),
@@ -53,15 +54,17 @@ class Labelled:
 
 
 class Reading:
-    """What is read of one folder: `classes` in the order in which a format declares them, `images`, `findings`."""
+    """What is read of one folder: `classes` in the order in which a format declares them, `images`, `findings`, and the
+    `sources`, files that were read or have a finding of their own."""
 
     def __init__(self, tree: Tree, findings: Findings) -> None:
         self.tree = tree
         self.findings = findings
         self.classes: dict[str, None] = {}
         self.images: list[Labelled] = []
+        self.sources: set[Path] = {tree.root / GROUPS}
 
-    def lose(self, image: Labelled, why: str, example: object = None) -> None:
+    def lose(self, why: str, image: Labelled, example: object = None) -> None:
         """One of its labels is no box."""
         image.lost += 1
         self.findings.add(why, example or _show(image.source, self.tree))
@@ -69,9 +72,9 @@ class Reading:
     def put(self, image: Labelled, label: str, box: Box | None, example: object = None) -> None:
         """A label's box, or the finding that it has none."""
         if not label:
-            self.lose(image, "labels without a class, left out", example)
+            self.lose("labels without a class, left out", image, example)
         elif box is None:
-            self.lose(image, "labels without a readable box, left out", example)
+            self.lose("labels without a readable box, left out", image, example)
         else:
             image.boxes.append((label, box))
 
@@ -86,7 +89,7 @@ def assemble(reading: Reading, place: Path) -> Scenes:
     labels = {label for images in by_path.values() for image in images for label, _ in image.boxes}
     declared = dict.fromkeys((*reading.classes, *sorted(labels)))
     index = {label: number for number, label in enumerate(declared)}
-    groups = _read_groups(tree.root / "groups.csv")
+    groups = _read_groups(tree.root / GROUPS)
     scenes: list[Scene] = []
     used: Counter[str] = Counter()
     for path, images in sorted(by_path.items()):
@@ -150,6 +153,8 @@ def _find_pictures(reading: Reading, place: Path) -> dict[Path, list[Labelled]]:
     for path in reading.tree.pictures:
         if path.resolve() not in known:
             reading.findings.add("pictures that the labels don't name, left out", _show(path, reading.tree))
+    for path in (path for paths in reading.tree.others.values() for path in paths if path not in reading.sources):
+        reading.findings.add("files that are neither pictures nor labels, left out", _show(path, reading.tree))
     return by_path
 
 

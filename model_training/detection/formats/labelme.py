@@ -24,7 +24,7 @@ def read(path: Path, content: object, reading: Reading) -> None:
     for shape in map(dictionary, sequence(document["shapes"])):
         kind = str(shape.get("shape_type") or "polygon")
         if kind in ("point", "points"):
-            reading.lose(image, "points and labels of the whole picture, left out")
+            reading.lose("points and labels of the whole picture, left out", image)
             continue
         if kind != "rectangle":
             reading.findings.add("outlines, read as the boxes around them", path.name)

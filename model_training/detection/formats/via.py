@@ -32,7 +32,7 @@ def read(path: Path, content: object, reading: Reading) -> None:
             shape = dictionary(region.get("shape_attributes"))
             label = next(filter(None, map(name_of, dictionary(region.get("region_attributes")).values())), "")
             if shape.get("name") == "point":
-                reading.lose(image, "points and labels of the whole picture, left out")
+                reading.lose("points and labels of the whole picture, left out", image)
                 continue
             if shape.get("name") != "rect":
                 reading.findings.add("outlines, read as the boxes around them", entry["filename"])

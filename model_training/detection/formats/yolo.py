@@ -75,18 +75,18 @@ def read(description: Path | None, reading: Reading) -> None:
     tree = reading.tree
     by_folder = {path.parent: Description(path, _read_list(path)) for path in lists}
     texts = [path for path in tree.others[".txt"] if path not in lists]
+    reading.sources.update(lists, [description] if description else [])
     labels = {_fold(path): path for path in texts}
     by_stem: dict[str, list[Path]] = {}
     for path in texts:
         for stem in {_fold(Path(path.stem)), UPLOADED.sub("", _fold(Path(path.stem)))}:
             by_stem.setdefault(stem, []).append(path)
-    used: set[Path] = set()
     wrong: list[tuple[int, str, Description]] = []
     for picture in _choose_pictures(described, tree):
         image = Labelled(picture, [], relative=True, path=picture)
         found = _find_label(picture, tree, labels, by_stem)
         if found is not None:
-            used.add(found)
+            reading.sources.add(found)
             image.source = found
             classes = described or _nearest(found, tree.root, by_folder)
             for where, line in _lines(found):
@@ -100,7 +100,8 @@ def read(description: Path | None, reading: Reading) -> None:
     for each in [described] if described else by_folder.values():
         reading.classes.update(dict.fromkeys(name for _, name in sorted(each.names.items())))
     for path in texts:
-        if path not in used and _is_label(path):
+        if path not in reading.sources and _is_label(path):
+            reading.sources.add(path)
             reading.findings.add("label files without their picture, left out", path.relative_to(tree.root).as_posix())
 
 
@@ -129,6 +130,7 @@ def _list_pictures(place: Path, reading: Reading) -> Iterator[Path]:
         below = place.resolve()
         yield from (each for each in reading.tree.pictures if each.resolve().is_relative_to(below))
         return
+    reading.sources.add(place)
     for line in read_text(place).splitlines():
         picture = reading.tree.find([line.strip()], place) if line.strip() else None
         if picture is not None:

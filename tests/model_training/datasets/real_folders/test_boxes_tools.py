@@ -102,7 +102,11 @@ def via(attributes: dict[str, object], label: dict[str, object]) -> dict[str, ob
 CASES: dict[str, tuple[Mapping[str, object], list[Row], dict[str, int]]] = {
     # Pascal VOC
     "VOC": ({"a.xml": voc(voc_object(), voc_object("house", (40, 10, 60, 20)))}, [TREE, HOUSE], {}),
-    "VOC, its folders": ({"Annotations/a.xml": voc(voc_object()), "ImageSets/Main/train.txt": "a\n"}, [TREE], {}),
+    "VOC, its folders": (
+        {"Annotations/a.xml": voc(voc_object()), "ImageSets/Main/train.txt": "a\n"},
+        [TREE],
+        {"files that are neither pictures nor labels, left out": 1},
+    ),
     "VOC, floats": ({"a.xml": voc(voc_object(box=("10.0", "5.0", "30.0", "35.0")))}, [TREE], {}),
     "VOC, corners exchanged": ({"a.xml": voc(voc_object(box=(30, 35, 10, 5)))}, [TREE], {}),
     "VOC, a size of 0": ({"a.xml": voc(voc_object(), size=(0, 0))}, [TREE], {}),
