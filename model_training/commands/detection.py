@@ -93,7 +93,6 @@ def _show_pages(scenes: Scenes, folder: Path) -> None:
     """Before the training: whoever sees wrong boxes can stop it."""
     from ..detection.proof import draw_pages
 
-    drawn = draw_pages(scenes.scenes, scenes.classes, folder / "labels")
-    console.print(
-        f"Look whether the boxes are right: {folder / 'labels'} has the first {len(drawn)} pages.", markup=False
-    )
+    place = folder / "labels"
+    drawn = draw_pages(scenes.scenes, scenes.classes, place)
+    console.print(f"{place} has the first {len(drawn)} pages with their boxes drawn on: look at them.", markup=False)

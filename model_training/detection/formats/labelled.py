@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -228,7 +229,10 @@ def _read_groups(path: Path) -> dict[str, str]:
     """`groups.csv`: a picture's name without its suffix → the drawing that it is a copy of."""
     if not path.is_file():
         return {}
-    rows = list(csv.DictReader(read_text(path).splitlines()))
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise DatasetError(f"{path}: this is no CSV ({error}).", "Save it as CSV (UTF-8).") from None
     if rows and not {"file", "source_drawing"} <= rows[0].keys():
         raise DatasetError(f"{path}: the columns file and source_drawing are missing.", "Name them in its first line.")
     return {name_of(row["file"]): name_of(row["source_drawing"]) for row in rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from ...runtime.errors import DatasetError
@@ -16,22 +17,27 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 def matches(path: Path) -> bool:
     """Raises `DatasetError` for a file that is no text."""
-    first = read_text(path).partition("\n")[0]
-    return {"filename", "class", *_CORNERS} <= {column.strip().lower() for column in first.split(",")}
+    return {"filename", "class", *_CORNERS} <= set(next(iter(_read_rows(path)), []))
 
 
 def read(path: Path, reading: Reading) -> None:
     """Raises `DatasetError` for a table that can't be read."""
+    columns, *rows = _read_rows(path)
     images: dict[str, Labelled] = {}
+    for cells in rows:
+        row = dict(zip(columns, cells, strict=False))
+        name = row.get("filename", "")
+        size = size_of(row.get("width"), row.get("height"))
+        image = images.setdefault(name, Labelled(path, [name], size))
+        box = box_from_corners(*(row.get(key) for key in _CORNERS))
+        reading.put(image, name_of(row.get("class")), box, name)
+    reading.images += images.values()
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    """The names of the columns in small letters, then a row a box."""
     try:
-        rows = csv.DictReader(read_text(path).splitlines(), restkey="", restval="")
-        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or []]
-        for row in rows:
-            name = row["filename"] or ""
-            size = size_of(row.get("width"), row.get("height"))
-            image = images.setdefault(name, Labelled(path, [name], size))
-            box = box_from_corners(*(row[key] for key in _CORNERS))
-            reading.put(image, name_of(row["class"]), box, name)
+        header, *rows = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row] or [[]]
     except csv.Error as error:
         raise DatasetError(f"{path}: this is no CSV ({error}).", "Export the labels again.") from None
-    reading.images += images.values()
+    return [[name.strip().lower() for name in header], *rows]
