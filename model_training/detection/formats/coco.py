@@ -48,7 +48,8 @@ def read(path: Path, content: object, reading: Reading) -> None:
             category = key_of(each.get("category_id"))
             if category not in categories and category is not None:
                 raise DatasetError(
-                    f"{path}: annotation {each.get('id')} is of category {category}, which there is none of.",
+                    f"{path}: annotation {each.get('id')!r} is of category {each.get('category_id')!r}, "
+                    "which there is none of.",
                     "Correct its category_id or add the category.",
                 )
             box = _read_box(each, reading)

@@ -117,8 +117,8 @@ def key_of(value: object) -> str | None:
 
 
 def name_of(value: object) -> str:
-    """A class's name in Unicode NFC, without spaces around it; empty where there is none."""
-    return unicodedata.normalize("NFC", str(value)).strip() if isinstance(value, str | int | float) else ""
+    """A class's name in Unicode NFC, in one line, without spaces around it; empty where there is none."""
+    return " ".join(unicodedata.normalize("NFC", str(value)).split()) if isinstance(value, str | int | float) else ""
 
 
 def dictionary(value: object) -> dict[str, object]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -28,13 +29,12 @@ class Tree:
         self.others: dict[str, list[Path]] = defaultdict(list)
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
-        for path in sorted(root.rglob("*")):
+        for path in sorted(_walk(root)):
             inside = path.relative_to(root).parts
             if any(part.startswith(".") or part in _SYSTEM for part in inside):
-                if path.is_file():
-                    findings.add("hidden files and those of the system, left out", "/".join(inside))
+                findings.add("hidden files and those of the system, left out", "/".join(inside))
             elif not path.is_file():
-                continue
+                findings.add("links that lead nowhere, pipes and devices, left out", "/".join(inside))
             elif path.suffix.lower() in SUFFIXES:
                 self.pictures.append(path)
                 self._by_name[_fold(path.name)].append(path)
@@ -65,6 +65,18 @@ class Tree:
         stem = _fold(PurePosixPath(name).stem)
         found = self._by_name.get(last) or self._by_stem.get(last) or self._by_stem.get(stem)
         return _most_alike(found, PurePosixPath(name).parts, near) if found else None
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """All files below `root`; links to folders are followed, but never into the same folder twice."""
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        folders.sort()
+        if (real := os.path.realpath(folder)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in files)
 
 
 def locate(folder: Path, given: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -330,3 +331,21 @@ def test_what_has_no_counterpart_is_counted(tmp_path: Path) -> None:
         "pictures without a label, read as showing no object": 1,
         "classes without a box": 1,
     }
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    lay(tmp_path / "disk", {"a.png": PICTURE})
+    lay(tmp_path / "set", {"data.yaml": NAMES, "labels/a.txt": LINE})
+    (tmp_path / "set/images").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk/back").symlink_to(tmp_path / "set")
+    [scene] = read_scenes(tmp_path / "set").scenes
+    assert (scene.path.name, scene.boxes.shape) == ("a.png", (1, 4))
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    yolo(tmp_path, LINE)
+    (tmp_path / "images/gone.png").symlink_to("nowhere.png")
+    os.mkfifo(tmp_path / "images/pipe.png")
+    boxes, found = read(tmp_path)
+    assert boxes == {"images/a.png": [TREE]}
+    assert found["links that lead nowhere, pipes and devices, left out"] == 2
