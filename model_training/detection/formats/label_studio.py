@@ -39,7 +39,11 @@ def read(path: Path, content: object, reading: Reading) -> None:
             reading.findings.add("tasks without an annotation or a picture, left out", task.get("id"))
             continue
         image = Labelled(path, names, relative=True)
+        named = [result.get("id") for result in results if any(_list_labels(dictionary(result.get("value"))))]
         for result in results:
+            # A region without a class whose class another result names, which has the region once more.
+            if result.get("id") in named and not any(_list_labels(dictionary(result.get("value")))):
+                continue
             _read_result(result, image, task.get("id"), reading)
         reading.images.append(image)
 
@@ -65,8 +69,6 @@ def _choose_results(task: dict[str, object], reading: Reading) -> list[dict[str,
 def _read_result(result: dict[str, object], image: Labelled, task: object, reading: Reading) -> None:
     value = dictionary(result.get("value"))
     labels = list(_list_labels(value))
-    if result.get("type") in ("rectangle", "ellipse", "polygon", "brush") and not labels:
-        return  # the drawing of a region whose class another result repeats it with
     size = size_of(result.get("original_width"), result.get("original_height"))
     image.size = image.size or size
     if "points" in value or "radiusX" in value:
@@ -76,9 +78,7 @@ def _read_result(result: dict[str, object], image: Labelled, task: object, readi
         return
     if len(labels) > 1:
         reading.findings.add("regions of several classes, of which the first is read", task)
-    percent = _read_box(value, size)
-    box = tuple(each / 100 for each in percent) if percent else None
-    reading.put(image, labels[0] if labels else "", box, task)  # type: ignore[arg-type]
+    reading.put(image, labels[0] if labels else "", _read_box(value, size), task)
 
 
 def _list_labels(value: dict[str, object]) -> Iterator[str]:
@@ -88,20 +88,19 @@ def _list_labels(value: dict[str, object]) -> Iterator[str]:
 
 
 def _read_box(value: dict[str, object], size: tuple[float, float] | None) -> Box | None:
-    """In percent. What is turned is turned in pixels, so its picture's shape counts: a rectangle about its upper left
-    corner, an ellipse about its centre."""
-    if "points" in value:
-        return around_points(value["points"])
+    """In parts of the sides. What is turned is turned in pixels, so its picture's shape counts: a rectangle about its
+    upper left corner, an ellipse about its centre."""
     width, height = size or (100.0, 100.0)
-    keys = ("x", "y", "radiusX", "radiusY") if "radiusX" in value else ("x", "y", "width", "height")
-    given = numbers([value.get(key) for key in keys])
-    if given is None:
-        return None
-    pixels = [each / 100 * side for each, side in zip(given, (width, height) * 2, strict=True)]
-    angle = number(value.get("rotation")) or 0
-    box = around_ellipse(*pixels, degrees=angle) if "radiusX" in value else box_from_size(*pixels)
-    if box is not None and angle and "radiusX" not in value:
-        box = around_turned(box, angle, (pixels[0], pixels[1]))
-    if box is None:
-        return None
-    return box[0] / width * 100, box[1] / height * 100, box[2] / width * 100, box[3] / height * 100
+    if "points" in value:
+        box, width, height = around_points(value["points"]), 100.0, 100.0
+    else:
+        keys = ("x", "y", "radiusX", "radiusY") if "radiusX" in value else ("x", "y", "width", "height")
+        percents = numbers([value.get(key) for key in keys])
+        if percents is None:
+            return None
+        pixels = [each / 100 * side for each, side in zip(percents, (width, height) * 2, strict=True)]
+        angle = number(value.get("rotation")) or 0
+        box = around_ellipse(*pixels, degrees=angle) if "radiusX" in value else box_from_size(*pixels)
+        if box is not None and angle and "radiusX" not in value:
+            box = around_turned(box, angle, (pixels[0], pixels[1]))
+    return (box[0] / width, box[1] / height, box[2] / width, box[3] / height) if box else None

@@ -29,8 +29,12 @@ class Tree:
         self.others: dict[str, list[Path]] = defaultdict(list)
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
-        for path in sorted(_walk(root)):
-            inside = path.relative_to(root).parts
+        self.add(root, findings)
+
+    def add(self, folder: Path, findings: Findings) -> None:
+        """The files of another folder, too, which a dataset file names."""
+        for path in sorted(_walk(folder)):
+            inside = path.relative_to(folder).parts
             if any(part.startswith(".") or part in _SYSTEM for part in inside):
                 findings.add("hidden files and those of the system, left out", "/".join(inside))
             elif not path.is_file():
@@ -57,7 +61,7 @@ class Tree:
 
     def _look_up(self, name: str, near: Path) -> Path | None:
         try:
-            if (direct := near.parent / name).is_file():
+            if (direct := Path(os.path.normpath(near.parent / name))).is_file():
                 return direct
         except (OSError, ValueError):  # too long a name, or one with a zero in it
             return None
@@ -80,15 +84,14 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 def locate(folder: Path, given: str) -> Path | None:
-    """The folder or file that `given` means, seen from `folder`: as it is, or by the end of its path, since paths of
-    another machine end like ours."""
+    """The folder or file that `given` means, seen from `folder`: inside it, whatever `..` says before (Roboflow's do);
+    else as it is; else by the end of its path, since paths of another machine end like ours."""
     slashed = given.replace("\\", "/")
     parts = [part for part in slashed.split("/") if part not in ("", ".", "..")]
+    ends = [folder.joinpath(*parts[start:]) for start in range(len(parts))]
+    direct = Path(os.path.normpath(folder / slashed))
     try:
-        if (direct := folder / slashed).exists():
-            return direct
-        ends = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
-        return next((end for end in ends if end.exists()), None)
+        return next((place for place in (*ends[:1], direct, *ends[1:]) if place.exists()), None)
     except (OSError, ValueError):  # too long a name, or one with a zero in it
         return None
 

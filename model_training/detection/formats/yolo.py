@@ -84,7 +84,7 @@ def read(description: Path | None, reading: Reading) -> None:
     wrong: list[tuple[int, str, Description]] = []
     for picture in _choose_pictures(described, tree):
         image = Labelled(picture, [], relative=True, path=picture)
-        found = _find_label(picture, tree, labels, by_stem)
+        found = _find_label(picture, labels, by_stem)
         if found is not None:
             reading.sources.add(found)
             image.source = found
@@ -118,6 +118,8 @@ def _read_description(path: Path, reading: Reading) -> Description:
         for each in sequence(value) if isinstance(value, list) else [value]:
             place = locate(base, each) if isinstance(each, str) and each else None
             if place is not None:
+                if place.is_dir() and not place.resolve().is_relative_to(reading.tree.root.resolve()):
+                    reading.tree.add(place, reading.findings)
                 chosen = [*(chosen or []), *_list_pictures(place, reading)]
             elif isinstance(each, str) and each:
                 reading.findings.add("folders that the dataset file names and that are not there", each)
@@ -172,15 +174,17 @@ def _choose_pictures(described: Description | None, tree: Tree) -> list[Path]:
     return inside or tree.pictures
 
 
-def _find_label(picture: Path, tree: Tree, labels: dict[str, Path], by_stem: dict[str, list[Path]]) -> Path | None:
+def _find_label(picture: Path, labels: dict[str, Path], by_stem: dict[str, list[Path]]) -> Path | None:
     """Under `labels` where the picture lies under `images`, beside it, or anywhere if only one has its name."""
-    inside = list(picture.relative_to(tree.root).with_suffix(".txt").parts)
-    places = [tree.root.joinpath(*inside), picture.parent / "labels" / f"{picture.stem}.txt"]
-    for row in (row for row, part in enumerate(inside[:-1]) if part.lower() == "images"):
-        places.insert(0, tree.root.joinpath(*inside[:row], "labels", *inside[row + 1 :]))
-    for place in places:
+    beside = picture.with_suffix(".txt")
+    parts = beside.parts
+    images = [row for row, part in enumerate(parts[:-1]) if part.lower() == "images"]
+    places = [Path(*parts[:row], "labels", *parts[row + 1 :]) for row in reversed(images)]
+    for place in (*places, beside, beside.parent / "labels" / beside.name):
         if (found := labels.get(_fold(place))) is not None:
             return found
+        if place.is_file():  # of a folder that only the dataset file names
+            return place
     named = by_stem.get(_fold(Path(picture.stem)), [])
     return named[0] if len(named) == 1 else None
 

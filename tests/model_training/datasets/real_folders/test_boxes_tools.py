@@ -312,6 +312,11 @@ CASES: dict[str, tuple[Mapping[str, object], list[Row], dict[str, int]]] = {
         [TREE],
         {},
     ),
+    "Label Studio, a region without a class": (
+        {"project.json": [task(region("rectangle", PERCENT), {"id": "r", "type": "rectangle", "value": PERCENT})]},
+        [TREE],
+        {"labels without a class, left out": 1},
+    ),
     "Label Studio, skipped and done again": (
         {
             "project.json": [

@@ -78,6 +78,36 @@ LAYOUTS: dict[str, tuple[Mapping[str, object], str, dict[str, list[Row]]]] = {
         ".",
         {"train/images/a.png": [TREE]},
     ),
+    "a dataset file below, without path": (
+        {
+            "settings/houses.yaml": f"train: ../images/train\n{NAMES}",
+            "images/train/a.png": PICTURE,
+            "labels/train/a.txt": LINE,
+        },
+        "settings/houses.yaml",
+        {"images/train/a.png": [TREE]},
+    ),
+    "a list of pictures in another folder": (
+        {
+            "settings/houses.yaml": f"train: train.txt\n{NAMES}",
+            "settings/train.txt": "../images/a.png\n",
+            "images/a.png": PICTURE,
+            "labels/a.txt": LINE,
+        },
+        "settings/houses.yaml",
+        {"images/a.png": [TREE]},
+    ),
+    "another export beside, which `../` would mean": (
+        {
+            "mine/data.yaml": f"train: ../train/images\n{NAMES}",
+            "mine/train/images/a.png": PICTURE,
+            "mine/train/labels/a.txt": LINE,
+            "train/images/z.png": PICTURE,
+            "train/labels/z.txt": LINE,
+        },
+        "mine",
+        {"mine/train/images/a.png": [TREE]},
+    ),
     "several folders": (
         {
             "data.yaml": f"train: [one/images, two/images]\n{NAMES}",
