@@ -14,7 +14,8 @@ _FILE_KEYS = ("file_name", "filename", "path", "name", "coco_url", "url", "flick
 
 
 def matches(content: object) -> bool:
-    return "images" in dictionary(content) and bool({"annotations", "categories"} & dictionary(content).keys())
+    """COCO's captions have no categories, and its lists of test pictures no annotations."""
+    return {"images", "annotations", "categories"} <= dictionary(content).keys()
 
 
 def read(path: Path, content: object, reading: Reading) -> None:

@@ -1,4 +1,4 @@
-"""TensorFlow's table of boxes, `filename,width,height,class,xmin,ymin,xmax,ymax`, as Roboflow writes it, too."""
+"""A table of boxes: TensorFlow's, `filename,width,height,class,xmin,ymin,xmax,ymax`, as Roboflow writes it; VoTT's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .shapes import box_from_corners
 
 NAME = "TensorFlow's table"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+#: VoTT's columns by TensorFlow's names.
+_ALSO = {"image": "filename", "label": "class"}
 
 
 def matches(path: Path) -> bool:
@@ -35,9 +37,10 @@ def read(path: Path, reading: Reading) -> None:
 
 
 def _read_rows(path: Path) -> list[list[str]]:
-    """The names of the columns in small letters, then a row a box."""
+    """The names of the columns in small letters, TensorFlow's, then a row a box."""
     try:
         header, *rows = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row] or [[]]
     except csv.Error as error:
         raise DatasetError(f"{path}: this is no CSV ({error}).", "Export the labels again.") from None
-    return [[name.strip().lower() for name in header], *rows]
+    names = [name.strip().lower() for name in header]
+    return [[_ALSO.get(name, name) for name in names], *rows]

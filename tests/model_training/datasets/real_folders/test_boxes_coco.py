@@ -194,6 +194,16 @@ def test_two_files_that_label_one_picture_the_same_count_once(tmp_path: Path) ->
     assert found["boxes that are there twice, taken once"] == 1
 
 
+def test_captions_and_lists_of_test_pictures_are_no_labels(tmp_path: Path) -> None:
+    captions = {"images": [IMAGE], "annotations": [{"id": 1, "image_id": 1, "caption": "a tree"}]}
+    test = {"images": [IMAGE | {"id": 2, "file_name": "b.png"}], "categories": CATEGORIES}
+    files = {"instances_train.json": coco(), "captions_train.json": captions, "image_info_test.json": test}
+    lay(tmp_path, {"images/a.png": PICTURE, **{f"annotations/{name}": content for name, content in files.items()}})
+    boxes, found = read(tmp_path)
+    assert boxes == {"images/a.png": [TREE]}
+    assert found["JSON and XML files that hold no labels, left out"] == 2
+
+
 def test_a_picture_that_is_not_there_is_counted(tmp_path: Path) -> None:
     content = coco(images=[IMAGE, IMAGE | {"id": 2, "file_name": "gone.png"}])
     boxes, found = read(lay(tmp_path, {"a.png": PICTURE, "labels.json": content}))

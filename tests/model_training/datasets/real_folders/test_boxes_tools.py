@@ -433,6 +433,16 @@ CASES: dict[str, tuple[Mapping[str, object], list[Row], dict[str, int]]] = {
         [TREE],
         {},
     ),
+    "VoTT's table": (
+        {"export.csv": '"image","xmin","ymin","xmax","ymax","label"\n"a.png",10.0,5.0,30.0,35.0,"tree"\n'},
+        [TREE],
+        {},
+    ),
+    "a manifest beside": (
+        {"a.xml": voc(voc_object()), "manifest.csv": "path,label\na.png,tree\n"},
+        [TREE],
+        {"files that are neither pictures nor labels, left out": 1},
+    ),
     "TensorFlow's table": (
         {"_annotations.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,100,50,tree,10,5,30,35\n"},
         [TREE],
