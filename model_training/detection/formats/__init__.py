@@ -49,7 +49,7 @@ def read_scenes(place: Path) -> Scenes:
         found[yolo.NAME] = description or place
     if len(found) > 1:
         listed = " and ".join(f"{name} ({path.name})" for name, path in found.items())
-        raise DatasetError(f"{place}: there are labels of {listed}.", "Give the path of the file that counts.")
+        raise DatasetError(f"{place}: there are labels of {listed}.", "Give the folder or the file that counts.")
     if not found:
         raise DatasetError(f"{place}: there are no labels that can be read.", f"{_KNOWN}: see docs/data.md.")
     if is_yolo:

@@ -489,7 +489,7 @@ def test_a_films_frames_are_one_group_and_what_left_the_frame_is_not_on_it(tmp_p
     [
         (
             {"a.xml": voc(voc_object()), "a.json": labelme(RECTANGLE)},
-            r"labels of labelme \(a\.json\) and Pascal VOC \(a\.xml\)\. Give the path",
+            r"labels of labelme \(a\.json\) and Pascal VOC \(a\.xml\)\. Give the folder",
         ),
         (
             {"a.xml": voc(voc_object()), "classes.txt": "tree\n", "a.txt": "0 .5 .5 .1 .2\n"},
