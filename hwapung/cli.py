@@ -12,6 +12,7 @@ import typer
 
 from model_training.commands.compare import ablation, balance, pairs, sources, splits
 from model_training.commands.data import audit, check, compose, draw, fetch
+from model_training.commands.data import convert as convert_scenes
 from model_training.commands.gallery import gallery
 from model_training.commands.search import search
 from model_training.commands.train import distil, ensemble, train
@@ -54,6 +55,7 @@ MAKE_DATA: Commands = (
     ("draw", draw, "hwapung data draw pictures --kinds china,japan,korea"),
     ("compose", compose, "hwapung data compose --data drawings --out scenes --group title"),
     ("check", check, "hwapung data check pictures"),
+    ("convert", convert_scenes, "hwapung data convert --data export --to coco --out scenes"),
     ("audit", audit, "hwapung data audit --data pictures"),
 )
 

@@ -43,8 +43,12 @@ def extract(room: str, function: str) -> dict[str, str]:
 def said(room: str) -> set[str]:
     found = set(extract(room, "_"))
     # What is found while a dataset is read is added in English, and translated where it is shown.
-    added = extract(room, "add").items()
-    found |= {message for message, file in added if "Findings" in (ROOT / room / file).read_text("utf-8")}
+    for function in ("add", "lose"):
+        found |= {
+            message
+            for message, file in extract(room, function).items()
+            if "findings" in (ROOT / room / file).read_text("utf-8").lower()
+        }
     assert len(found) > 50
     return found
 

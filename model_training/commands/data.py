@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from ..datasets.sources.commands import fetch
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
 
-__all__ = ["audit", "check", "compose", "draw", "fetch"]
+__all__ = ["audit", "check", "compose", "convert", "draw", "fetch"]
 
 
 def check(
@@ -95,3 +95,21 @@ def compose(
     with follow("Composing scenes") as step:
         write_scenes(out, list_dataset(data, encoding=encoding), settings, (480, 480), seed, group, step.update)
     console.print(f"{out}: {scenes} scenes.", markup=False)
+
+
+def convert(
+    data: Annotated[Path, typer.Option(help="labelled scenes: a folder, or its label or dataset file")],
+    out: Annotated[Path, typer.Option(help="a new folder for pictures and labels")],
+    to: Annotated[Literal["yolo", "coco"], typer.Option(help="the format to write")] = "yolo",
+) -> None:
+    """Write labelled scenes of any format that is read as YOLO or COCO, for other tools."""
+    from ..detection.exports import export_scenes
+    from ..detection.formats import read_scenes
+
+    scenes = read_scenes(data)
+    for finding in scenes.findings:
+        console.print(str(finding), markup=False)
+    with follow("Copying pictures") as step:
+        export_scenes(scenes, to, out, step.update)
+    boxes = sum(len(scene.boxes) for scene in scenes.scenes)
+    console.print(f"{out}: {len(scenes.scenes)} scenes, {boxes} boxes, {len(scenes.classes)} classes.", markup=False)

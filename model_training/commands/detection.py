@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
+
+if TYPE_CHECKING:
+    from ..detection.annotations import Scenes
 
 #: What the command says of each split.
 _SIDES = {"train": "to train", "validation": "to choose the epoch by", "test": "to test"}
@@ -19,9 +22,10 @@ def train_detection(
     """Train a detector on labelled scenes, keep the epoch that finds best on the validation scenes, measure that on
     the test scenes, and leave its bundle. Returns the run's folder and the bundle; None in all processes but the first.
     """
-    from ..detection.annotations import divide, merge_classes, read_scenes
+    from ..detection.annotations import divide, merge_classes
     from ..detection.composer import crop_scene
     from ..detection.drawings import read_drawings
+    from ..detection.formats import read_scenes
     from ..detection.grouping import StrokeGroups
     from ..detection.recipe import load_detection_recipe
     from ..detection.task import DetectionTask, Epoch
@@ -45,16 +49,25 @@ def train_detection(
     if fabric.is_global_zero:
         counts = ", ".join(f"{len(sides[name])} {words}" for name, words in _SIDES.items())
         console.print(
-            f"Classes: {', '.join(scenes.classes)}. Scenes: {counts}; {len(drawings)} single drawings to compose from."
+            f"Classes: {', '.join(scenes.classes)}. Scenes: {counts}; {len(drawings)} single drawings to compose from.",
+            markup=False,
         )
+        for finding in scenes.findings:
+            console.print(f"  {finding}", markup=False)
+    folder = build / "runs" / chosen.name
     if chosen.network.size == "strokes":
+        if fabric.is_global_zero:
+            _show_pages(scenes, folder)
         nothing = Epoch(0, 0.0, 0.0, 0.0, 0.0, 0.0)
         network = StrokeGroups(chosen.network.input).eval()
-        trained: Trained[Any, Epoch] = Trained(network, [], nothing, build / "runs" / chosen.name, "cpu", 0)
+        trained: Trained[Any, Epoch] = Trained(network, [], nothing, folder, "cpu", 0)
     else:
         task = DetectionTask(chosen, scenes.classes, sides, drawings, fabric.device)
         about = {"classes": scenes.classes, "scenes": {name: len(each) for name, each in sides.items()}}
-        trained = fit(task, fabric, build / "runs" / chosen.name / task.identify(), chosen.title.en, about)
+        folder /= task.identify()
+        if fabric.is_global_zero:
+            _show_pages(scenes, folder)
+        trained = fit(task, fabric, folder, chosen.title.en, about)
     if not fabric.is_global_zero:
         return None
     with follow("Packing"):
@@ -74,3 +87,12 @@ def train_detection(
         f"it by half or more, and nothing else is."
     )
     return trained.folder, bundle
+
+
+def _show_pages(scenes: Scenes, folder: Path) -> None:
+    """Before the training: whoever sees wrong boxes can stop it."""
+    from ..detection.proof import draw_pages
+
+    place = folder / "labels"
+    drawn = draw_pages(scenes.scenes, scenes.classes, place)
+    console.print(f"{place} has the first {len(drawn)} pages with their boxes drawn on: look at them.", markup=False)

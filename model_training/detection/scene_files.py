@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from ..datasets.folders import Dataset
 from ..runtime.errors import DatasetError
 from ..runtime.files import replacing, write_text
+from .annotations import Scene
 from .composer import Composed, Composer, Drawing, compose, read_drawing
+from .exports import format_boxes, write_yolo_records
 
 #: The drawings are dealt to so many parts, and a scene is composed of one part's: parts are what a split divides.
 PARTS = 10
@@ -47,12 +46,8 @@ def write_scenes(
             _write(compose(material, settings, size, seed, number), pages[number])
             progress(done := done + 1, settings.scenes)
         done += len(own) - len(missing)
-    rows = io.StringIO(newline="")
-    table = csv.writer(rows, lineterminator="\n")
-    table.writerow(("file", "source_drawing"))
-    table.writerows((page.stem, f"part-{number % len(parts)}") for number, page in enumerate(pages))
-    write_text(folder / "groups.csv", rows.getvalue())
-    write_text(folder / "data.yaml", yaml.safe_dump({"names": list(drawings.labels)}, allow_unicode=True))
+    groups = {page.stem: f"part-{number % len(parts)}" for number, page in enumerate(pages)}
+    write_yolo_records(folder, drawings.labels, groups)
 
 
 def _deal(drawings: Dataset, group: str | None, seed: int) -> dict[int, list[int]]:
@@ -83,11 +78,7 @@ def _read(drawings: Dataset, rows: list[int], most: int) -> list[Drawing]:
 def _write(page: Composed, path: Path) -> None:
     """The boxes first: a page that is there has them."""
     width, height = page.image.size
-    centre, size = (page.boxes[:, :2] + page.boxes[:, 2:]) / 2, page.boxes[:, 2:] - page.boxes[:, :2]
-    table = np.concatenate([centre, size], 1) / np.array([width, height] * 2)
-    lines = (
-        f"{kind} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n" for kind, (x, y, w, h) in zip(page.classes, table, strict=True)
-    )
-    write_text(path.parents[1] / "labels" / f"{path.stem}.txt", "".join(lines))
+    scene = Scene(path, width, height, page.boxes, page.classes, path.stem)
+    write_text(path.parents[1] / "labels" / f"{path.stem}.txt", format_boxes(scene))
     with replacing(path) as partial:
         page.image.save(partial, "PNG")

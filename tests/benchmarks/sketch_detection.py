@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from model_training.detection.annotations import divide, merge_classes, read_scenes
+from model_training.detection.annotations import divide, merge_classes
 from model_training.detection.composer import crop_scene
 from model_training.detection.detector import detect
+from model_training.detection.formats import read_scenes
 from model_training.detection.metrics import Detection, measure_detection
 from model_training.detection.pages import load_page
 from model_training.detection.recipe import DetectionRecipe, load_detection_recipe

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from model_training.detection.annotations import divide, read_coco, read_scenes
+from model_training.detection.annotations import divide
+from model_training.detection.formats import read_scenes
 from model_training.detection.pages import load_page
-from model_training.runtime.errors import DatasetError
 from tests.conftest import shared_folder
 
 
@@ -53,71 +52,6 @@ def test_copies_of_a_drawing_stay_on_one_side(scenes: Path) -> None:
         groups = [{scene.group for scene in side} for side in sides.values()]
         assert [len(each) for each in groups] == [2, 1, 1]
         assert len(set.union(*groups)) == 4
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("2 0.5 0.5 0.2 0.2", r"line 2: the class index 2 is out of range"),
-        ("-1 0.5 0.5 0.2 0.2", r"class index -1 is out of range"),
-        ("0 1.5 0.5 0.2 0.2", r"box 2 .* lies outside its picture of 100×50"),
-        ("0 0.5 0.5 0 0.2", r"box 2 .* or is empty"),
-        ("0 0.5 nan 0.2 0.2", r"is not a class and four numbers"),
-        ("sun 0.5 0.5 0.2 0.2", r"is not a class and four numbers"),
-    ],
-)
-def test_bad_lines_are_named(scenes: Path, line: str, message: str) -> None:
-    (scenes / "labels/train/b.rf.1.txt").write_text(f"0 0.5 0.5 0.2 0.4\n{line}\n")
-    with pytest.raises(DatasetError, match=message):
-        read_scenes(scenes)
-
-
-def test_boxes_over_the_edge_are_cut_and_counted(scenes: Path) -> None:
-    (scenes / "labels/train/b.rf.1.txt").write_text("0 0.95 0.5 0.2 0.4\n")
-    read = read_scenes(scenes)
-    assert read.clipped == 1
-    np.testing.assert_allclose(read.scenes[2].boxes, [[85, 15, 100, 35]], atol=1e-4)
-
-
-def coco(folder: Path, **changes: object) -> Path:
-    Image.new("RGB", (100, 50)).save(folder / "a.png")
-    content = {
-        "categories": [{"id": 7, "name": "House"}, {"id": 3, "name": "Sun"}],
-        "images": [{"id": 1, "file_name": "a.png"}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 7, "bbox": [10, 5, 20, 30]},
-            {"id": 2, "image_id": 1, "category_id": 3, "bbox": [0, 0, 9, 9], "iscrowd": 1},
-        ],
-    } | changes
-    (folder / "scenes.json").write_text(json.dumps(content))
-    return folder / "scenes.json"
-
-
-def test_coco_is_read_by_category_id(tmp_path: Path) -> None:
-    read = read_coco(coco(tmp_path))
-    assert read.classes == ("Sun", "House")
-    np.testing.assert_array_equal(read.scenes[0].boxes, [[10, 5, 30, 35]])
-    assert read.scenes[0].classes.tolist() == [1]
-    assert len(read_scenes(tmp_path).scenes) == 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"images": [{"id": 1, "file_name": "gone.png"}]}, r"the picture 'gone.png' is missing"),
-        ({"categories": [{"id": 3, "name": "Sun"}]}, r"annotation 1 is of category 7"),
-        ({"categories": None}, r"is no COCO file"),
-        ({"annotations": []}, r"no scene has a box"),
-    ],
-)
-def test_bad_coco_is_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
-    with pytest.raises(DatasetError, match=message):
-        read_coco(coco(tmp_path, **changes))
-
-
-def test_a_folder_of_neither_kind(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"neither data\.yaml"):
-        read_scenes(tmp_path)
 
 
 def test_the_real_scenes() -> None:

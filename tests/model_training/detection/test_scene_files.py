@@ -9,8 +9,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from model_training.datasets.manifest import list_dataset
-from model_training.detection.annotations import divide, read_scenes
+from model_training.detection.annotations import divide
 from model_training.detection.composer import Composer
+from model_training.detection.formats import read_scenes
 from model_training.detection.scene_files import write_scenes
 from model_training.runtime.errors import DatasetError
 

@@ -66,6 +66,9 @@ def test_one_class_takes_in_all_objects_and_drawings(scenes: Path, drawings: Pat
     assert kept["scenes"] == {"train": 1, "validation": 1, "test": 1}
     assert [each["epoch"] for each in kept["epochs"]] == [1, 2]
     assert metrics.with_name("loss_accuracy.png").is_file()
+    assert f"{metrics.with_name('labels')} has the first 3 pages with their boxes drawn on" in output
+    assert [path.name for path in sorted(metrics.with_name("labels").iterdir())] == ["01.png", "02.png", "03.png"]
+    assert "  classes without a box: 1 (sun)\n" in output
     card = read_card(tmp_path / "bundles/sketch_detector/card.json", DetectorCard)
     assert [label.key for label in card.labels] == ["object"]
     assert card.data.counts == {"train": {"object": 2}, "validation": {"object": 2}, "test": {"object": 2}}

@@ -1,0 +1,114 @@
+"""Labelled scenes in the formats of the field's tools: a module a format, all by way of `labelled.Labelled`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from ...datasets.findings import Findings
+from ...runtime.errors import DatasetError
+from ..annotations import Scenes
+from . import coco, create_ml, cvat, datumaro, label_studio, labelme, table, via, voc, yolo
+from .labelled import Reading, assemble
+from .parsing import read_json, read_xml
+from .tree import Tree
+
+_JSON = (coco, labelme, datumaro, label_studio, create_ml, via)
+_XML = (voc, cvat)
+_DOCUMENTS = frozenset({".json", ".xml", ".csv"})
+_YAML = frozenset({".yaml", ".yml"})
+_YOLO = _YAML | {".txt", ".names", ".labels"}
+_KNOWN = (
+    "YOLO, COCO, Pascal VOC, CVAT, Label Studio, labelme, Datumaro, VIA, Create ML and TensorFlow's table are known"
+)
+
+
+def read_scenes(place: Path) -> Scenes:
+    """A folder with pictures and labels of one format, or a label file or dataset file, → scenes.
+
+    Pictures lie anywhere below the folder; below its parent, too, where it has none. Boxes are in pixels of the
+    upright image. What was left out, turned or guessed is among the scenes' findings.
+    Raises `DatasetError` for labels that can't be read, that are of two formats, or where there are none.
+    """
+    if place.suffix.lower() == ".zip":
+        raise DatasetError(f"{place}: this is an archive.", "Unpack it and give the folder.")
+    if not place.exists():
+        raise DatasetError(f"{place}: there is no such folder.", "Give --data FOLDER, as docs/data.md describes.")
+    findings = Findings()
+    reading = Reading(_open_tree(place, findings), findings)
+    if place.is_file():
+        documents = [place]
+        description = place if place.suffix.lower() in _YAML else None
+        is_yolo = place.suffix.lower() in _YOLO
+    else:
+        documents = _below(place, reading.tree, _DOCUMENTS)
+        description = _find_description(_below(place, reading.tree, _YAML))
+        is_yolo = description is not None or yolo.has_labels(reading.tree)
+    found = {name: path for path in documents if (name := _read_document(path, reading))}
+    if is_yolo:
+        found[yolo.NAME] = description or place
+    if len(found) > 1:
+        listed = " and ".join(f"{name} ({path.name})" for name, path in found.items())
+        raise DatasetError(f"{place}: there are labels of {listed}.", "Give the folder or the file that counts.")
+    if not found:
+        raise DatasetError(f"{place}: there are no labels that can be read.", f"{_KNOWN}: see docs/data.md.")
+    if is_yolo:
+        yolo.read(description, reading)
+    return assemble(reading, place)
+
+
+def _open_tree(place: Path, findings: Findings) -> Tree:
+    """Of the folder that `place` is or lies in, or of the one above where that has labels and no picture."""
+    if place.is_file() and place.suffix.lower() in _YAML:
+        return Tree(yolo.find_base(place), findings)
+    folder = (place if place.is_dir() else place.parent).resolve()
+    seen = Findings()
+    tree = Tree(folder, seen)
+    if not tree.pictures and (tree.others.keys() & _DOCUMENTS or yolo.has_labels(tree)):
+        return Tree(folder.parent, findings)
+    findings.extend(seen)
+    return tree
+
+
+def _below(place: Path, tree: Tree, suffixes: Collection[str]) -> list[Path]:
+    """The files of these kinds below `place`, those of the highest folder first."""
+    folder = place.resolve()
+    files = [path for suffix in suffixes for path in tree.others[suffix] if path.is_relative_to(folder)]
+    return sorted(files, key=lambda path: (len(path.parts), path))
+
+
+def _find_description(files: Sequence[Path]) -> Path | None:
+    """The dataset's YAML file: the only one, or that which is called `data` or `dataset`."""
+    described = [path for path in files if yolo.is_described(path)]
+    highest = [path for path in described if len(path.parts) == len(described[0].parts)]
+    usual = [path for path in highest if path.stem.lower() in ("data", "dataset")] or highest
+    if len(usual) > 1:
+        listed = ", ".join(path.name for path in usual)
+        raise DatasetError(f"{usual[0].parent}: there are several dataset files: {listed}.", "Give the path of one.")
+    return usual[0] if usual else None
+
+
+def _read_document(path: Path, reading: Reading) -> str | None:
+    """Read a file of labels into `reading`; its format, None for one that holds none."""
+    suffix = path.suffix.lower()
+    if suffix != ".csv" or table.matches(path):
+        reading.sources.add(path)
+    if suffix == ".csv":
+        if table.matches(path):
+            table.read(path, reading)
+            return table.NAME
+    elif suffix == ".json":
+        content = read_json(path)
+        for form in _JSON:
+            if form.matches(content):
+                form.read(path, content, reading)
+                return form.NAME
+    elif suffix == ".xml":
+        root = read_xml(path)
+        for tree_form in _XML:
+            if tree_form.matches(root):
+                tree_form.read(path, root, reading)
+                return tree_form.NAME
+    if suffix in (".json", ".xml"):
+        reading.findings.add("JSON and XML files that hold no labels, left out", path.name)
+    return None

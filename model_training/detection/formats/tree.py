@@ -1,0 +1,135 @@
+"""The files of a folder of labelled pictures, and the picture that a label file means by whatever it writes."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from ...datasets.findings import Findings
+from ...runtime.image import SUFFIXES
+
+#: What archives, systems and network drives leave beside people's files.
+_SYSTEM = frozenset({"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "lost+found"})
+#: Label Studio puts eight hexadecimal digits before the name of each file that it is given.
+UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+
+
+class Tree:
+    """Below `root`, sorted: `pictures` by their suffix, `others` by theirs in small letters (`.txt`: …)."""
+
+    def __init__(self, root: Path, findings: Findings) -> None:
+        self.root = root
+        self.pictures: list[Path] = []
+        self.others: dict[str, list[Path]] = defaultdict(list)
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        self.add(root, findings)
+
+    def add(self, folder: Path, findings: Findings) -> None:
+        """The files of another folder, too, which a dataset file names."""
+        for path in sorted(_walk(folder)):
+            inside = path.relative_to(folder).parts
+            if any(part.startswith(".") or part in _SYSTEM for part in inside):
+                findings.add("hidden files and those of the system, left out", "/".join(inside))
+            elif not path.is_file():
+                findings.add("links that lead nowhere, pipes and devices, left out", "/".join(inside))
+            elif path.suffix.lower() in SUFFIXES:
+                self.pictures.append(path)
+                self._by_name[_fold(path.name)].append(path)
+                self._by_stem[_fold(path.stem)].append(path)
+            else:
+                self.others[path.suffix.lower()].append(path)
+
+    def find(self, names: Iterable[str], near: Path) -> Path | None:
+        """The picture that one of `names` means, the first that does; `near` is the file that says so.
+
+        A name may be a path from anywhere on any system, an address, or lack its folder, its suffix or its case.
+        Of several pictures that a name fits, the one whose folders are most alike is meant; None where that is not
+        a single one.
+        """
+        for name in names:
+            for spelling in _spell(name):
+                if (found := self._look_up(spelling, near)) is not None:
+                    return found
+        return None
+
+    def _look_up(self, name: str, near: Path) -> Path | None:
+        try:
+            if (direct := Path(os.path.normpath(near.parent / name))).is_file():
+                return direct
+        except (OSError, ValueError):  # too long a name, or one with a zero in it
+            return None
+        last = _fold(PurePosixPath(name).name)
+        stem = _fold(PurePosixPath(name).stem)
+        found = self._by_name.get(last) or self._by_stem.get(last) or self._by_stem.get(stem)
+        return _most_alike(found, PurePosixPath(name).parts, near) if found else None
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """All files below `root`; links to folders are followed, but never into the same folder twice."""
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        folders.sort()
+        if (real := os.path.realpath(folder)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in files)
+
+
+def locate(folder: Path, given: str) -> Path | None:
+    """The folder or file that `given` means, seen from `folder`: inside it, whatever `..` says before (Roboflow's do);
+    else as it is; else by the end of its path, since paths of another machine end like ours."""
+    slashed = given.replace("\\", "/")
+    parts = [part for part in slashed.split("/") if part not in ("", ".", "..")]
+    ends = [folder.joinpath(*parts[start:]) for start in range(len(parts))]
+    direct = Path(os.path.normpath(folder / slashed))
+    try:
+        return next((place for place in (*ends[:1], direct, *ends[1:]) if place.exists()), None)
+    except (OSError, ValueError):  # too long a name, or one with a zero in it
+        return None
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _spell(name: str) -> Iterable[str]:
+    """As it is, with slashes for backslashes, as an address or with one in its query, without an upload's prefix."""
+    yield name
+    slashed = name.replace("\\", "/")
+    yield slashed
+    try:
+        address = urlsplit(slashed)
+        if address.scheme or address.query or "%" in slashed:
+            for inside in parse_qs(address.query).get("d", []):
+                yield unquote(inside)
+            yield unquote(address.path).lstrip("/")
+    except ValueError:
+        address = urlsplit("")
+    last = PurePosixPath(unquote(address.path) or slashed).name
+    if UPLOADED.match(last):
+        yield UPLOADED.sub("", last)
+
+
+def _most_alike(found: Sequence[Path], parts: Sequence[str], near: Path) -> Path | None:
+    def likeness(path: Path) -> tuple[int, int, int]:
+        folders = [_fold(part) for part in path.parts[:-1]]
+        wanted = [_fold(part) for part in parts[:-1]]
+        ending = _count_shared(folders[::-1], wanted[::-1])
+        around = [_fold(part) for part in near.with_suffix("").parts]
+        return ending, _count_shared(folders, around), len(set(folders) & set(around))
+
+    ranked = sorted(found, key=likeness)
+    return None if len(ranked) > 1 and likeness(ranked[-1]) == likeness(ranked[-2]) else ranked[-1]
+
+
+def _count_shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of the first are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
