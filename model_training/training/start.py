@@ -13,7 +13,7 @@ from ..models.batch_norm import mend_batch_norm
 from ..models.factory import head_layers, make_network
 from ..models.features import extract_features
 from ..models.lda_head import start_head
-from ..models.linear_probe import LinearProbe, fit_probe
+from ..models.linear_probe import LinearProbe, fit_probe, measure_log_loss
 from ..progress import follow
 from ..recipe import CLIP, Augmentation, Recipe, Training, override
 from ..runtime.architecture import Head
@@ -72,8 +72,9 @@ def make_probe_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | 
 
 
 def fit_on_features(recipe: Recipe, prepared: Prepared, device: torch.device) -> LinearProbe:
-    """A probe on the features of the training images, of their mirror images where the recipe mirrors, and of copies
-    that are changed as the recipe changes them, up to `MOST_IMAGES` in all."""
+    """A probe on the features of the training images and of their mirror images where the recipe mirrors; or also of
+    copies that are changed as the recipe changes them, up to `MOST_IMAGES` in all, where that fits the validation
+    better."""
     network = make_probe_network(recipe, prepared).to(memory_format=torch.channels_last).to(device)
     rows, validation = prepared.rows["train"], prepared.rows["validation"]
     if len(rows) > MOST_IMAGES:
@@ -90,7 +91,12 @@ def fit_on_features(recipe: Recipe, prepared: Prepared, device: torch.device) ->
         step.update(len(ways) + 1, len(ways) + 1)
     targets = prepared.targets
     weights = _class_weights(recipe.training, np.bincount(targets[rows], minlength=len(prepared.dataset.labels)))
-    return fit_probe((np.concatenate(parts), np.tile(targets[rows], len(ways))), (seen, targets[validation]), weights)
+    plain = sum("augmentation" not in way for way in ways)
+    probes = [
+        fit_probe((np.concatenate(parts[:count]), np.tile(targets[rows], count)), (seen, targets[validation]), weights)
+        for count in sorted({plain, len(ways)})
+    ]
+    return min(probes, key=lambda probe: measure_log_loss(probe, (seen, targets[validation]), weights))
 
 
 def _choose_copies(augmentation: Augmentation, images: int) -> list[dict[str, Any]]:

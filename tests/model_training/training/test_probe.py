@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from sklearn.metrics import log_loss
 
 from model_training.datasets.augment import augment
 from model_training.datasets.prepare import Prepared
 from model_training.evaluation.paired import Lead
 from model_training.models.factory import head_layers
+from model_training.models.linear_probe import LinearProbe, fit_probe
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Augmentation, Recipe, override
 from model_training.runtime.card import read_card
+from model_training.runtime.classifier import softmax
 from model_training.runtime.network import create_backbone, load_network
 from model_training.training.classification import ClassificationTask, run_folder, train
 from model_training.training.inputs import PixelInputs
@@ -129,12 +133,14 @@ def test_a_probe_sees_copies_that_are_changed_as_the_recipe_changes_them(
     rows = tiny_prepared.rows["train"]
     given_to_fit: list[np.ndarray] = []
 
-    def remember(train: tuple[np.ndarray, np.ndarray], *_: object) -> None:
+    def remember(train: tuple[np.ndarray, np.ndarray], *others: Any) -> LinearProbe:
         given_to_fit.extend(train)
+        return fit_probe(train, *others)
 
     monkeypatch.setattr("model_training.training.start.fit_probe", remember)
-    fit_on_features(recipe, tiny_prepared, torch.device("cpu"))
-    features, targets = given_to_fit
+    probe = fit_on_features(recipe, tiny_prepared, torch.device("cpu"))
+    plain, _, features, targets = given_to_fit
+    assert len(plain) == 2 * len(rows)
     parts = features.reshape(8, len(rows), -1)  # the images, their mirror images and six copies
     assert (targets.reshape(8, -1) == tiny_prepared.targets[rows]).all()
     network = make_probe_network(recipe, tiny_prepared)
@@ -143,6 +149,18 @@ def test_a_probe_sees_copies_that_are_changed_as_the_recipe_changes_them(
         expected = network.forward_with_features(torch.from_numpy(np.ascontiguousarray(third)))[1]
     np.testing.assert_allclose(parts[3], expected, rtol=1e-4, atol=1e-5)
     assert all(not np.allclose(parts[0], each) for each in parts[1:])
+    # Whichever fits the validation better is the probe.
+    validation = tiny_prepared.rows["validation"]
+    with torch.no_grad():
+        seen = network.forward_with_features(torch.from_numpy(tiny_prepared.pixels[validation]))[1].double().numpy()
+    fitted = [
+        fit_probe(train, (seen, tiny_prepared.targets[validation]), np.ones(2))
+        for train in ((plain, targets[: len(plain)]), (features, targets))
+    ]
+    expected_losses = [log_loss(tiny_prepared.targets[validation], softmax(each.logits(seen))) for each in fitted]
+    found = log_loss(tiny_prepared.targets[validation], softmax(probe.logits(seen)))
+    assert found == pytest.approx(min(expected_losses), abs=1e-5)
+    assert max(expected_losses) > min(expected_losses) + 1e-4
 
 
 @pytest.mark.parametrize(("images", "copies"), [(100, 6), (2000, 3), (5000, 0), (10_000, 0)])
