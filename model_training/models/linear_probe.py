@@ -70,15 +70,9 @@ def fit_probe(
     if features.shape[1] <= _MOST_FEATURES:
         priors = np.bincount(targets, minlength=len(class_weights)) * class_weights
         probes += [_fit_discriminant(train, validation, each, priors / priors.sum()) for each in SHRINKAGES]
-    return min(probes, key=lambda probe: measure_log_loss(probe, validation, class_weights))
-
-
-def measure_log_loss(probe: LinearProbe, validation: tuple[np.ndarray, np.ndarray], class_weights: np.ndarray) -> float:
-    """The mean in nats over `validation` as in `fit_probe`, each image weighted by its class."""
-    features, targets = validation
-    logits = probe.logits(features)
-    logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    return float(-np.average(logs[np.arange(len(targets)), targets], weights=class_weights[targets]))
+    seen, expected = validation
+    weights = class_weights[expected]
+    return min(probes, key=lambda probe: _log_loss(probe.logits(seen), expected, weights))
 
 
 def _fit_discriminant(
@@ -98,3 +92,9 @@ def _unscale(weight: np.ndarray, bias: np.ndarray, scaler: StandardScaler) -> Li
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     weight = weight / scaler.scale_
     return LinearProbe(weight, bias - weight @ scaler.mean_, "logistic_regression")
+
+
+def _log_loss(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    """Weighted mean in nats."""
+    logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    return float(-np.average(logs[np.arange(len(targets)), targets], weights=weights))

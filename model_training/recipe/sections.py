@@ -187,6 +187,9 @@ class Training(Section):
         True,
         description="fit a linear probe on the pretrained features first, and keep it unless fine-tuning beats it",
     )
+    probe_copies: int = Field(
+        0, ge=0, description="copies of each picture, changed as `augmentation` says, that the probe is fitted on, too"
+    )
     class_balancing: ClassBalancing = Field("none", description="what is done about unequal classes")
     class_balancing_strength: float = Field(
         1.0, ge=0, description="0 does nothing, 1 makes classes equal; focal loss: its gamma, of which 2 is usual"

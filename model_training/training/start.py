@@ -13,9 +13,9 @@ from ..models.batch_norm import mend_batch_norm
 from ..models.factory import head_layers, make_network
 from ..models.features import extract_features
 from ..models.lda_head import start_head
-from ..models.linear_probe import LinearProbe, fit_probe, measure_log_loss
+from ..models.linear_probe import LinearProbe, fit_probe
 from ..progress import follow
-from ..recipe import CLIP, Augmentation, Recipe, Training, override
+from ..recipe import CLIP, Recipe, Training, override
 from ..runtime.architecture import Head
 from ..runtime.network import ClassificationNetwork
 from .losses import class_weights
@@ -24,8 +24,6 @@ from .losses import class_weights
 START = {"seed", "head_init", "class_balancing", "class_balancing_strength"}
 #: A probe is fitted on as many training images at most, drawn by the seed: more cost minutes and change little.
 MOST_IMAGES = 10_000
-#: Changed copies of each image that a probe is fitted on at most, beside the image itself.
-_MOST_COPIES = 6
 
 
 def has_probe(recipe: Recipe) -> bool:
@@ -72,16 +70,15 @@ def make_probe_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | 
 
 
 def fit_on_features(recipe: Recipe, prepared: Prepared, device: torch.device) -> LinearProbe:
-    """A probe on the features of the training images and of their mirror images where the recipe mirrors; or also of
-    copies that are changed as the recipe changes them, up to `MOST_IMAGES` in all, where that fits the validation
-    better."""
+    """A probe on the features of the training images, of their mirror images where the recipe mirrors, and of
+    `training.probe_copies` that are changed as the recipe changes images, up to `MOST_IMAGES` in all."""
     network = make_probe_network(recipe, prepared).to(memory_format=torch.channels_last).to(device)
     rows, validation = prepared.rows["train"], prepared.rows["validation"]
     if len(rows) > MOST_IMAGES:
         drawn = np.random.default_rng(recipe.training.seed).choice(rows, MOST_IMAGES, replace=False)
         _, first = np.unique(prepared.targets[rows], return_index=True)
         rows = np.union1d(drawn, rows[first])  # no class goes without an image
-    ways = _choose_copies(recipe.augmentation, len(rows))
+    ways = _list_copies(recipe, len(rows))
     parts = []
     with follow("Frozen features") as step:
         for done, way in enumerate(ways):
@@ -91,24 +88,17 @@ def fit_on_features(recipe: Recipe, prepared: Prepared, device: torch.device) ->
         step.update(len(ways) + 1, len(ways) + 1)
     targets = prepared.targets
     weights = _class_weights(recipe.training, np.bincount(targets[rows], minlength=len(prepared.dataset.labels)))
-    plain = sum("augmentation" not in way for way in ways)
-    probes = [
-        fit_probe((np.concatenate(parts[:count]), np.tile(targets[rows], count)), (seen, targets[validation]), weights)
-        for count in sorted({plain, len(ways)})
-    ]
-    return min(probes, key=lambda probe: measure_log_loss(probe, (seen, targets[validation]), weights))
+    return fit_probe((np.concatenate(parts), np.tile(targets[rows], len(ways))), (seen, targets[validation]), weights)
 
 
-def _choose_copies(augmentation: Augmentation, images: int) -> list[dict[str, Any]]:
+def _list_copies(recipe: Recipe, images: int) -> list[dict[str, Any]]:
     """What `extract_features` is told of each copy of the training images."""
+    augmentation = recipe.augmentation
     mirrors = augmentation.horizontal_flip > 0
     ways: list[dict[str, Any]] = [{"mirrored": mirrored} for mirrored in ((False, True) if mirrors else (False,))]
-    still = augmentation.model_copy(update={"horizontal_flip": 0.0, "mixup": 0.0, "cutmix": 0.0})
-    if still == Augmentation(horizontal_flip=0.0):
-        return ways
-    copies = min(_MOST_COPIES, MOST_IMAGES // images - len(ways))
+    changed = min(recipe.training.probe_copies, MOST_IMAGES // images - len(ways))
     return ways + [
-        {"mirrored": mirrors and bool(copy % 2), "augmentation": augmentation, "seed": copy} for copy in range(copies)
+        {"mirrored": mirrors and bool(copy % 2), "augmentation": augmentation, "seed": copy} for copy in range(changed)
     ]
 
 
