@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ..datasets.sources.commands import fetch
 from ..progress import console, follow
 from ..runtime.errors import DatasetError
+
+if TYPE_CHECKING:
+    from ..datasets.check import Checked
+    from ..detection.annotations import Scenes
 
 __all__ = ["audit", "check", "compose", "convert", "draw", "fetch"]
 
@@ -25,16 +29,46 @@ def check(
 ) -> None:
     """Say what a training would read: classes, splits, what is left out and why, labels that contradict, sizes."""
     from ..datasets.check import check_dataset, phrase_checked
+    from ..detection.summary import list_scenes, summarise_scenes
     from ..recipe import load_recipe
 
     settings = [*(overrides or []), *([f"data.encoding={encoding}"] if encoding else [])]
-    checked = check_dataset(load_recipe(recipe, settings), data, build / "cache")
+    checked: Checked | None = None
+    try:
+        checked = check_dataset(load_recipe(recipe, settings), data, build / "cache")
+        fault = checked.fault
+    except DatasetError as error:
+        fault = error
+    scenes = _find_scenes(data, needed=checked is None or len(checked.dataset.labels) < 2)
+    if scenes is not None and fault is not None:  # what is no class there is a part of the labels' folders
+        checked, fault = None, None
     if as_json:
-        print(json.dumps(checked.as_json(), ensure_ascii=False, indent=2))
+        told = (checked.as_json() if checked else {}) | ({"labelled": list_scenes(scenes)} if scenes else {})
+        if told:
+            print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        print(*(sentence.en for sentence in phrase_checked(checked)), sep="\n")
-    if checked.fault is not None:
-        raise checked.fault
+        lines = [*(summarise_scenes(scenes, data) if scenes else []), *(phrase_checked(checked) if checked else [])]
+        for line in lines:
+            print(line.en)
+    if fault is not None:
+        raise fault
+
+
+def _find_scenes(data: Path, *, needed: bool) -> Scenes | None:
+    """Labelled scenes beside the classes or in their place; None without labels.
+
+    Raises `DatasetError` for what is wrong with labels that are `needed`, since there are no classes.
+    """
+    from ..detection.formats import NoLabelsError, read_scenes
+
+    try:
+        return read_scenes(data)
+    except NoLabelsError:
+        return None
+    except DatasetError:
+        if needed and data.exists():
+            raise
+        return None
 
 
 def audit(

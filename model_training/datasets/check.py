@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Checked:
-    """`dataset` as it lies there; `prepared` is None where `fault` says why nothing can be trained on it."""
+    """`dataset` as it lies there, with what was found while its files were read; `prepared` is None where `fault` says
+    why nothing can be trained on it."""
 
     dataset: Dataset
     sizes: Sizes | None
@@ -75,9 +76,10 @@ def check_dataset(recipe: Recipe, place: Path, cache: Path) -> Checked:
     sizes = measure_sizes([entry.path for entry in listed.entries])
     lenient = recipe.data.model_copy(update={"unreadable": "skip", "contradictions": "keep"})
     try:
-        return Checked(listed, sizes, prepare(recipe.model_copy(update={"data": lenient}), place, cache), None)
+        prepared = prepare(recipe.model_copy(update={"data": lenient}), place, cache)
     except DatasetError as fault:
         return Checked(listed, sizes, None, fault)
+    return Checked(replace(listed, findings=prepared.dataset.findings), sizes, prepared, None)
 
 
 def measure_sizes(paths: Sequence[Path]) -> Sizes | None:

@@ -32,7 +32,7 @@ _UNFINISHED = re.compile(r"\.(crdownload|download|part|partial|tmp)")
 
 def judge_file(path: Path, left_out: Findings) -> Kind:
     """`image` for a file that is an image, or was meant to be one by its suffix. Any other is counted in `left_out`
-    with the reason."""
+    with the reason, but for `other`: whether it says something about the images is its reader's to know."""
     name = path.name
     suffix = path.suffix.lower()
     kind: Kind = "media"
@@ -66,7 +66,6 @@ def judge_file(path: Path, left_out: Findings) -> Kind:
     elif _ARCHIVES.fullmatch(suffix):
         left_out.add("archives left out (unpack them first)", name)
     else:
-        left_out.add("other files left out", name)
         kind = "other"
     return kind
 

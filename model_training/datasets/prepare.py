@@ -14,7 +14,7 @@ from ..recipe import Data, Recipe
 from ..runtime.card import DataProvenance, FileAudit, Text
 from .contradictions import Contradiction, find_contradictions, settle_contradictions
 from .duplicates import find_duplicates
-from .findings import Finding, Findings
+from .findings import Findings
 from .folders import Dataset, SplitName, check_classes
 from .image_store import check_readable, open_store
 from .labels import choose_labels
@@ -26,13 +26,13 @@ from .splits import check_groups, read_groups, split, unite
 
 @dataclass(frozen=True)
 class Prepared:
-    """A dataset ready for training.
+    """A dataset ready for training; its findings are also of the files' reading.
 
     `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
     the class is not among them, or of multi-label images float32 (N, classes), 1 for each class of an image; `sha256`:
     of each file, in hexadecimal; `rows`: split → rows of all three; `copies`: int64 (N,), the same number for images
     that must stay together (copies of one image, or a group), −1 for an image that is not used; `contradictions`: files
-    in several classes; `findings`: what was seen while the files were read.
+    in several classes.
     """
 
     dataset: Dataset
@@ -45,7 +45,6 @@ class Prepared:
     set_aside: int
     copies: np.ndarray
     contradictions: tuple[Contradiction, ...] = ()
-    findings: tuple[Finding, ...] = ()
 
 
 def read_dataset(recipe: Recipe, place: Path) -> Dataset:
@@ -82,6 +81,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
     """Read, deduplicate and divide. Raises `DatasetError`."""
     dataset = read_dataset(recipe, place)
     found = Findings()
+    found.extend(dataset.findings)
     column = recipe.data.group
     if recipe.preprocessing.fit == "strip":
         with follow("Cutting strips", quiet=quiet) as step:
@@ -91,6 +91,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         store = open_store(dataset, recipe.preprocessing, cache, step.update)
     for row in store.warnings:
         found.add("pictures that end early, read without their last rows", dataset.place(dataset.entries[row]))
+    dataset = replace(dataset, findings=tuple(found))
     usable = check_readable(dataset, store, recipe.data.unreadable)
     if recipe.data.multi_label:
         dataset = share_labels(dataset, store.sha256, usable)
@@ -135,7 +136,6 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
         set_aside=splits.set_aside,
         copies=_number_copies(len(dataset.entries), usable, group),
         contradictions=contradictions,
-        findings=tuple(found),
     )
 
 
@@ -176,5 +176,4 @@ def describe(prepared: Prepared) -> str:
         words.append(f"{prepared.set_aside} set aside because their duplicate or group is in a later split")
     if prepared.unreadable:
         words.append(f"{prepared.unreadable} unreadable, skipped")
-    words += [str(each) for each in prepared.findings]
     return "; ".join(words) + "."

@@ -40,12 +40,13 @@ MARKER = "procedural.json"
 @dataclass
 class Folder:
     """`images`: of this folder itself, sorted; `folders`: those inside, sorted, but for the system's and hidden ones;
-    `left_out`: this folder's files that are no images to read, and all of the system's and hidden folders in it;
-    `kinds`: how many of its files are of each kind."""
+    `others`: its notes, tables and programs, sorted; `left_out`: its files of other kinds, and all of the system's and
+    hidden folders in it; `kinds`: how many of its files are of each kind."""
 
     path: Path
     images: list[Path] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
     left_out: Findings = field(default_factory=Findings)
     kinds: Counter[Kind] = field(default_factory=Counter)
 
@@ -76,10 +77,13 @@ class Folder:
         return sum((each.kinds for each in self.walk()), Counter())
 
     def list_left_out(self) -> Findings:
-        found = Findings()
+        """All that is no image, at any depth."""
+        findings = Findings()
         for each in self.walk():
-            found.extend(each.left_out)
-        return found
+            findings.extend(each.left_out)
+            for path in each.others:
+                findings.add("other files left out", path.name)
+        return findings
 
 
 def read_tree(root: Path) -> Folder:
@@ -111,6 +115,8 @@ def _read(path: Path, above: frozenset[str]) -> Folder:
             folder.kinds[kind] += 1
             if kind == "image":
                 folder.images.append(place)
+            elif kind == "other":
+                folder.others.append(place)
         elif os.path.realpath(place) in inside:
             folder.left_out.add("links to a folder above them, left out", each.name)
         elif each.name.startswith("."):

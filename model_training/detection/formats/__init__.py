@@ -23,12 +23,16 @@ _KNOWN = (
 )
 
 
+class NoLabelsError(DatasetError):
+    """There are none in a folder; whatever else is wrong with labels is another `DatasetError`."""
+
+
 def read_scenes(place: Path) -> Scenes:
     """A folder with pictures and labels of one format, or a label file or dataset file, → scenes.
 
     Pictures lie anywhere below the folder; below its parent, too, where it has none. Boxes are in pixels of the
     upright image. What was left out, turned or guessed is among the scenes' findings.
-    Raises `DatasetError` for labels that can't be read, that are of two formats, or where there are none.
+    Raises `NoLabelsError` where there are none, `DatasetError` for labels that can't be read or are of two formats.
     """
     if place.suffix.lower() == ".zip":
         raise DatasetError(f"{place}: this is an archive.", "Unpack it and give the folder.")
@@ -51,7 +55,7 @@ def read_scenes(place: Path) -> Scenes:
         listed = " and ".join(f"{name} ({path.name})" for name, path in found.items())
         raise DatasetError(f"{place}: there are labels of {listed}.", "Give the folder or the file that counts.")
     if not found:
-        raise DatasetError(f"{place}: there are no labels that can be read.", f"{_KNOWN}: see docs/data.md.")
+        raise NoLabelsError(f"{place}: there are no labels that can be read.", f"{_KNOWN}: see docs/data.md.")
     if is_yolo:
         yolo.read(description, reading)
     return assemble(reading, place)

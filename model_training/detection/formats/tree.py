@@ -6,44 +6,43 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ...datasets.file_kinds import judge_file
 from ...datasets.findings import Findings
-from ...runtime.image import SUFFIXES
+from ...datasets.tree import read_tree
 
-#: What archives, systems and network drives leave beside people's files.
-_SYSTEM = frozenset({"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "lost+found"})
 #: Label Studio puts eight hexadecimal digits before the name of each file that it is given.
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 
 
 class Tree:
-    """Below `root`, sorted: `pictures` by their suffix, `others` by theirs in small letters (`.txt`: …)."""
+    """Below `root`, sorted: `pictures` by content, `others` by their suffix in small letters (`.txt`: …)."""
 
     def __init__(self, root: Path, findings: Findings) -> None:
         self.root = root
         self.pictures: list[Path] = []
         self.others: dict[str, list[Path]] = defaultdict(list)
+        self._seen: set[Path] = set()
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         self.add(root, findings)
 
     def add(self, folder: Path, findings: Findings) -> None:
-        """The files of another folder, too, which a dataset file names."""
-        for path in sorted(_walk(folder)):
-            inside = path.relative_to(folder).parts
-            if any(part.startswith(".") or part in _SYSTEM for part in inside):
-                findings.add("hidden files and those of the system, left out", "/".join(inside))
-            elif not path.is_file():
-                findings.add("links that lead nowhere, pipes and devices, left out", "/".join(inside))
-            elif path.suffix.lower() in SUFFIXES:
+        """The files of another folder, too, which a dataset file names. What several links lead to is read once."""
+        for inside in read_tree(folder).walk():
+            if (real := inside.path.resolve()) in self._seen:
+                continue
+            self._seen.add(real)
+            findings.extend(inside.left_out)
+            for path in inside.images:
                 self.pictures.append(path)
                 self._by_name[_fold(path.name)].append(path)
                 self._by_stem[_fold(path.stem)].append(path)
-            else:
+            for path in inside.others:
                 self.others[path.suffix.lower()].append(path)
 
     def find(self, names: Iterable[str], near: Path) -> Path | None:
@@ -61,7 +60,8 @@ class Tree:
 
     def _look_up(self, name: str, near: Path) -> Path | None:
         try:
-            if (direct := Path(os.path.normpath(near.parent / name))).is_file():
+            direct = Path(os.path.normpath(near.parent / name))
+            if direct.is_file() and judge_file(direct, Findings()) == "image":
                 return direct
         except (OSError, ValueError):  # too long a name, or one with a zero in it
             return None
@@ -69,18 +69,6 @@ class Tree:
         stem = _fold(PurePosixPath(name).stem)
         found = self._by_name.get(last) or self._by_stem.get(last) or self._by_stem.get(stem)
         return _most_alike(found, PurePosixPath(name).parts, near) if found else None
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """All files below `root`; links to folders are followed, but never into the same folder twice."""
-    seen: set[str] = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        folders.sort()
-        if (real := os.path.realpath(folder)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (Path(folder, name) for name in files)
 
 
 def locate(folder: Path, given: str) -> Path | None:

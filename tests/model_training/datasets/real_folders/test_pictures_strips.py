@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model_training.datasets.check import check_dataset
 from model_training.datasets.findings import Findings
 from model_training.datasets.folders import list_folder
 from model_training.datasets.panels import cut_strips
-from model_training.datasets.prepare import describe, prepare
+from model_training.datasets.prepare import prepare
+from model_training.datasets.summary import summarise
 from model_training.recipe import load_recipe
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.facts import FileFacts
@@ -253,6 +255,16 @@ def test_the_panels_of_a_strip_are_on_one_side_of_the_split(folder: Path, tmp_pa
             side.setdefault(prepared.dataset.entries[row].columns["strip"], set()).add(name)
     assert all(len(names) == 1 for names in side.values())
     assert sum(len(rows) for rows in prepared.rows.values()) >= 30
-    said = describe(prepared)
-    assert "strips cut into panels: 10" in said
-    assert "pictures that end early, read without their last rows: 1 (action/cut.bmp)" in said
+    said = summarise(prepared.dataset)[-3:]
+    assert [line.en for line in said] == [
+        "strips cut into panels: 10 (0.png, 1.png, 2.png, …)",
+        "panels of strips: 30",
+        "pictures that end early, read without their last rows: 1 (action/cut.bmp)",
+    ]
+    assert [line.ko for line in said] == [
+        "컷으로 나눈 긴 그림: 10 (0.png, 1.png, 2.png, …)",
+        "긴 그림에서 나온 컷: 30",
+        "끝이 잘려 마지막 부분 없이 읽은 그림: 1 (action/cut.bmp)",
+    ]
+    checked = check_dataset(recipe, folder, tmp_path / "cache")
+    assert [each["count"] for each in checked.as_json()["findings"]] == [10, 30, 1]
