@@ -45,6 +45,8 @@ _PRIOR = {"utf-8": 5.0, "cp1252": 4.0}
 WEIGHED = 2000
 #: These bytes are no part of a letter in any of the encodings.
 _BETWEEN = re.compile(rb"[\x00-\x2f\x3a-\x3f]+")
+#: Of the bytes of a UTF-16 table at least: Chinese cells of a dozen letters between the commas have more.
+_FEWEST_ZEROS = 0.03
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,15 @@ class _Reading:
     weight: float
 
 
-def detect_encoding(path: Path, given: str | None = None, expected: Collection[str] = ()) -> str:
+def detect_encoding(
+    path: Path, given: str | None = None, expected: Collection[str] = (), undecided: str | None = None
+) -> str:
     """Python's name of the encoding of a text file: `given`, or what its byte order mark or its words say.
 
     `expected` are words that a reading is likely to hold. Where two readings are about as probable, the names of the
-    files in its folder decide. Raises `DatasetError` where they don't, showing both; for a file of two
-    encodings, with the lines; for a missing file, and a `given` encoding that does not exist or does not fit.
+    files in its folder decide; then it is `undecided`, if that is among them. Raises `DatasetError` where nothing
+    decides, showing both; for a file of two encodings, with the lines; for a missing file, and a `given` encoding that
+    does not exist or does not fit.
     """
     try:
         with path.open("rb") as file:
@@ -88,6 +93,8 @@ def detect_encoding(path: Path, given: str | None = None, expected: Collection[s
         readings = _weigh_readings(list(lines), {*expected, *_name_files(path.parent)})
     rival = _find_rival(readings)
     if rival is not None:
+        if undecided in {each.encoding for each in readings if each.weight > readings[0].weight - MARGIN}:
+            return str(undecided)
         raise _ask(path, lines, readings[0], rival)
     return readings[0].encoding
 
@@ -111,8 +118,11 @@ def _check_given(path: Path, lines: Iterable[bytes], given: str) -> str:
 
 
 def _detect_utf16(path: Path, start: bytes) -> str:
-    """Commas and line ends have a zero byte, before them in the one order and behind them in the other."""
+    """Commas and line ends have a zero byte, before them in the one order and behind them in the other. A few zeros in
+    a text of one byte a letter are damage."""
     first, second = start[::2].count(0), start[1::2].count(0)
+    if max(first, second) < _FEWEST_ZEROS * len(start):
+        raise DatasetError(f"{path}: this is no text.", "Save the table as CSV (UTF-8).")
     encoding = "utf-16-be" if first > second else "utf-16-le"
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(start)

@@ -24,12 +24,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def read_text(path: Path) -> str:
-    """UTF-8, UTF-16 or CP949, with or without a byte order mark. Raises `DatasetError`."""
+    """In any encoding that a manifest may have; CP949 where few words leave it open. Raises `DatasetError`."""
     try:
         data = path.read_bytes()
         if data.isascii() and b"\0" not in data:  # nearly every label file, and nothing to find out
             return data.decode("ascii")
-        return data.decode(detect_encoding(path)).removeprefix("\ufeff")
+        return data.decode(detect_encoding(path, undecided="cp949")).removeprefix("\ufeff")
     except OSError as error:
         raise DatasetError(f"{path}: the file can't be read ({error.strerror}).", "Give another.") from None
     except ValueError:
