@@ -295,6 +295,7 @@ def _cite(card: Card) -> str:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table; a bar in a class's name would start a new cell."""
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    # Names are escaped already.
+    cells = [[re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in row] for row in (header, *rows)]
     first, *rest = [f"| {' | '.join(row)} |" for row in cells]
     return [first, "|" + "---|" * len(header), *rest]

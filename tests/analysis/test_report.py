@@ -227,5 +227,5 @@ def test_three_images_of_one_class_without_validation(
     assert "Every picture of three counts as a test picture." in page
     assert "shows boxes for them: ภ" in page
     stages = [line for line in capsys.readouterr().err.splitlines() if re.match(r"\d+/\d+ |Writing", line)]
-    assert stages[:2] == ["1/16 Class by class", "2/16 Ranking"]
-    assert stages[15:] == ["16/16 Training", "Writing the report", "Writing the report: 16/16"]
+    assert stages[:2] == ["1/17 Class by class", "2/17 Ranking"]
+    assert stages[16:] == ["17/17 Training", "Writing the report", "Writing the report: 17/17"]
