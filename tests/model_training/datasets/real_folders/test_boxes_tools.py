@@ -7,97 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from model_training.detection.formats import read_scenes
-from model_training.runtime.errors import DatasetError
 from tests.model_training.datasets.real_folders.labelled_folder import Row, lay, read
-
-PICTURE = (100, 50)
-TREE: Row = ("tree", 10, 5, 30, 35)
-HOUSE: Row = ("house", 40, 10, 60, 20)
-OUTLINE = "outlines, read as the boxes around them"
-POINTS = "points and labels of the whole picture, left out"
-
-
-def voc(*objects: str, name: str = "a.png", size: tuple[int, int] = PICTURE) -> str:
-    width, height = size
-    return (
-        f"<annotation><folder>x</folder><filename>{name}</filename><size><width>{width}</width>"
-        f"<height>{height}</height><depth>3</depth></size>{''.join(objects)}</annotation>"
-    )
-
-
-def voc_object(name: str = "tree", box: tuple[object, ...] = (10, 5, 30, 35)) -> str:
-    corners = "".join(
-        f"<{key}>{value}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
-    )
-    return f"<object><name>{name}</name><difficult>0</difficult><bndbox>{corners}</bndbox></object>"
-
-
-def cvat(shapes: str, attributes: str = 'name="a.png" width="100" height="50"') -> str:
-    head = '<?xml version="1.0" encoding="utf-8"?><annotations><version>1.1</version>'
-    return f'{head}<image id="0" {attributes}>{shapes}</image></annotations>'
-
-
-CVAT_BOX = '<box label="tree" xtl="10" ytl="5" xbr="30" ybr="35" z_order="0"><attribute name="x">1</attribute></box>'
-
-
-def labelme(*shapes: dict[str, object], **changes: object) -> dict[str, object]:
-    return {
-        "version": "5",
-        "flags": {},
-        "shapes": list(shapes),
-        "imagePath": "a.png",
-        "imageData": None,
-        "imageHeight": 50,
-        "imageWidth": 100,
-    } | changes
-
-
-def shape(kind: str, points: list[list[float]], label: str = "tree") -> dict[str, object]:
-    return {"label": label, "points": points, "shape_type": kind, "group_id": None, "flags": {}}
-
-
-RECTANGLE = shape("rectangle", [[30, 35], [10, 5]])
-
-
-def region(kind: str, value: dict[str, object], label: str = "tree") -> dict[str, object]:
-    return {
-        "type": f"{kind}labels",
-        "original_width": 100,
-        "original_height": 50,
-        "image_rotation": 0,
-        "value": value | {f"{kind}labels": [label]},
-    }
-
-
-PERCENT = {"x": 10, "y": 10, "width": 20, "height": 60, "rotation": 0}
-
-
-def task(
-    *results: dict[str, object], image: str = "/data/upload/1/0a1b2c3d-a.png", **changes: object
-) -> dict[str, object]:
-    return {
-        "id": 1,
-        "data": {"image": image},
-        "annotations": [{"id": 1, "was_cancelled": False, "result": list(results)}],
-    } | changes
-
-
-def datumaro(*annotations: dict[str, object]) -> dict[str, object]:
-    labels = [{"name": "house", "parent": ""}, {"name": "tree", "parent": ""}]
-    item = {"id": "a", "annotations": list(annotations), "image": {"path": "a.png", "size": [50, 100]}}
-    return {"info": {}, "categories": {"label": {"labels": labels, "attributes": []}}, "items": [item]}
-
-
-def via(attributes: dict[str, object], label: dict[str, object]) -> dict[str, object]:
-    return {
-        "a.png123": {
-            "filename": "a.png",
-            "size": 123,
-            "regions": [{"shape_attributes": attributes, "region_attributes": label}],
-        }
-    }
-
+from tests.model_training.datasets.real_folders.tool_labels import (
+    CVAT_BOX,
+    HOUSE,
+    OUTLINE,
+    PERCENT,
+    PICTURE,
+    POINTS,
+    RECTANGLE,
+    TREE,
+    cvat,
+    datumaro,
+    labelme,
+    region,
+    shape,
+    task,
+    via,
+    voc,
+    voc_object,
+)
 
 CASES: dict[str, tuple[Mapping[str, object], list[Row], dict[str, int]]] = {
     # Pascal VOC
@@ -457,67 +386,3 @@ def test_boxes(tmp_path: Path, name: str) -> None:
     boxes, found = read(lay(tmp_path, {"a.png": PICTURE, **files}))
     assert boxes == {"a.png": expected}
     assert {what: count for what, count in found.items() if what != "classes without a box"} == said
-
-
-@pytest.mark.parametrize("place", ["Annotations", "Annotations/a.xml", "."])
-def test_the_labels_own_folder_will_do(tmp_path: Path, place: str) -> None:
-    files = {"Annotations/a.xml": voc(voc_object(), name="a.jpg"), "JPEGImages/a.jpg": PICTURE}
-    lay(tmp_path, {**files, "SegmentationClass/a.png": PICTURE})
-    boxes, _ = read(tmp_path, place)
-    assert list(boxes.values()) == [[TREE]]
-
-
-def test_a_films_frames_are_one_group_and_what_left_the_frame_is_not_on_it(tmp_path: Path) -> None:
-    boxes = "".join(
-        f'<box frame="{frame}" outside="{outside}" xtl="{left}" ytl="5" xbr="{left + 20}" ybr="35"/>'
-        for frame, outside, left in ((0, 0, 10), (1, 0, 11), (2, 1, 12))
-    )
-    size = "<original_size><width>100</width><height>50</height></original_size>"
-    meta = f"<meta>{size}<source>film.mp4</source></meta>"
-    track = f'<annotations>{meta}<track id="0" label="tree">{boxes}</track></annotations>'
-    lay(tmp_path, {"annotations.xml": track, **{f"images/frame_00000{number}.PNG": PICTURE for number in range(3)}})
-    scenes = read_scenes(tmp_path)
-    assert read(tmp_path)[0] == {
-        "images/frame_000000.PNG": [TREE],
-        "images/frame_000001.PNG": [("tree", 11, 5, 31, 35)],
-    }
-    assert {scene.group for scene in scenes.scenes} == {"film.mp4"}
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        (
-            {"a.xml": voc(voc_object()), "a.json": labelme(RECTANGLE)},
-            r"labels of labelme \(a\.json\) and Pascal VOC \(a\.xml\)\. Give the folder",
-        ),
-        (
-            {"a.xml": voc(voc_object()), "classes.txt": "tree\n", "a.txt": "0 .5 .5 .1 .2\n"},
-            r"Pascal VOC \(a\.xml\) and YOLO",
-        ),
-        ({"a.xml": '<!DOCTYPE x [<!ENTITY a "b">]>' + voc(voc_object("&a;"))}, r"declares entities"),
-        ({"a.xml": "<annotation>"}, r"a\.xml: this is no XML"),
-        ({"a.xml": ""}, r"a\.xml: this is no XML"),
-        ({"a.xml": "<svg/>"}, r"no labels that can be read"),
-        (
-            {"a.xml": voc(voc_object(box=(200, 5, 230, 35)))},
-            r"a\.xml: the box \(200, 5, 230, 35\) lies outside its picture of 100×50",
-        ),
-        ({"_annotations.csv": b"filename,class,xmin,ymin,xmax,ymax\n\0"}, r"_annotations\.csv"),
-        ({}, r"no labels that can be read"),
-    ],
-)
-def test_what_is_refused(tmp_path: Path, files: Mapping[str, object], message: str) -> None:
-    with pytest.raises(DatasetError, match=message) as error:
-        read_scenes(lay(tmp_path, {"a.png": PICTURE, **files}))
-    assert "\n" not in str(error.value)
-
-
-def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"set\.zip: this is an archive\. Unpack it"):
-        read_scenes(tmp_path / "set.zip")
-
-
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"gone: there is no such folder"):
-        read_scenes(tmp_path / "gone")
