@@ -11,11 +11,10 @@ from PIL import Image
 
 from ..recipe import Recipe
 from ..runtime.card import Text
-from ..runtime.errors import DatasetError
+from ..runtime.errors import DatasetError, make_printable
 from ..runtime.image import FORMATS
 from ..translation import _
 from .contradictions import Contradiction
-from .findings import make_printable
 from .folders import Dataset
 from .prepare import Prepared, list_images, prepare
 from .summary import summarise

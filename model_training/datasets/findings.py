@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..runtime.errors import make_printable
+
 #: Names that are shown of each kind.
 EXAMPLES = 3
 
@@ -50,9 +52,3 @@ class Findings:
     def __iter__(self) -> Iterator[Finding]:
         """In the order in which each was first added."""
         return (Finding(what, count, tuple(self._examples[what])) for what, count in self._counts.items())
-
-
-def make_printable(name: str) -> str:
-    """One line that any terminal and file can take: what is no letter (a newline, a byte of another encoding, a mark
-    that turns the direction of writing) is written as its escape."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)

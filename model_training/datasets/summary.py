@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import replace
 
 from ..runtime.card import Text
+from ..runtime.errors import make_printable
 from ..translation import _, join, plain
-from .findings import Finding, make_printable
+from .findings import Finding
 from .folders import Dataset
 
 #: Classes that a line names.

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..datasets.findings import make_printable
 from ..datasets.summary import SHOWN, phrase
 from ..runtime.card import Text
+from ..runtime.errors import make_printable
 from ..translation import _, join, plain
 from .annotations import Scenes
 

@@ -15,6 +15,12 @@ HwapungError                 code, message, remedy, HTTP status
 from __future__ import annotations
 
 
+def make_printable(name: str) -> str:
+    """One line that any terminal and file can take: what is no letter (a newline, a byte of another encoding, a mark
+    that turns the direction of writing) is written as its escape."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)
+
+
 class HwapungError(Exception):
     """A fault that the person at the other end can mend.
 
@@ -26,9 +32,9 @@ class HwapungError(Exception):
     status = 500
 
     def __init__(self, message: str, remedy: str, *, code: str | None = None, status: int | None = None) -> None:
-        super().__init__(message, remedy)
-        self.message = message
-        self.remedy = remedy
+        # Names and cells of other people's files are quoted in it: none may break the line or colour a terminal.
+        self.message, self.remedy = make_printable(message), make_printable(remedy)
+        super().__init__(self.message, self.remedy)
         if code is not None:
             self.code = code
         if status is not None:

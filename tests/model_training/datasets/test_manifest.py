@@ -198,3 +198,11 @@ def test_a_long_manifest_takes_time_in_proportion(tmp_path: Path, monkeypatch: p
     dataset = read_manifest(write(tmp_path, text))
     assert len(dataset.entries) == len(asked) == lines
     assert len({id(entry.columns["artist"]) for entry in dataset.entries}) == 7
+
+
+def test_a_cell_with_a_line_break_does_not_break_the_line_of_an_error(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text('path,label\n"a\nb\x1b[31m.jpg",china\n')
+    with pytest.raises(DatasetError) as error:
+        read_manifest(tmp_path / "manifest.csv")
+    assert str(error.value).isprintable()
+    assert "\\nb\\x1b[31m.jpg" in str(error.value)

@@ -19,12 +19,12 @@ from PIL import Image
 from analysis import charts
 from analysis.report import Sources, make_report
 from analysis.style import Style, using_look
-from model_training.datasets.findings import make_printable
 from model_training.datasets.prepare import prepare
 from model_training.packaging.bundle import make_bundle
 from model_training.packaging.model_card import escape_markdown
 from model_training.recipe import load_recipe
 from model_training.runtime.card import Text, read_card
+from model_training.runtime.errors import make_printable
 from model_training.training.classification import train
 from model_training.training.loop import start_fabric
 from tests.conftest import TINY
