@@ -16,12 +16,10 @@ given = $(if $(DATA),--data "$(DATA)")
 install := $(run) -m pip install --quiet --constraint requirements/constraints.txt
 requirements := pyproject.toml $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
-landscapes := ../shared/data/landscape
-ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo demo-sketch train archive serve up down test test-unit test-serving test-browser test-compose browser database \
-        lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch figures-verdict \
+        lint format figures-verdict figures-webtoon figures-analysis figures-sketch \
         bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
@@ -110,13 +108,10 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (ai-vs-real webtoon analysis sketch)
-figures: .venv/dev  ## the accuracy figures that the README quotes
-	$(run) -m tests.benchmarks.landscape_accuracy --data $(or $(DATA),$(landscapes)) --weights $(weights) $(SET)
-
-# accuracy, calibration and sure answers of ai_vs_real_small on real data
-figures-ai-vs-real: .venv/dev
-	$(run) -m tests.benchmarks.ai_vs_real_figures --data $(or $(DATA),$(ai_vs_real)) --weights $(weights) $(SET)
+## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (verdict webtoon analysis sketch)
+# accuracy, sure answers and strangers of the products by their own recipes, on real pictures
+figures-verdict: .venv/dev
+	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
 
 # webtoon's recipe on paintings by artist against frozen features
 figures-webtoon: .venv/dev
@@ -149,9 +144,6 @@ bench-video: .venv/dev
 	$(run) -m tests.benchmarks.video $(SET)
 
 # mAP50 of the sketch detector with and without composed pre-training, BCE against focal
-figures-verdict: .venv/dev
-	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
-
 figures-sketch: .venv/dev
 	$(run) -m tests.benchmarks.sketch_detection --data $(or $(DATA),../shared/data/sketch_scenes) $(SET)
 
