@@ -15,10 +15,11 @@ from pathlib import Path
 from ..locks import exclusive, is_full
 from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
+from ..runtime.facts import FileFacts, read_file_facts
 from ..runtime.image import DECODER_VERSION, decode
 from ..runtime.strip import STRIP_VERSION, cut_strip
 from .findings import Findings
-from .folders import Dataset, Entry, sort_entries
+from .folders import Dataset, Entry
 from .image_store import Progress
 
 #: The column that holds a panel's strip, where the recipe names no group.
@@ -49,12 +50,25 @@ def cut_strips(
             raise
         raise DatasetError(f"{folder}: the disk is full.", "Free some space and run again.") from None
     for entry, panels in zip(dataset.entries, pieces, strict=True):
-        word = entry.columns.get(column) or dataset.place(entry)
-        entries += [replace(entry, path=path, columns={**entry.columns, column: word}) for path in panels]
-        if len(panels) > 1:
+        columns = {**entry.columns, column: entry.columns.get(column) or dataset.place(entry)}
+        if panels == [entry.path]:
+            entries.append(replace(entry, columns=columns))
+        else:
+            entries += [replace(entry, path=path, columns=columns, strip=entry.path) for path in panels]
             found.add("strips cut into panels", entry.path.name)
             found.add("panels of strips", count=len(panels))
-    return replace(dataset, entries=sort_entries(entries), panels=folder)
+    return replace(dataset, entries=tuple(entries))
+
+
+def read_served_facts(entry: Entry) -> FileFacts:
+    """Of an entry's file; of a panel what serving sees of it, whose file is the strip's."""
+    facts = read_file_facts(entry.path.read_bytes())
+    if entry.strip is None:
+        return facts
+    strip = read_file_facts(entry.strip.read_bytes())
+    # The decoder may have halved the strip before it was cut.
+    shrunk = strip.height / facts.height if strip.width > strip.height else strip.width / facts.width
+    return FileFacts(round(facts.width * shrunk), round(facts.height * shrunk), strip.jpeg_quality)
 
 
 def _follow(pieces: Iterable[list[Path]], total: int, progress: Progress) -> Iterator[list[Path]]:

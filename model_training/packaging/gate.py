@@ -11,6 +11,7 @@ import timm
 import torch
 
 from ..datasets.folders import SplitName
+from ..datasets.panels import read_served_facts
 from ..datasets.prepare import Prepared
 from ..evaluation.ood import AIMED, bound_of, fit_distance, measure_apart, share_interval
 from ..evaluation.predict import batches
@@ -26,7 +27,6 @@ from ..runtime.facts import (
     measure_contrast,
     measure_scale,
     measure_sharpness,
-    read_file_facts,
 )
 from ..runtime.measures import ImageLimits
 from ..runtime.observer import Companion
@@ -158,7 +158,7 @@ def _pass(
 
 def _read_files(prepared: Prepared, rows: np.ndarray) -> list[FileFacts]:
     with ThreadPoolExecutor() as readers:
-        return list(readers.map(lambda row: read_file_facts(prepared.dataset.entries[row].path.read_bytes()), rows))
+        return list(readers.map(lambda row: read_served_facts(prepared.dataset.entries[row]), rows))
 
 
 def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLimits:

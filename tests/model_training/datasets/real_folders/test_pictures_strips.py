@@ -12,14 +12,15 @@ import pytest
 from PIL import Image
 
 from model_training.datasets.check import check_dataset
+from model_training.datasets.file_audit import audit_files
 from model_training.datasets.findings import Findings
-from model_training.datasets.folders import list_folder
-from model_training.datasets.panels import cut_strips
+from model_training.datasets.folders import Dataset, Entry, list_folder
+from model_training.datasets.panels import cut_strips, read_served_facts
 from model_training.datasets.prepare import prepare
 from model_training.datasets.summary import summarise
 from model_training.recipe import load_recipe
 from model_training.runtime.architecture import Preprocessing
-from model_training.runtime.facts import FileFacts
+from model_training.runtime.facts import FileFacts, read_file_facts
 from model_training.runtime.preprocess import Part, ReadImage, fit, read, read_parts
 from model_training.runtime.strip import LONGEST, MOST_PANELS, SHORTEST, cut_strip
 from model_training.runtime.whole import JudgedImage, bound, sum_up
@@ -219,9 +220,46 @@ def test_panels_stand_for_their_strip_in_one_group(folder: Path, tmp_path: Path)
     served = read_parts((folder / "action/0.png").read_bytes(), STRIP).parts
     for entry, part in zip(panels, served, strict=True):
         np.testing.assert_array_equal(read(entry.path.read_bytes(), STRIP), part.pixels)
-        assert not dataset.place(entry).startswith("/")
+    assert [dataset.place(entry) for entry in panels] == [f"action/0.png/{number:04}.png" for number in range(3)]
     again = cut_strips(listed, STRIP, None, tmp_path / "cache", lambda *each: None, Findings())
     assert again == dataset
+
+
+@pytest.mark.parametrize("lying", [False, True])
+def test_what_a_file_says_of_a_panel_is_the_same_in_training_and_serving(tmp_path: Path, lying: bool) -> None:
+    """A strip four times as large as the network's input is halved by the decoder; its quality is the JPEG's."""
+    image = Image.fromarray(strip(400, 300, width=280, gutter=40))
+    path = tmp_path / "action" / "strip.jpg"
+    path.parent.mkdir()
+    (image.transpose(Image.Transpose.TRANSPOSE) if lying else image).save(path, quality=70)
+    listed = Dataset(tmp_path, (Entry(path, "action", None),), ("action",), False)
+    dataset = cut_strips(listed, STRIP, None, tmp_path / "cache", lambda *each: None, Findings())
+    found = read_parts(path.read_bytes(), STRIP)
+    assert min(found.size) < 280
+    whole = read_file_facts(path.read_bytes())
+    for entry, part in zip(dataset.entries, found.parts, strict=True):
+        facts, served = read_served_facts(entry), whole.crop(part.place, found.size)
+        assert (facts.width, facts.height) == pytest.approx((served.width, served.height), abs=1)
+        assert facts.jpeg_quality == served.jpeg_quality == 70
+
+
+def test_the_audit_sees_strips_as_the_files_that_they_are(tmp_path: Path) -> None:
+    """One class are strips and the other pictures, all JPEGs: that panels are PNGs is our doing."""
+    for label, heights in (("action", (80, 70, 90)), ("romance", (80,))):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(10):
+            image = Image.fromarray(np.roll(strip(*heights), number, axis=2))
+            image.save(tmp_path / "data" / label / f"{number}.jpg", quality=80)
+    dataset = cut_strips(
+        list_folder(tmp_path / "data"), STRIP, None, tmp_path / "cache", lambda *each: None, Findings()
+    )
+    assert {entry.path.suffix for entry in dataset.entries} == {".png", ".jpg"}
+    audited = audit_files(dataset)
+    assert audited is not None
+    assert audited.files == 20
+    telling = {each.fact for each in audited.given_away}
+    assert {"height", "aspect"} <= telling
+    assert not telling & {"format", "jpeg_tables", "jpeg_sampling"}
 
 
 def test_a_group_of_the_manifest_stays_the_panels_group(folder: Path, tmp_path: Path) -> None:
