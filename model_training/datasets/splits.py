@@ -14,6 +14,7 @@ from ..recipe import Split
 from ..runtime.errors import DatasetError
 from .duplicates import Duplicates
 from .folders import Dataset, SplitName
+from .panels import STRIP
 
 ORDER: tuple[SplitName, ...] = ("test", "validation", "train")  # who keeps a duplicate that given folders share
 
@@ -162,10 +163,15 @@ def check_groups(
         label = few[0]
         more = f" The same goes for {', '.join(few[1:])}." if len(few) > 1 else ""
         instead = f"pass data.too_few=drop or data.labels=[{', '.join(kept)}]" if len(kept) > 1 else "leave it out"
+        if column == STRIP:
+            what = "a single strip, or strips that are one group because panels of theirs are alike"
+            remedy = f"Add other strips, {instead}, or pass data.near_duplicate_distance=0 if none is a copy."
+        else:
+            what = f"a single group by {column!r}"
+            remedy = f"Add pictures of another {column!r}, {instead}, or divide without regard to it: data.group=null."
         raise DatasetError(
-            f"{dataset.source}: the class {label!r} has a single group by {column!r}, which can't be in training and "
-            f"in the test.{more}",
-            f"Add pictures of another {column!r}, {instead}, or pass data.group=null to divide without regard to it.",
+            f"{dataset.source}: the class {label!r} has {what}, which can't be in training and in the test.{more}",
+            remedy,
         )
     return dataset.drop(few)
 

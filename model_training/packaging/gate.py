@@ -21,6 +21,7 @@ from ..recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe
 from ..runtime.card import OutOfDistribution, Preprocessing
 from ..runtime.execution import Execution, OpenVINOExecution, save_openvino
 from ..runtime.facts import (
+    LOWEST_CONTRAST,
     FileFacts,
     crop_inside,
     find_reason,
@@ -39,8 +40,6 @@ MOST_IMAGES = 2000
 _MOST_SPOILED = 16
 _SMALLEST_PICTURE = 32
 _LONGEST_PICTURE = 8.0
-#: Of grey levels: a sheet with the noise of a scanner has 1 or 2.
-_LOWEST_CONTRAST = 4.0
 #: How much more or less of the input's pixels than any training image a picture may fill, along a side.
 _SCALE_MARGIN = 1.5
 _QUALITY_MARGIN = 10
@@ -182,7 +181,7 @@ def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLim
     return ImageLimits(
         min_side=min(_SMALLEST_PICTURE, *(min(file.width, file.height) for file in files)),
         max_aspect=max(_LONGEST_PICTURE, *(file.aspect for file in files)),
-        min_contrast=round(min(_LOWEST_CONTRAST, 0.5 * float(np.quantile(contrast, 0.01))), 3),
+        min_contrast=round(min(LOWEST_CONTRAST, 0.5 * float(np.quantile(contrast, 0.01))), 3),
         refuses_text=float(np.mean(text)) <= 0.01,
         max_scale=round(largest, 4) if scales and largest < 1 else None,
         min_scale=round(min(scales) / _SCALE_MARGIN, 4) if scales and strict else None,
