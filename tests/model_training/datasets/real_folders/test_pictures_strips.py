@@ -327,7 +327,7 @@ def test_a_card_that_all_episodes_have_makes_no_copies_and_is_on_one_side(tmp_pa
         (tmp_path / "data" / label).mkdir(parents=True)
         for episode in range(6):
             seed = 100 * number + 10 * episode
-            panels = [card + np.uint8(seed % 7), *(noise(90, 60, seed + panel) for panel in range(3))]
+            panels = [card // 2 + np.uint8(6 * number + episode), *(noise(90, 60, seed + panel) for panel in range(3))]
             gutter = np.full((20, 60, 3), 255, np.uint8)
             pieces = [piece for panel in panels for piece in (panel, gutter)]
             Image.fromarray(np.concatenate(pieces)).save(tmp_path / "data" / label / f"{episode}.png")
@@ -364,7 +364,7 @@ def test_a_class_of_one_strip_and_its_copies_is_told_so(tmp_path: Path) -> None:
     for number, label in enumerate(("action", "romance")):
         (tmp_path / "data" / label).mkdir(parents=True)
         for episode in range(5):
-            seed = 100 + 10 * episode * number
+            seed = 100 + (1000 + 10 * episode) * number
             image = np.concatenate([noise(80, 60, seed + panel) // 2 for panel in range(6)]) + np.uint8(episode)
             image[::80] = 255
             Image.fromarray(image).save(tmp_path / "data" / label / f"{episode}.png")
