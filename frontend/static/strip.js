@@ -26,11 +26,33 @@ export function unroll(part, mount, marks) {
   marks.removeAttribute("hidden");
 
   const panelAt = (share) => Math.max(0, ends.findIndex((end) => share < end || end === 1));
-  const middleOf = (index) => ((ends[index - 1] ?? 0) + ends[index]) / 2;
+  const beginOf = (index) => ends[index - 1] ?? 0;
+  const middleOf = (index) => (beginOf(index) + ends[index]) / 2;
 
-  // The window has gone as far of its way as its place is along the strip, so that both ends can be reached.
-  const way = () => (lying ? mount.scrollWidth - mount.clientWidth : mount.scrollHeight - mount.clientHeight);
-  const scrolled = () => (lying ? mount.scrollLeft : mount.scrollTop) / (way() || 1);
+  // The window is read in its middle; towards the ends of the strip at its own ends, so that every panel can be reached.
+  function measure() {
+    const whole = lying ? mount.scrollWidth : mount.scrollHeight;
+    const shown = lying ? mount.clientWidth : mount.clientHeight;
+    const way = whole - shown;
+    const slow = Math.min(shown, way) / 2; // so far from either end
+    return { whole, shown, way, slow, pace: 1 + shown / 2 / (slow || 1) };
+  }
+
+  // How far the window has been scrolled → which place is read, 0…1; and back.
+  function readAt(scrolled) {
+    const { whole, shown, way, slow, pace } = measure();
+    if (scrolled < slow) return (scrolled * pace) / whole;
+    if (scrolled > way - slow) return 1 - ((way - scrolled) * pace) / whole;
+    return (scrolled + shown / 2) / whole;
+  }
+
+  function scrollFor(place) {
+    const { whole, shown, way, slow, pace } = measure();
+    const near = (slow * pace) / whole;
+    if (place < near) return (place * whole) / pace;
+    if (place > 1 - near) return way - ((1 - place) * whole) / pace;
+    return place * whole - shown / 2;
+  }
 
   function choose(index) {
     if (index === chosen) return;
@@ -45,9 +67,18 @@ export function unroll(part, mount, marks) {
     );
   }
 
+  // As near to the middle of the window as the panel can be while it is the one that is read.
+  function show(index) {
+    const { whole, shown, way } = measure();
+    const centred = Math.min(Math.max(middleOf(index) * whole - shown / 2, 0), way);
+    const [first, last] = [scrollFor(beginOf(index)) + 1, scrollFor(ends[index]) - 1];
+    const place = Math.min(Math.max(centred, index ? first : 0), index < panels.length - 1 ? last : way);
+    mount.scrollTo({ [lying ? "left" : "top"]: place, behavior: "instant" });
+  }
+
   function goTo(index) {
     choose(index);
-    mount.scrollTo({ [lying ? "left" : "top"]: middleOf(index) * way(), behavior: "instant" });
+    show(index);
   }
 
   timeline.addEventListener("click", (event) => {
@@ -63,11 +94,15 @@ export function unroll(part, mount, marks) {
     goTo(Math.min(Math.max(goal, 0), panels.length - 1));
   });
 
-  mount.addEventListener("scroll", () => choose(panelAt(scrolled())), { signal: listening.signal, passive: true });
-  choose(panelAt(scrolled()));
+  const follow = () => choose(panelAt(readAt(lying ? mount.scrollLeft : mount.scrollTop)));
+  mount.addEventListener("scroll", follow, { signal: listening.signal, passive: true });
+  follow();
+  const turned = new ResizeObserver(() => show(chosen)); // of a telephone, say: the panel stays
+  turned.observe(mount);
 
   return () => {
     listening.abort();
+    turned.disconnect();
     marks.setAttribute("hidden", "");
   };
 }

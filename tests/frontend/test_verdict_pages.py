@@ -164,6 +164,7 @@ def strip_answer() -> dict[str, object]:
             "en",
             [
                 "80.0% mean confidence (95% interval 70.0% to 90.0%)",
+                "The interval reaches below the model's threshold. Look at the timeline",
                 "It was cut into 3 panels; the answer is their mean.",
                 "Panel 1 of 3: China, 97.0% · sure",
                 "China, 60.0% · not sure",
