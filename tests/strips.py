@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -108,15 +107,3 @@ def draw_strip(manners: list[str], seed: int, width: int = WIDTH) -> Image.Image
         strip.paste(draw_panel(manner, width - 2 * margin, height, generator), (margin, top))
         top += height + gutter
     return strip
-
-
-def write_strips(folder: Path, count: int, panels: tuple[int, int], seed: int, width: int = WIDTH) -> None:
-    """`count` JPEGs of each manner in a folder of its name; each has from the first to the last of `panels`."""
-    generator = np.random.default_rng(seed)
-    for manner in MANNERS:
-        (folder / manner).mkdir(parents=True)
-        for number in range(count):
-            manners = [manner] * int(generator.integers(panels[0], panels[1] + 1))
-            draw_strip(manners, int(generator.integers(2**32)), width).save(
-                folder / manner / f"{number:02d}.jpg", quality=85
-            )

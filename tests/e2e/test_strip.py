@@ -1,4 +1,4 @@
-"""A webtoon's episode, from a folder of strips to its page: trained, archived, served, and looked at in a browser."""
+"""A webtoon's episode on its page: the real model behind it, and a real browser before it."""
 
 from __future__ import annotations
 
@@ -15,33 +15,20 @@ from playwright.sync_api import Browser, Page, expect
 
 from frontend.video.aggregate import mean_of_parts
 from hwapung.local import serving
-from model_training.datasets.prepare import prepare
-from model_training.packaging.bundle import make_bundle
-from model_training.recipe import load_recipe
-from model_training.training.classification import train
-from model_training.training.loop import start_fabric
-from tests.conftest import TINY
 from tests.e2e.conftest import SCREENS
 from tests.e2e.test_accessibility import FILE, serious_findings
-from tests.strips import MANNERS, draw_strip, write_strips
+from tests.strips import draw_strip
 from torchserve.archive import build_archive
 
 WIDTH = 120
-TITLES = {"daily": "일상", "romance": "순정", "thriller": "스릴러"}
+CLASSES = ("china", "japan")
 
 
 @pytest.fixture(scope="module")
-def strip_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The whole house for a small model of three manners of drawing, trained on strips."""
-    folder = tmp_path_factory.mktemp("strips")
-    write_strips(folder / "data", 6, (3, 5), 3, WIDTH)
-    titles = [f"labels.{key}={{en: {key.title()}, ko: {title}}}" for key, title in TITLES.items()]
-    size = ["preprocessing.fit=strip", "data.near_duplicate_distance=0"]
-    recipe = load_recipe("pictures", [*TINY, *size, *titles, "name=episodes", "network.unfreeze=all"])
-    prepared = prepare(recipe, folder / "data", folder / "cache", quiet=True)
-    trained = train(recipe, prepared, folder / "runs", start_fabric("cpu"))
-    build_archive(make_bundle(recipe, prepared, trained, folder / "bundles"), folder / "store")
-    with serving(folder / "store") as address:
+def strip_site(tiny_strip_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    store = tmp_path_factory.mktemp("strip-store")
+    build_archive(tiny_strip_bundle, store)
+    with serving(store) as address:
         yield address
 
 
@@ -66,7 +53,7 @@ def strips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def ask(site: str, image: bytes, kind: str = "explain") -> dict[str, Any]:
     reply = requests.post(
-        f"{site}/api/v1/models/episodes/{kind}", data=image, headers={"Content-Type": "image/png"}, timeout=60
+        f"{site}/api/v1/models/landscape/{kind}", data=image, headers={"Content-Type": "image/png"}, timeout=60
     )
     assert reply.status_code == 200, reply.text
     answer: dict[str, Any] = reply.json()
@@ -95,11 +82,11 @@ def test_the_answer_is_the_mean_of_what_is_said_of_each_panel(
     if name == "blank":
         assert [each.get("reason") for each in alone].count("blank") >= 1
     counted = known if areas[~known].sum() <= areas.sum() / 2 else np.full(len(known), True)
-    values = np.array([[each["probabilities"][key] for key in MANNERS] for each in alone])
+    values = np.array([[each["probabilities"][key] for key in CLASSES] for each in alone])
     mean = mean_of_parts(values[counted], areas[counted].astype(float))
-    assert [answer["probabilities"][key] for key in MANNERS] == pytest.approx(mean.value, abs=1e-5)
+    assert [answer["probabilities"][key] for key in CLASSES] == pytest.approx(mean.value, abs=1e-5)
     best = int(mean.value.argmax())
-    assert answer["class"] == list(MANNERS)[best] == answer["explanation"]["class"]
+    assert answer["class"] == CLASSES[best] == answer["explanation"]["class"]
     if mean.low is None or mean.high is None:
         assert answer["interval"] is None
     else:
