@@ -47,7 +47,7 @@ function prepare(bench) {
   function fit() {
     const ratio = picture.naturalWidth / picture.naturalHeight;
     mount.style.setProperty("--ratio", ratio);
-    setWindow(ratio < 1 / LONG, ratio > LONG);
+    if (!rollUp) setWindow(ratio < 1 / LONG, ratio > LONG); // an answer may be there before its picture
   }
 
   // A window is scrolled by the keyboard too, and so can be reached by it.

@@ -43,7 +43,7 @@ export function unroll(part, mount, marks) {
     const { whole, shown, way, slow, pace } = measure();
     if (scrolled < slow) return (scrolled * pace) / whole;
     if (scrolled > way - slow) return 1 - ((way - scrolled) * pace) / whole;
-    return (scrolled + shown / 2) / whole;
+    return (scrolled + shown / 2) / (whole || 1); // 0 where the browser can't show the picture
   }
 
   function scrollFor(place) {
