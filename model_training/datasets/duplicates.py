@@ -15,6 +15,8 @@ from .image_store import ImageStore
 #: Two images with close hashes are the same only if the middles of their grey thumbnails also correlate this much.
 #: Perceptual hashes collide on line drawings, since most of the page is white, and on round fans with the same mount.
 LEAST_CORRELATION = 0.6
+#: Of a strip's panels: with more alike to some of another one, it is a copy.
+COPIED_SHARE = 0.5
 
 _BLOCK = 2048
 
@@ -42,6 +44,19 @@ def find_duplicates(store: ImageStore, rows: np.ndarray, distance: int) -> Dupli
     edges = coo_matrix((np.ones(len(pairs), bool), (same_file[first], same_file[second])), shape=(files, files))
     groups, group_of_file = connected_components(edges, directed=False)
     return Duplicates(group=group_of_file[same_file], exact=len(rows) - files, near=files - groups)
+
+
+def unite_strips(strip: np.ndarray, alike: np.ndarray) -> np.ndarray:
+    """Int64 (N,), the same number for panels of one strip, and of strips that are copies: more than half of the panels
+    of one are alike to some of the other. A title card or a notice that many episodes have makes no copies of them.
+
+    `strip`, `alike`: int (N,), of each panel its strip, and the same number for panels that are alike.
+    """
+    shape = (int(strip.max(initial=-1)) + 1, int(alike.max(initial=-1)) + 1)
+    counts = coo_matrix((np.ones(len(strip)), (strip, alike)), shape=shape).tocsr()
+    shared = counts @ (counts > 0).astype(float).T
+    copies = shared.multiply(1 / np.asarray(counts.sum(1))) > COPIED_SHARE
+    return connected_components(copies, directed=False)[1][strip]
 
 
 def _close_pairs(hashes: np.ndarray, distance: int) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ from ..progress import follow
 from ..recipe import Data, Recipe
 from ..runtime.card import DataProvenance, FileAudit, Text
 from .contradictions import Contradiction, find_contradictions, settle_contradictions
-from .duplicates import find_duplicates
+from .duplicates import find_duplicates, unite_strips
 from .findings import Findings
 from .folders import Dataset, SplitName, check_classes
 from .image_store import check_readable, open_store
@@ -98,6 +98,11 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
     contradictions = find_contradictions(dataset, store.sha256, usable)
     usable = settle_contradictions(dataset, contradictions, usable, recipe.data.contradictions)
     duplicates = find_duplicates(store, usable, recipe.data.near_duplicate_distance)
+    alike = None
+    if recipe.preprocessing.fit == "strip":
+        alike = duplicates.group
+        strip = np.unique([str(dataset.entries[row].file) for row in usable], return_inverse=True)[1]
+        duplicates = replace(duplicates, group=unite_strips(strip, alike))
     if column:
         if not _is_divided(dataset):
             # Duplicates unite groups: a class may have fewer than the column says.
@@ -105,7 +110,8 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
             dataset = check_groups(dataset, usable, group, column, recipe.data.too_few)
         inside = np.array([bool(dataset.entries[row].label) for row in usable])
         usable, duplicates = usable[inside], replace(duplicates, group=duplicates.group[inside])
-    splits = split(dataset, usable, duplicates, recipe.data.split, column, recipe.data.stratify)
+        alike = None if alike is None else alike[inside]
+    splits = split(dataset, usable, duplicates, recipe.data.split, column, recipe.data.stratify, alike)
     group = unite(duplicates.group, read_groups(dataset, usable, column)) if column else duplicates.group
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):

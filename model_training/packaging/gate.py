@@ -11,6 +11,7 @@ import timm
 import torch
 
 from ..datasets.folders import SplitName
+from ..datasets.panels import read_served_facts
 from ..datasets.prepare import Prepared
 from ..evaluation.ood import AIMED, bound_of, fit_distance, measure_apart, share_interval
 from ..evaluation.predict import batches
@@ -20,13 +21,13 @@ from ..recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe
 from ..runtime.card import OutOfDistribution, Preprocessing
 from ..runtime.execution import Execution, OpenVINOExecution, save_openvino
 from ..runtime.facts import (
+    LOWEST_CONTRAST,
     FileFacts,
     crop_inside,
     find_reason,
     measure_contrast,
     measure_scale,
     measure_sharpness,
-    read_file_facts,
 )
 from ..runtime.measures import ImageLimits
 from ..runtime.observer import Companion
@@ -39,8 +40,6 @@ MOST_IMAGES = 2000
 _MOST_SPOILED = 16
 _SMALLEST_PICTURE = 32
 _LONGEST_PICTURE = 8.0
-#: Of grey levels: a sheet with the noise of a scanner has 1 or 2.
-_LOWEST_CONTRAST = 4.0
 #: How much more or less of the input's pixels than any training image a picture may fill, along a side.
 _SCALE_MARGIN = 1.5
 _QUALITY_MARGIN = 10
@@ -158,7 +157,7 @@ def _pass(
 
 def _read_files(prepared: Prepared, rows: np.ndarray) -> list[FileFacts]:
     with ThreadPoolExecutor() as readers:
-        return list(readers.map(lambda row: read_file_facts(prepared.dataset.entries[row].path.read_bytes()), rows))
+        return list(readers.map(lambda row: read_served_facts(prepared.dataset.entries[row]), rows))
 
 
 def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLimits:
@@ -182,7 +181,7 @@ def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLim
     return ImageLimits(
         min_side=min(_SMALLEST_PICTURE, *(min(file.width, file.height) for file in files)),
         max_aspect=max(_LONGEST_PICTURE, *(file.aspect for file in files)),
-        min_contrast=round(min(_LOWEST_CONTRAST, 0.5 * float(np.quantile(contrast, 0.01))), 3),
+        min_contrast=round(min(LOWEST_CONTRAST, 0.5 * float(np.quantile(contrast, 0.01))), 3),
         refuses_text=float(np.mean(text)) <= 0.01,
         max_scale=round(largest, 4) if scales and largest < 1 else None,
         min_scale=round(min(scales) / _SCALE_MARGIN, 4) if scales and strict else None,
