@@ -102,13 +102,14 @@ def _choose_form(folder: Path, shape: Shape) -> Form:
 
 def _open(finished: Path, index: Path, form: Form, shape: Shape) -> ImageStore:
     total = shape[0]
-    hashes, sha256, ends, errors, warnings = np.zeros(total, np.uint64), [], [], {}, {}
+    hashes, ends = np.zeros(total, np.uint64), np.zeros(total, np.int64)
+    sha256, errors, warnings = [], {}, {}
     try:
         with index.open(encoding="utf-8") as lines:  # one by one: all of them take more memory than what is kept
             for number, line in enumerate(lines):
                 row = json.loads(line)
                 sha256.append(row["sha256"])
-                ends.append(row.get("end", 0))
+                ends[number] = row.get("end", 0)  # older indices of raw pixels have none
                 hashes[number] = int(row["hash"], 16)
                 if row["error"]:
                     errors[number] = row["error"]

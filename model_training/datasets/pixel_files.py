@@ -151,8 +151,11 @@ NAMES: dict[Form, str] = {"raw": "pixels.npy", "compressed": "pixels.webps"}
 INDICES: dict[Form, str] = {"raw": "index.jsonl", "compressed": "compressed.jsonl"}
 
 
-def open_pixels(path: Path, form: Form, shape: Shape, ends: Sequence[int]) -> np.ndarray | CompressedPixels:
-    """Raises `ValueError`, `EOFError` or `OSError` where the file is not what `shape` and `ends` say."""
+def open_pixels(path: Path, form: Form, shape: Shape, ends: np.ndarray) -> np.ndarray | CompressedPixels:
+    """`ends`: int64 (N,), for compressed ones.
+
+    Raises `ValueError`, `EOFError` or `OSError` where the file is not what `shape` and `ends` say.
+    """
     if form == "raw":
         pixels: np.ndarray = np.load(path, mmap_mode="r")
         if pixels.shape != shape:
@@ -162,4 +165,4 @@ def open_pixels(path: Path, form: Form, shape: Shape, ends: Sequence[int]) -> np
     if size != (ends[-1] if len(ends) else 0):
         raise ValueError(f"{size} bytes, not {ends[-1:]}")
     file = np.memmap(path, np.uint8, "r") if size else np.empty(0, np.uint8)
-    return CompressedPixels(file, np.array(ends, np.int64), shape, ThreadPoolExecutor(os.cpu_count()))
+    return CompressedPixels(file, ends, shape, ThreadPoolExecutor(os.cpu_count()))
