@@ -29,7 +29,7 @@ from PIL import Image
 from model_training.datasets import image_store
 from model_training.datasets.duplicates import find_duplicates
 from model_training.datasets.folders import Dataset, Entry
-from model_training.datasets.image_store import ImageStore, open_store
+from model_training.datasets.image_store import ImageStore
 from model_training.datasets.pixel_files import INDICES, NAMES
 from model_training.datasets.prepare import number_labels, prepare
 from model_training.datasets.splits import split
@@ -214,9 +214,10 @@ def time_stages(images: int) -> dict[str, float]:
         return found
 
     key = clock("key", lambda: image_store._key(dataset, recipe.preprocessing))
-    write_cache(place / "cache" / key, images, generator)
-    store: ImageStore = clock("index", lambda: open_store(dataset, recipe.preprocessing, place / "cache", print))
-    seconds["index"] -= seconds["key"]  # which is asked for again
+    folder, shape = place / key, (images, SIDE, SIDE, 3)
+    write_cache(folder, images, generator)
+    files = folder / NAMES["raw"], folder / INDICES["raw"]
+    store: ImageStore = clock("index", lambda: image_store._open(*files, "raw", shape))
     rows = np.arange(images)
     distance = load_recipe("landscape").data.near_duplicate_distance
     copies = clock("duplicates", lambda: find_duplicates(store, rows, distance))
