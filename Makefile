@@ -122,14 +122,17 @@ figures-analysis: .venv/dev
 	$(run) -m tests.benchmarks.analysis --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
 
 searching := $(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights)
-# a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe
+# a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe; then with halving
 bench-search: .venv/dev
 	missed=0; $(searching) $(SET) || missed=$$?; \
+	  $(run) -m tests.benchmarks.search_halving --data $(or $(DATA),$(paintings)) --weights $(weights) || missed=$$?; \
 	  $(searching) --depths 0 --size 112 --epochs 10 --pictures 360 $(SET) || missed=$$?; exit $$missed
 
-# pictures a second against torchvision's own loop; memory at 100,000 pictures
+# pictures a second against torchvision's own loop; what bfloat16 costs in accuracy; 1,000 to 1,000,000 pictures
 bench-training: .venv/dev
-	$(run) -m tests.benchmarks.training --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
+	missed=0; for part in training training_precision; do \
+	  $(run) -m tests.benchmarks.$$part --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET) || missed=$$?; done; \
+	  $(run) -m tests.benchmarks.training_growth || missed=$$?; exit $$missed
 
 # a report on 10,000 predicted pictures in seconds, and on 50,000 in memory
 bench-analysis: .venv/dev

@@ -28,7 +28,7 @@ from .splits import check_groups, read_groups, split, unite
 class Prepared:
     """A dataset ready for training; its findings are also of the files' reading.
 
-    `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
+    `pixels`: as `ImageStore`'s; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
     the class is not among them, or of multi-label images float32 (N, classes), 1 for each class of an image; `sha256`:
     of each file, in hexadecimal; `rows`: split → rows of all three; `copies`: int64 (N,), the same number for images
     that must stay together (copies of one image, or a group), −1 for an image that is not used; `contradictions`: files
@@ -88,7 +88,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
             dataset = cut_strips(dataset, recipe.preprocessing, column, cache, step.update, found)
         column = column or STRIP
     with follow("Reading pictures", quiet=quiet) as step:
-        store = open_store(dataset, recipe.preprocessing, cache, step.update)
+        store = open_store(dataset, recipe.preprocessing, cache, step.update, recipe.data.cache)
     for row in store.warnings:
         found.add("pictures that end early, read without their last rows", dataset.place(dataset.entries[row]))
     dataset = replace(dataset, findings=tuple(found))

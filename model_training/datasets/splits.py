@@ -269,26 +269,25 @@ def _divide(
     The groups of a stratum (that of a group's first image) are spread evenly over the order, as in systematic
     sampling, so that each share of the order has its share of every stratum, but for one image.
     """
-    assigned = np.full(len(group), "train", dtype="U10")
-    names, first = np.unique(group, return_index=True)
-    shuffled = generator.permutation(len(names))
-    order, kind = names[shuffled], strata[first][shuffled]
+    _, first, member, counts = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
+    assigned = np.full(len(first), "train", dtype="U10")
+    order = generator.permutation(len(first))
+    kind = strata[first][order]
     if len(np.unique(kind)) > 1:
         place = np.empty(len(order))
         for each in np.unique(kind):
             inside = np.nonzero(kind == each)[0]
             place[inside] = (np.arange(len(inside)) + generator.random()) / len(inside)
         order = order[np.argsort(place, kind="stable")]
-    sizes = np.array([(group == each).sum() for each in order])
     position = 0
     for name, share in shares:
         wanted = max(1, round(share * len(group)))
         filled = 0
         while filled < wanted and position < len(order) - 1:
-            assigned[group == order[position]] = name
-            filled += sizes[position]
+            assigned[order[position]] = name
+            filled += counts[order[position]]
             position += 1
-    return assigned
+    return assigned[member]
 
 
 def _unite(assigned: np.ndarray, group: np.ndarray) -> np.ndarray:
