@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,11 +32,12 @@ class Layout:
             self.findings.add("pictures beside the folders of classes, left out", top.name, len(top.images))
 
 
-def find_parts(root: Folder) -> Layout:
-    """The given splits of a tree, or all of it as one part: archives' wrappers are descended first."""
+def find_parts(root: Folder, known: Collection[str] = ()) -> Layout:
+    """The given splits of a tree, or all of it as one part: archives' wrappers are descended first, unless they are
+    `known` classes."""
     layout = Layout()
     top = root
-    while not (splits := _find_given(top)) and (inner := _find_wrapped(top)) is not None:
+    while not (splits := _find_given(top)) and (inner := _find_wrapped(top, known)) is not None:
         layout.findings.add("folders around all others, looked into", inner.name)
         layout.pass_over_beside(top)
         top = inner
@@ -56,12 +57,12 @@ def find_parts(root: Folder) -> Layout:
     return layout
 
 
-def find_classes(root: Folder, attributes: Sequence[str]) -> Layout:
+def find_classes(root: Folder, attributes: Sequence[str], known: Collection[str] = ()) -> Layout:
     """The class folders of a tree: side by side, within given splits, or with given splits inside of each.
 
     Raises `DatasetError` for a class folder that is empty, or whose images are of a kind that is not read.
     """
-    layout = find_parts(root)
+    layout = find_parts(root, known)
     for part, split in layout.parts:
         top = part if split is None else _descend(part, layout)
         if split is not None and not top.filled:
@@ -90,10 +91,10 @@ def _find_given(top: Folder) -> dict[str, SplitName]:
     return {} if one_of_many and not any(len(each.filled) > 1 and not each.images for each in training) else splits
 
 
-def _find_wrapped(top: Folder) -> Folder | None:
+def _find_wrapped(top: Folder, known: Collection[str]) -> Folder | None:
     """The only folder with images, where it has folders of images itself and no folder beside it waits for images."""
     filled = top.filled
-    if len(filled) != 1 or not filled[0].filled:
+    if len(filled) != 1 or not filled[0].filled or class_key(filled[0].name) in map(class_key, known):
         return None
     beside = [each.count_kinds() for each in top.folders if each is not filled[0]]
     waiting = any(kinds["media"] or not kinds["other"] for kinds in beside)

@@ -8,17 +8,11 @@ from typing import Literal
 
 SplitName = Literal["train", "validation", "test"]
 
-SPLIT_FOLDERS: dict[str, SplitName] = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-_WORDS: dict[str, SplitName] = SPLIT_FOLDERS | {
-    **dict.fromkeys(("training", "trn", "학습", "훈련", "訓練", "学習", "训练"), "train"),
-    **dict.fromkeys(("validate", "dev", "eval", "evaluation", "검증", "検証", "验证", "驗證"), "validation"),
-    **dict.fromkeys(("testing", "tst", "holdout", "시험", "테스트", "평가", "テスト", "测试", "測試"), "test"),
+_WORDS: dict[str, SplitName] = {
+    **dict.fromkeys(("train", "training", "trn", "학습", "훈련", "訓練", "学習", "训练"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("검증", "検証", "验证", "驗證"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout", "시험", "테스트", "평가", "テスト", "测试", "測試"), "test"),
 }
 #: Beside the word for the split they say nothing.
 _FILLERS: tuple[str, ...] = (
@@ -51,9 +45,16 @@ def find_splits(names: Iterable[str]) -> dict[str, SplitName]:
     return {name: split for name, (split, rest) in read.items() if not rest or len(rests) == 1}
 
 
+def read_split(name: str) -> SplitName | None:
+    """The split that a name says by itself: `Training`, `test_set`; None for `asl_train`, and where it says none."""
+    split, rest = _read(name) or (None, ())
+    return None if rest else split
+
+
 def is_filler(name: str) -> bool:
-    """Whether a folder's name says nothing of what is in it: `images`, `Dataset2`."""
-    return all(each in _FILLERS for part in _PART.findall(name) for each in _shorten(part.lower()))
+    """Whether a folder's name says nothing of what is in it: `images`, `Dataset2`. A number may be a class."""
+    words = [each for part in _PART.findall(name) for each in _shorten(part.lower())]
+    return bool(words) and all(word in _FILLERS for word in words)
 
 
 def _read(name: str) -> tuple[SplitName, tuple[str, ...]] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
@@ -13,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ...datasets.file_kinds import judge_file
 from ...datasets.findings import Findings
+from ...datasets.names import fold_name
 from ...datasets.tree import read_tree
 
 #: Label Studio puts eight hexadecimal digits before the name of each file that it is given.
@@ -40,8 +40,8 @@ class Tree:
             findings.extend(inside.left_out)
             for path in inside.images:
                 self.pictures.append(path)
-                self._by_name[_fold(path.name)].append(path)
-                self._by_stem[_fold(path.stem)].append(path)
+                self._by_name[fold_name(path.name)].append(path)
+                self._by_stem[fold_name(path.stem)].append(path)
             for path in inside.others:
                 self.others[path.suffix.lower()].append(path)
 
@@ -65,8 +65,8 @@ class Tree:
                 return direct
         except (OSError, ValueError):  # too long a name, or one with a zero in it
             return None
-        last = _fold(PurePosixPath(name).name)
-        stem = _fold(PurePosixPath(name).stem)
+        last = fold_name(PurePosixPath(name).name)
+        stem = fold_name(PurePosixPath(name).stem)
         found = self._by_name.get(last) or self._by_stem.get(last) or self._by_stem.get(stem)
         return _most_alike(found, PurePosixPath(name).parts, near) if found else None
 
@@ -82,10 +82,6 @@ def locate(folder: Path, given: str) -> Path | None:
         return next((place for place in (*ends[:1], direct, *ends[1:]) if place.exists()), None)
     except (OSError, ValueError):  # too long a name, or one with a zero in it
         return None
-
-
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _spell(name: str) -> Iterable[str]:
@@ -108,10 +104,10 @@ def _spell(name: str) -> Iterable[str]:
 
 def _most_alike(found: Sequence[Path], parts: Sequence[str], near: Path) -> Path | None:
     def likeness(path: Path) -> tuple[int, int, int]:
-        folders = [_fold(part) for part in path.parts[:-1]]
-        wanted = [_fold(part) for part in parts[:-1]]
+        folders = [fold_name(part) for part in path.parts[:-1]]
+        wanted = [fold_name(part) for part in parts[:-1]]
         ending = _count_shared(folders[::-1], wanted[::-1])
-        around = [_fold(part) for part in near.with_suffix("").parts]
+        around = [fold_name(part) for part in near.with_suffix("").parts]
         return ending, _count_shared(folders, around), len(set(folders) & set(around))
 
     ranked = sorted(found, key=likeness)
