@@ -21,7 +21,7 @@ ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo demo-sketch train archive serve up down test test-unit test-serving test-browser test-compose browser database \
-        lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-sketch figures-verdict \
+        lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-encodings figures-sketch figures-verdict \
         bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
@@ -110,7 +110,7 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (ai-vs-real webtoon analysis sketch)
+## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (ai-vs-real webtoon analysis encodings sketch)
 figures: .venv/dev  ## the accuracy figures that the README quotes
 	$(run) -m tests.benchmarks.landscape_accuracy --data $(or $(DATA),$(landscapes)) --weights $(weights) $(SET)
 
@@ -125,6 +125,10 @@ figures-webtoon: .venv/dev
 # calibration, coverage, unknown, label errors, leaks and shortcuts on real pictures
 figures-analysis: .venv/dev
 	$(run) -m tests.benchmarks.analysis --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
+
+# how often a short table's encoding is read, asked about, or read wrongly
+figures-encodings: .venv/dev
+	$(run) -m tests.benchmarks.encodings $(SET)
 
 searching := $(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights)
 # a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe

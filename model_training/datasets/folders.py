@@ -16,6 +16,7 @@ from .findings import Finding, Findings
 from .layout import Layout, find_classes, find_parts
 from .names import class_key, read_name
 from .split_names import SplitName
+from .split_prefixes import drop_marks
 from .tree import MARKER, Folder, read_tree
 
 FEWEST_A_CLASS = 5  # so that a 60/20/20 split has one for validation and one for test
@@ -121,9 +122,9 @@ def list_tree(
     root = tree.path
     if label_from is None:
         layout = find_classes(tree, attributes, known)
-        found = _read_folders(layout, attributes, encoding)
+        found = drop_marks(_read_folders(layout, attributes, encoding), layout.findings)
         if layout.unlabelled and not _can_train(found):
-            raise _offer_pattern(root, layout.unlabelled)
+            raise offer_pattern(root, layout.unlabelled)
     else:
         layout = find_parts(tree)
         found = _read_file_names(layout, Pattern(label_from), encoding)
@@ -176,7 +177,7 @@ def _can_train(found: Sequence[tuple[str, Entry]]) -> bool:
     return any(entry.split in (None, "train") for _, entry in found)
 
 
-def _offer_pattern(root: Path, images: Sequence[Path]) -> DatasetError:
+def offer_pattern(root: Path, images: Sequence[Path]) -> DatasetError:
     pattern = guess_pattern(images) or "{label}_{}.jpg"
     return DatasetError(
         f"{root}: {len(images)} pictures lie in no class folder ({images[0].name}).",

@@ -187,9 +187,11 @@ def check_readable(dataset: Dataset, store: ImageStore, unreadable: str) -> np.n
     rows = [row for row, entry in enumerate(dataset.entries) if entry.label]
     broken = [row for row in rows if row in store.errors]
     if broken and unreadable == "error":
+        is_heic = sniff(dataset.entries[broken[0]].path) == "HEIF"
+        heic = " It is a HEIC picture, which pip install pi-heif reads." if is_heic else ""
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         raise DatasetError(
-            f"{dataset.entries[broken[0]].path}{more}: {store.errors[broken[0]]}",
+            f"{dataset.entries[broken[0]].path}{more}: {store.errors[broken[0]]}{heic}",
             "Mend or remove it, or pass data.unreadable=skip.",
         )
     return np.array([row for row in rows if row not in store.errors], np.int64)

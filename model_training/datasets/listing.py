@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,10 +10,10 @@ from pathlib import Path
 
 from ..runtime.errors import DatasetError
 from .findings import Findings
-from .folders import Dataset, is_procedural, list_tree, sort_entries
-from .layout import Layout, find_parts
-from .manifest import NAME, lists_boxes, lists_pictures, read_manifest
-from .split_names import SplitName, is_filler, read_split
+from .folders import Dataset, is_procedural, list_tree, offer_pattern, sort_entries
+from .layout import UNLABELLED, Layout, find_parts
+from .manifest import NAME, count_pictures, count_unlisted, lists_boxes, read_manifest
+from .split_names import SplitName, are_parts, is_filler, read_split
 from .tree import Folder, read_tree
 
 #: What a manifest is called in a folder; the first one that is there is taken.
@@ -22,6 +23,17 @@ _METADATA = ("metadata.csv", "metadata.jsonl", "_classes.csv")
 _TABLES = frozenset({".csv", ".tsv", ".psv", ".txt", ".lst", ".json", ".jsonl", ".ndjson", ".xlsx", ".ods", ".xls"})
 #: What Kaggle's contests give to be filled in: its classes are an example.
 _FORMS = ("submission", "sample_sub", "samplesub")
+
+#: What the names of tables say beside their split.
+_OF_TABLES = re.compile(r"labels?|annotations?|solution|list|meta(data)?")
+
+#: Folders of what was drawn on the images.
+_ASIDE = frozenset({"annotations", "annotation", "labels", "masks", "mask", "trimaps", "segmentation", "xmls", "gt"})
+#: What images are packed in that are no files.
+_PACKED = {
+    ".parquet": "Parquet", ".arrow": "Arrow", ".tfrecord": "TFRecord", ".tfrec": "TFRecord", ".npz": "NumPy's arrays",
+    ".npy": "NumPy's arrays", ".h5": "HDF5", ".hdf5": "HDF5", ".mdb": "LMDB", ".rec": "RecordIO", ".pkl": "a pickle",
+}  # fmt: skip
 
 #: `read_manifest` with all settings: of a table, whose paths start at `root`.
 _Reader = Callable[..., Dataset]
@@ -35,7 +47,7 @@ def find_manifest(place: Path) -> Path | None:
         (
             place / name
             for name in (*_NAMES, *_METADATA)
-            if (place / name).is_file() and (name in _NAMES or lists_pictures(place / name))
+            if (place / name).is_file() and (name in _NAMES or count_pictures(place / name))
         ),
         None,
     )
@@ -70,9 +82,14 @@ def list_dataset(
         if label_from is None and (tables := _find_tables(tree, label)):
             return _read_tables(tree, tables, read)
         raise
-    if label_from is None and not _names_classes(dataset, known) and (tables := _find_tables(tree, label)):
-        return _read_tables(tree, tables, read)
-    return dataset
+    if not dataset.entries:
+        _refuse_packed(tree)
+    if label_from is None and not _names_classes(dataset, known):
+        if tables := _find_tables(tree, label):
+            return _read_tables(tree, tables, read)
+        if are_parts(dataset.labels) or not _ASIDE.isdisjoint(each.lower() for each in dataset.labels):
+            raise offer_pattern(place, [entry.path for entry in dataset.entries])
+    return _label_splits(tree, layout, dataset, read, label)
 
 
 def _join_parts(tree: Folder, layout: Layout, given: dict[Path, Path], read: _Reader) -> Dataset:
@@ -86,7 +103,7 @@ def _join_parts(tree: Folder, layout: Layout, given: dict[Path, Path], read: _Re
             parts.append((split, read(given[folder.path])))
         elif images := folder.list_images():
             unlabelled += images
-            findings.add("pictures without a class in a folder of a split, left out", folder.name, len(images))
+            findings.add(UNLABELLED, folder.name, len(images))
     return _unite(tree, parts, findings, unlabelled)
 
 
@@ -112,13 +129,27 @@ def _unite(
 
 
 def _names_classes(dataset: Dataset, known: Collection[str]) -> bool:
-    """Whether folders' names say more than `images` or `part_1`, which a table beside them explains."""
-    said = [each for each in dataset.labels if not is_filler(each) or each in known]
-    return len(said) > 1 or (bool(said) and said[0] in known)
+    """Whether folders' names say more than `images` or `part_1`, `part_2`, which a table beside them explains."""
+    said = [each for each in dataset.labels if not is_filler(each) and each.lower() not in _ASIDE]
+    return bool(said) and (len(dataset.labels) > 1 or said[0] in known) and not are_parts(dataset.labels)
 
 
-def _find_tables(tree: Folder, label: str) -> list[Path]:
-    """The tables at most two folders deep that list images below their folder, with a class each.
+def _refuse_packed(tree: Folder) -> None:
+    """Raises `DatasetError` for a folder whose images are inside other files."""
+    files = [path for folder in tree.walk() for path in folder.others]
+    packed = next((path for path in files if path.suffix.lower() in _PACKED), None)
+    if packed is not None:
+        raise DatasetError(
+            f"{packed}: the pictures are packed in {_PACKED[packed.suffix.lower()]}.",
+            "Write them out as files, one folder per class.",
+        )
+    archives = [each for folder in tree.walk() for each in folder.left_out if "archives" in each.what]
+    if archives:
+        raise DatasetError(f"{tree.path}: there are only archives ({archives[0].examples[0]}).", "Unpack them first.")
+
+
+def _find_tables(tree: Folder, label: str) -> dict[Path, int]:
+    """The tables at most two folders deep that list images below their folder with a class each → how many.
 
     Raises `DatasetError` where all that is there are tables of boxes.
     """
@@ -126,7 +157,7 @@ def _find_tables(tree: Folder, label: str) -> list[Path]:
     files = [path for folder in top for path in folder.others if path.suffix.lower() in _TABLES]
     named = [path for path in files if not any(form in path.stem.lower() for form in _FORMS)]
     boxes = [path for path in named if lists_boxes(path)]
-    found = [path for path in named if path not in boxes and lists_pictures(path, label, tree.path)]
+    found = {path: count for path in named if path not in boxes and (count := count_pictures(path, label, tree.path))}
     if boxes and not found:
         raise DatasetError(
             f"{boxes[0]}: this table has boxes on the pictures, not a class of each.",
@@ -135,24 +166,67 @@ def _find_tables(tree: Folder, label: str) -> list[Path]:
     return found
 
 
-def _read_tables(tree: Folder, tables: Sequence[Path], read: _Reader) -> Dataset:
-    """One table, or one for each split by their names. Raises `DatasetError` where it is not to be told which."""
-    splits = {path: read_split(path.stem) for path in tables}
-    if len(tables) > 1 and (None in splits.values() or len(set(splits.values())) < len(tables)):
-        raise DatasetError(
-            f"{tree.path}: {tables[0].name} and {tables[1].name} both list the pictures.",
-            f"Say which counts: --data {tables[0]}.",
-        )
+def _read_tables(tree: Folder, tables: dict[Path, int], read: _Reader) -> Dataset:
+    """The table that lists most, or one for each split by their names. Raises `DatasetError` where it is not to be told
+    which."""
+    first, *others = sorted(tables, key=lambda path: -tables[path])
+    splits = {path: _find_split(path) for path in tables}
+    if others and (None in splits.values() or len(set(splits.values())) < len(tables)):
+        if tables[others[0]] * 2 > tables[first]:
+            raise DatasetError(
+                f"{tree.path}: {first.name} and {others[0].name} both list the pictures.",
+                f"Say which counts: --data {first}.",
+            )
+        splits = {first: splits[first]}
     findings = Findings()
     parts: list[tuple[SplitName | None, Dataset]] = []
     for path, split in splits.items():
         findings.add("tables beside the pictures, read as the manifest", path.name)
-        parts.append((split if len(tables) > 1 else None, read(path, root=_find_root(tree, path, split))))
-    return _unite(tree, parts, findings, ())
+        root = _find_root(tree, split)
+        parts.append((split if len(splits) > 1 else None, read(path, root=root, whole=False)))
+    dataset = _unite(tree, parts, findings, ())
+    count_unlisted(tree, {str(each.path) for each in dataset.entries}, splits, findings)
+    return replace(dataset, findings=tuple(findings))
 
 
-def _find_root(tree: Folder, table: Path, split: SplitName | None) -> Path:
+def _find_split(table: Path) -> SplitName | None:
+    """`train.csv`, `train_labels.csv`, `val_annotations.txt`."""
+    return read_split(_OF_TABLES.sub("", table.stem.lower()))
+
+
+def _find_root(tree: Folder, split: SplitName | None) -> Path:
     """The folder of a table's own split (`train/` beside `train.csv`), since names may be there in others, too; else
     the whole."""
     own = [each for each in tree.filled if split and read_split(each.name) == split]
     return own[0].path if len(own) == 1 else tree.path
+
+
+def _label_splits(tree: Folder, layout: Layout, dataset: Dataset, read: _Reader, label: str) -> Dataset:
+    """The classes of images in a split without class folders, by a table of that split: `Test.csv`,
+    `val/val_annotations.txt`. Only classes that the folders have are meant."""
+    findings = Findings()
+    entries, found = [*dataset.entries], set()
+    for folder, split in layout.parts:
+        inside = set(folder.list_images())
+        if split is None or not inside or not inside.issubset(dataset.unlabelled):
+            continue
+        tables = [each for each in tree.others if _find_split(each) == split] + folder.others
+        for path in tables:
+            if path.suffix.lower() not in _TABLES or not count_pictures(path, label, folder.path):
+                continue
+            part = read(path, root=folder.path, whole=False)
+            if set(part.labels) <= set(dataset.labels):
+                findings.add("tables that tell the classes of a split without class folders, read", path.name)
+                entries += [replace(each, split=split) for each in part.entries]
+                found |= {each.path for each in part.entries}
+                break
+    if not found:
+        return dataset
+    for each in dataset.findings:
+        if each.what != UNLABELLED:
+            findings.extend([each])
+    unlabelled = tuple(path for path in dataset.unlabelled if path not in found)
+    for path in unlabelled:
+        if any(path.is_relative_to(folder.path) for folder, split in layout.parts if split is not None):
+            findings.add(UNLABELLED, path.parent.name)
+    return replace(dataset, entries=sort_entries(entries), findings=tuple(findings), unlabelled=unlabelled)

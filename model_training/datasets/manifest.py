@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from ..runtime.errors import DatasetError
@@ -21,37 +21,46 @@ from .tables.nameless import name_columns
 from .tables.one_hot import find_classes, name_classes
 from .tables.read import read_table
 from .tables.split_cells import find_split
-from .tree import read_tree
+from .tree import Folder, read_tree
 
 NAME = "manifest.csv"
 #: Between the classes of a multi-label image, in a cell.
 SEPARATOR = ";"
+#: im2rec writes classes as 0.000000.
+_WHOLE = re.compile(r"\d+\.0+", re.ASCII)
 #: Lines by which a table is judged.
 _TRIED = 50
 
 
-def lists_pictures(path: Path, label: str = "label", root: Path | None = None) -> bool:
-    """Whether a table names an image and its class in each line, as far as its first lines tell.
+def count_pictures(path: Path, label: str = "label", root: Path | None = None) -> int:
+    """How many lines of a table name an image and its class, as far as the first lines tell; 0 for what is no table.
 
     With `root`, half of the images have to be below it, and a table without names of columns is understood by them.
-    False for what is no table.
     """
     finder = FileFinder(str(root), Findings()) if root else None
     try:
         names, table = _read_names(path, None, finder, Findings())
-        rows = [Columns({name: column for column, name in enumerate(names)}, tuple(cells))
-                for _, cells in islice(table, _TRIED) if len(cells) == len(names)]  # fmt: skip
+        lines = [cells for _, cells in table if len(cells) == len(names)]
     except DatasetError:
-        return False
+        return 0
+    places = {name: column for column, name in enumerate(names)}
+    rows = [Columns(places, tuple(cells)) for cells in lines[:_TRIED]]
     pictures = find_columns(names, "path")
     if not pictures or not (
         find_columns(names, "label")
         or match_name(label, names)
         or path.name == "_classes.csv"
-        or (root is not None and (len(names) == 2 or find_classes(rows)))
+        or (root is not None and (_find_other(names, rows) or find_classes(rows)))
     ):
-        return False
-    return finder is None or 2 * sum(finder.has(row[pictures[0]]) for row in rows) > len(rows)
+        return 0
+    known = finder is None or 2 * sum(finder.has(row[pictures[0]]) for row in rows) > len(rows)
+    return len(lines) if known else 0
+
+
+def _find_other(names: Sequence[str], rows: Sequence[Columns]) -> bool:
+    """Whether a table of two columns says of its images what several of them have."""
+    others = [name for name in names if find_role(name) is None]
+    return len(names) == 2 and len(others) == 1 and len({row[others[0]] for row in rows}) < len(rows)
 
 
 def lists_boxes(path: Path) -> bool:
@@ -71,6 +80,7 @@ def read_manifest(
     multi_label: bool = False,
     encoding: str | None = None,
     root: Path | None = None,
+    whole: bool = True,
 ) -> Dataset:
     """List the images of a manifest, in one pass over its lines.
 
@@ -78,7 +88,7 @@ def read_manifest(
     Korean, Japanese and Chinese are understood. With `multi_label` cells hold one class or several, with `;` between
     them. A column `split` is a given split. `encoding` is that of the text; None has it detected. Paths start at
     `root`, by default the manifest's folder; `FileFinder` says what else is found. What was left out or guessed is in
-    the dataset's findings.
+    the dataset's findings; so is, of a `whole` dataset, what lies below `root` and is not listed.
     Raises `DatasetError` with the line's number for whatever does not hold.
     """
     findings = Findings()
@@ -111,14 +121,21 @@ def read_manifest(
         entries.append(Entry(Path(file), name, given.read(row) if given else None, row, line, tuple(others)))
     if missing:
         raise _miss(path, *missing[0], len(missing) - 1)
-    tree = read_tree(folder)
-    for image in tree.list_images():
-        if str(image) not in lines:
-            findings.add("pictures beside the manifest that it does not list, left out", os.path.relpath(image, folder))
-    findings.extend(tree.list_left_out({path}))
+    if whole:
+        count_unlisted(read_tree(folder), lines, {path}, findings)
     entries = _place_rest(entries, findings)
     labels = tuple(sorted({name for entry in entries for name in entry.labels}))
     return Dataset(folder, sort_entries(entries), labels, is_procedural(folder), path, findings=tuple(findings))
+
+
+def count_unlisted(tree: Folder, listed: Collection[str], tables: Collection[Path], findings: Findings) -> None:
+    """What a folder holds beside the images that its `tables` list."""
+    for image in tree.list_images():
+        if str(image) not in listed:
+            findings.add(
+                "pictures beside the manifest that it does not list, left out", os.path.relpath(image, tree.path)
+            )
+    findings.extend(tree.list_left_out(tables))
 
 
 def _read_rows(
@@ -141,8 +158,12 @@ def _read_names(
         if found is None:
             return names, iter(rows[1:])
         findings.add("manifest without names of columns, read as", ", ".join(found))
-        return found, iter(rows)
+        return found, ((line, [_write_whole(cell) for cell in cells]) for line, cells in rows)
     return names, table
+
+
+def _write_whole(cell: str) -> str:
+    return cell.partition(".")[0] if _WHOLE.fullmatch(cell) else cell
 
 
 def _find_one_hot(

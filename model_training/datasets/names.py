@@ -9,6 +9,9 @@ from pathlib import Path
 from ..runtime.errors import DatasetError
 from .findings import Findings
 
+#: Marks without width that a copied name has at its ends.
+_INVISIBLE = "\u200b\u200e\u200f\u2060\ufeff"
+
 
 def read_name(path: Path, encoding: str | None, findings: Findings) -> str:
     """The last part of `path` as text in Unicode NFC, in one line, without spaces around it.
@@ -28,7 +31,7 @@ def read_name(path: Path, encoding: str | None, findings: Findings) -> str:
     elif name != path.name:
         findings.add("names that an unpacker garbled, mended", f"{path.name} → {name}")
     shown = "".join(" " if unicodedata.category(each) == "Cc" else each for each in name)
-    tidy = " ".join(unicodedata.normalize("NFC", shown).split())
+    tidy = " ".join(unicodedata.normalize("NFC", shown).strip(_INVISIBLE).split())
     if not tidy:
         raise DatasetError(f"{path.parent}: the name {name!r} has no letter.", "Rename it.")
     return tidy

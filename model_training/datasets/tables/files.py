@@ -13,8 +13,11 @@ from ...runtime.image import SUFFIXES
 from ..file_kinds import is_system
 from ..findings import Findings
 from ..names import decode_name, fold_name, fold_path
+from ..spellings import spell_path
 
 _ADDRESS = re.compile(r"(?i)file:")
+#: Of this machine, a bucket or a server.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class FileFinder:
@@ -36,7 +39,8 @@ class FileFinder:
             file = os.path.normpath(os.path.join(self._root, form))  # noqa: PTH118
             if os.path.isfile(file):  # noqa: PTH113
                 return file
-        return self._search(given, name.replace("\\", "/"), place)
+        spelt = dict.fromkeys((name.replace("\\", "/"), *spell_path(given)))
+        return next((file for each in spelt if (file := self._search(given, each, place))), None)
 
     def has(self, given: str) -> bool:
         """Whether there is such a file, or several."""
@@ -125,4 +129,4 @@ def _count_same(one: list[str], other: list[str]) -> int:
 
 def is_elsewhere(given: str) -> bool:
     """Whether a path is one of another machine's."""
-    return bool(PureWindowsPath(given).drive) or bool(_ADDRESS.match(given)) or Path(given).is_absolute()
+    return bool(PureWindowsPath(given).drive or _SCHEME.match(given)) or Path(given).is_absolute()

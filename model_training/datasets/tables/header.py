@@ -9,7 +9,7 @@ from pathlib import Path
 from ...runtime.errors import DatasetError
 from ..findings import Findings
 from ..suggest import suggest
-from .columns import Role, find_columns, match_name
+from .columns import Role, find_columns, find_role, match_name
 
 
 class Columns(Mapping[str, str]):
@@ -84,7 +84,7 @@ def _choose_label(path: Path, known: Sequence[str], label: str, setting: str, fi
         return asked
     if label != "label":
         raise DatasetError(f"{path}: there is no column {label!r}.", suggest(label, known))
-    likely = find_columns(known, "label") or (known if len(known) == 1 else [])
+    likely = find_columns(known, "label") or (known if len(known) == 1 and find_role(known[0]) is None else [])
     if len(likely) > 1:
         raise DatasetError(
             f"{path}: {likely[0]!r} and {likely[1]!r} may both name the class.",

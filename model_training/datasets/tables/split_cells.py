@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ _FLAGS: dict[str, tuple[SplitName, SplitName]] = {
     **dict.fromkeys(("istrain", "istraining", "istrainingimage"), ("test", "train")),
     **dict.fromkeys(("istest", "istesting", "istestimage"), ("train", "test")),
 }
+#: Vertex AI's word for no split, and what other programs write into an empty cell.
+_NONE = frozenset({"", "unassigned", "none", "nan", "null"})
 _TRUTH = {"0": 0, "1": 1, "false": 0, "true": 1, "no": 0, "yes": 1, "n": 0, "y": 1}
 
 
@@ -41,7 +43,7 @@ def find_split(path: Path, rows: Sequence[tuple[int, Columns]], findings: Findin
     names = list(rows[0][1]) if rows else []
     likely = [*find_columns(names, "split"), *(name for name in names if fold(name) in _FLAGS)]
     for name in likely:
-        words = dict.fromkeys(row[name] for _, row in rows if row[name])
+        words = dict.fromkeys(row[name] for _, row in rows if row[name].lower() not in _NONE)
         splits = _understand(name, list(words))
         unknown = [word for word in words if word not in splits]
         if unknown and fold(name) == "split":
@@ -67,6 +69,11 @@ def _understand(name: str, words: Sequence[str]) -> dict[str, SplitName]:
     if sorted(words) == [str(number) for number in range(len(numbered))]:
         return dict(zip(sorted(words), numbered, strict=True))
     return {word: split for word in words if (split := _read_word(word)) is not None}
+
+
+def says_splits(words: Iterable[str]) -> bool:
+    """Whether all words are splits, or for none."""
+    return all(word.lower() in _NONE or _read_word(word) for word in words)
 
 
 def _read_word(word: str) -> SplitName | None:

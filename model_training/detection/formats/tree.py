@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from ...datasets.file_kinds import judge_file
 from ...datasets.findings import Findings
 from ...datasets.names import fold_name
+from ...datasets.spellings import spell_path
 from ...datasets.tree import read_tree
-
-#: Label Studio puts eight hexadecimal digits before the name of each file that it is given.
-UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 
 
 class Tree:
@@ -53,7 +49,7 @@ class Tree:
         a single one.
         """
         for name in names:
-            for spelling in _spell(name):
+            for spelling in spell_path(name):
                 if (found := self._look_up(spelling, near)) is not None:
                     return found
         return None
@@ -82,24 +78,6 @@ def locate(folder: Path, given: str) -> Path | None:
         return next((place for place in (*ends[:1], direct, *ends[1:]) if place.exists()), None)
     except (OSError, ValueError):  # too long a name, or one with a zero in it
         return None
-
-
-def _spell(name: str) -> Iterable[str]:
-    """As it is, with slashes for backslashes, as an address or with one in its query, without an upload's prefix."""
-    yield name
-    slashed = name.replace("\\", "/")
-    yield slashed
-    try:
-        address = urlsplit(slashed)
-        if address.scheme or address.query or "%" in slashed:
-            for inside in parse_qs(address.query).get("d", []):
-                yield unquote(inside)
-            yield unquote(address.path).lstrip("/")
-    except ValueError:
-        address = urlsplit("")
-    last = PurePosixPath(unquote(address.path) or slashed).name
-    if UPLOADED.match(last):
-        yield UPLOADED.sub("", last)
 
 
 def _most_alike(found: Sequence[Path], parts: Sequence[str], near: Path) -> Path | None:

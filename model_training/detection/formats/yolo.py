@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...datasets.names import fold_name, fold_path
+from ...datasets.spellings import UPLOADED
 from ...runtime.errors import DatasetError
 from .labelled import Labelled, Reading
 from .parsing import dictionary, name_of, number, numbers, read_text, read_yaml, sequence
 from .shapes import Box, around, around_centred
-from .tree import UPLOADED, Tree, locate
+from .tree import Tree, locate
 
 NAME = "YOLO"
 #: Files that name a class a line.
 _LISTS = ("classes.txt", "predefined_classes.txt", "_darknet.labels", "labels.txt", "class_names.txt")
 _SPLITS = ("train", "val", "valid", "validation", "test", "minival")
-_LABEL_LINE = re.compile(r"^\s*\d+(\.0+)?(\s+[-+.\de]+){4,}\s*$", re.IGNORECASE)
+_LABEL_LINE = re.compile(r"^\s*\d+(\.0+)?([\s,]+[-+.\de]+){4,}\s*$", re.IGNORECASE)
 
 
 @dataclass
@@ -222,7 +223,7 @@ def _read_line(
     wrong: list[tuple[int, str, Description]],
     reading: Reading,
 ) -> None:
-    values = numbers(line.split())
+    values = numbers(line.replace(",", " ").split())
     if values is None or len(values) < 5 or values[0] != int(values[0]):
         raise DatasetError(f"{where}: {line.strip()[:60]!r} is not a class and four numbers.", "Correct the line.")
     index, name = int(values[0]), image.source.name
