@@ -22,6 +22,7 @@ from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.image import DECODER_VERSION, HEIF, ImageWarning, decode_with_warnings
 from ..runtime.preprocess import FIT_VERSION, fit
+from .file_kinds import sniff
 from .folders import Dataset, Entry
 
 Progress = Callable[[int, int], None]  # done, total

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ..runtime.errors import DatasetError
+from .class_names import find_names
 from .findings import Findings
 from .folders import Dataset, is_procedural, list_tree, offer_pattern, sort_entries
 from .layout import UNLABELLED, Layout, find_parts
@@ -34,6 +35,9 @@ _PACKED = {
     ".parquet": "Parquet", ".arrow": "Arrow", ".tfrecord": "TFRecord", ".tfrec": "TFRecord", ".npz": "NumPy's arrays",
     ".npy": "NumPy's arrays", ".h5": "HDF5", ".hdf5": "HDF5", ".mdb": "LMDB", ".rec": "RecordIO", ".pkl": "a pickle",
 }  # fmt: skip
+
+#: Tables that are looked into; where all of so many list an image each, so do the others.
+_MOST_TABLES = 40
 
 #: `read_manifest` with all settings: of a table, whose paths start at `root`.
 _Reader = Callable[..., Dataset]
@@ -88,8 +92,13 @@ def list_dataset(
         if tables := _find_tables(tree, label):
             return _read_tables(tree, tables, read)
         if are_parts(dataset.labels) or not _ASIDE.isdisjoint(each.lower() for each in dataset.labels):
-            raise offer_pattern(place, [entry.path for entry in dataset.entries])
-    return _label_splits(tree, layout, dataset, read, label)
+            shown = [entry.path for entry in dataset.entries if entry.label.lower() not in _ASIDE]
+            raise offer_pattern(place, shown)
+    dataset = _label_splits(tree, layout, dataset, read, label)
+    findings = Findings()
+    findings.extend(dataset.findings)
+    find_names(tree, dataset.labels, findings)
+    return replace(dataset, findings=tuple(findings))
 
 
 def _join_parts(tree: Folder, layout: Layout, given: dict[Path, Path], read: _Reader) -> Dataset:
@@ -114,7 +123,7 @@ def _unite(
     for _, part in parts:
         findings.extend(part.findings)
     if len(parts) == 1 and parts[0][0] is None:
-        return replace(parts[0][1], findings=tuple(findings), unlabelled=tuple(unlabelled))
+        return replace(parts[0][1], root=tree.path, findings=tuple(findings), unlabelled=tuple(unlabelled))
     entries = [replace(each, split=each.split or split) for split, part in parts for each in part.entries]
     labels = tuple(sorted({label for _, part in parts for label in part.labels}))
     root = tree.path
@@ -129,8 +138,10 @@ def _unite(
 
 
 def _names_classes(dataset: Dataset, known: Collection[str]) -> bool:
-    """Whether folders' names say more than `images` or `part_1`, `part_2`, which a table beside them explains."""
-    said = [each for each in dataset.labels if not is_filler(each) and each.lower() not in _ASIDE]
+    """Whether folders' names say more than `images`, `test` or `part_1`, which a table beside them explains."""
+    said = [
+        each for each in dataset.labels if not is_filler(each) and not read_split(each) and each.lower() not in _ASIDE
+    ]
     return bool(said) and (len(dataset.labels) > 1 or said[0] in known) and not are_parts(dataset.labels)
 
 
@@ -155,9 +166,11 @@ def _find_tables(tree: Folder, label: str) -> dict[Path, int]:
     """
     top = [tree, *tree.folders, *(inside for each in tree.folders for inside in each.folders)]
     files = [path for folder in top for path in folder.others if path.suffix.lower() in _TABLES]
-    named = [path for path in files if not any(form in path.stem.lower() for form in _FORMS)]
+    named = [path for path in files[:_MOST_TABLES] if not any(form in path.stem.lower() for form in _FORMS)]
     boxes = [path for path in named if lists_boxes(path)]
     found = {path: count for path in named if path not in boxes and (count := count_pictures(path, label, tree.path))}
+    if len(files) > _MOST_TABLES and len(found) == len(named):  # a table for each image
+        found |= dict.fromkeys(files, 1)
     if boxes and not found:
         raise DatasetError(
             f"{boxes[0]}: this table has boxes on the pictures, not a class of each.",
@@ -167,11 +180,14 @@ def _find_tables(tree: Folder, label: str) -> dict[Path, int]:
 
 
 def _read_tables(tree: Folder, tables: dict[Path, int], read: _Reader) -> Dataset:
-    """The table that lists most, or one for each split by their names. Raises `DatasetError` where it is not to be told
-    which."""
+    """The table that lists most, one for each split by their names, or one for each image. Raises `DatasetError` where
+    it is not to be told which."""
     first, *others = sorted(tables, key=lambda path: -tables[path])
     splits = {path: _find_split(path) for path in tables}
-    if others and (None in splits.values() or len(set(splits.values())) < len(tables)):
+    own = len(others) > 0 and set(tables.values()) == {1}
+    if own:
+        splits = dict.fromkeys(tables)
+    elif others and (None in splits.values() or len(set(splits.values())) < len(tables)):
         if tables[others[0]] * 2 > tables[first]:
             raise DatasetError(
                 f"{tree.path}: {first.name} and {others[0].name} both list the pictures.",
@@ -179,13 +195,15 @@ def _read_tables(tree: Folder, tables: dict[Path, int], read: _Reader) -> Datase
             )
         splits = {first: splits[first]}
     findings = Findings()
+    listed: set[str] = set()
     parts: list[tuple[SplitName | None, Dataset]] = []
     for path, split in splits.items():
         findings.add("tables beside the pictures, read as the manifest", path.name)
-        root = _find_root(tree, split)
-        parts.append((split if len(splits) > 1 else None, read(path, root=root, whole=False)))
+        root = path.parent if own else _find_root(tree, split)
+        parts.append((split if len(splits) > 1 else None, read(path, root=root, listed=listed)))
     dataset = _unite(tree, parts, findings, ())
-    count_unlisted(tree, {str(each.path) for each in dataset.entries}, splits, findings)
+    count_unlisted(tree, listed, splits, findings)
+    find_names(tree, dataset.labels, findings)
     return replace(dataset, findings=tuple(findings))
 
 
@@ -214,7 +232,7 @@ def _label_splits(tree: Folder, layout: Layout, dataset: Dataset, read: _Reader,
         for path in tables:
             if path.suffix.lower() not in _TABLES or not count_pictures(path, label, folder.path):
                 continue
-            part = read(path, root=folder.path, whole=False)
+            part = read(path, root=folder.path, listed=set())
             if set(part.labels) <= set(dataset.labels):
                 findings.add("tables that tell the classes of a split without class folders, read", path.name)
                 entries += [replace(each, split=split) for each in part.entries]

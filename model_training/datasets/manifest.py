@@ -80,7 +80,7 @@ def read_manifest(
     multi_label: bool = False,
     encoding: str | None = None,
     root: Path | None = None,
-    whole: bool = True,
+    listed: set[str] | None = None,
 ) -> Dataset:
     """List the images of a manifest, in one pass over its lines.
 
@@ -88,7 +88,8 @@ def read_manifest(
     Korean, Japanese and Chinese are understood. With `multi_label` cells hold one class or several, with `;` between
     them. A column `split` is a given split. `encoding` is that of the text; None has it detected. Paths start at
     `root`, by default the manifest's folder; `FileFinder` says what else is found. What was left out or guessed is in
-    the dataset's findings; so is, of a `whole` dataset, what lies below `root` and is not listed.
+    the dataset's findings; so is what
+    lies below `root` and is not listed, unless the caller counts that: `listed` then gets the paths that are.
     Raises `DatasetError` with the line's number for whatever does not hold.
     """
     findings = Findings()
@@ -121,8 +122,10 @@ def read_manifest(
         entries.append(Entry(Path(file), name, given.read(row) if given else None, row, line, tuple(others)))
     if missing:
         raise _miss(path, *missing[0], len(missing) - 1)
-    if whole:
+    if listed is None:
         count_unlisted(read_tree(folder), lines, {path}, findings)
+    else:
+        listed.update(lines)
     entries = _place_rest(entries, findings)
     labels = tuple(sorted({name for entry in entries for name in entry.labels}))
     return Dataset(folder, sort_entries(entries), labels, is_procedural(folder), path, findings=tuple(findings))

@@ -16,19 +16,21 @@ _MARK = re.compile(r"([A-Z]{1,3})\d*[_.]\s*(?=\S)")
 
 
 def drop_marks(found: Sequence[tuple[str, Entry]], findings: Findings) -> list[tuple[str, Entry]]:
-    """The same images, each with its folder's name, without marks that all classes of a split have and that differ
+    """The same images and their folders' names, without marks that all classes of a split have and that differ
     between splits, where the classes are the same without them."""
     names: dict[SplitName | None, set[str]] = {}
     for _, entry in found:
         names.setdefault(entry.split, set()).add(entry.label)
     marks = {split: {mark[1] for each in labels if (mark := _MARK.match(each))} for split, labels in names.items()}
     marked = all(_MARK.match(each) for labels in names.values() for each in labels)
-    distinct = {mark for each in marks.values() for mark in each}
+    distinct = {letters for each in marks.values() for letters in each}
     if len(names) < 2 or not marked or any(len(each) > 1 for each in marks.values()) or len(distinct) < len(names):
         return list(found)
     bare = [{_MARK.sub("", each, count=1) for each in labels} for labels in names.values()]
     if not set.intersection(*bare):
         return list(found)
-    for mark in sorted(distinct):
-        findings.add("marks of the split before the classes' names, passed over", mark)
-    return [(name, entry.relabel([_MARK.sub("", entry.label, count=1)])) for name, entry in found]
+    for letters in sorted(distinct):
+        findings.add("marks of the split before the classes' names, passed over", letters)
+    return [
+        (_MARK.sub("", name, count=1), entry.relabel([_MARK.sub("", entry.label, count=1)])) for name, entry in found
+    ]

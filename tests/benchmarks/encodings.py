@@ -35,11 +35,13 @@ NAMES = {
     "ko": "Korean", "zh_Hans": "Chinese", "zh_Hant": "Chinese", "ja": "Japanese", "ru": "Russian", "de": "German",
     "pl": "Polish",
 }  # fmt: skip
+EAST_ASIAN = ("ko", "zh_Hans", "zh_Hant", "ja")
 ROWS = tuple((language, encoding) for language, encodings in ENCODINGS.items() for encoding in (*encodings, "utf-8"))
 
 
 def list_words(language: str, encoding: str) -> list[str]:
-    """Single words of two letters or more that the encoding has and that ASCII has not."""
+    """Single words as short as labels, two to four letters in East Asia, that the encoding has and ASCII has not."""
+    longest = 4 if language in EAST_ASIAN else 9
     locale = Locale.parse(language)
     names = {*locale.territories.values(), *locale.scripts.values(), *locale.months["stand-alone"]["wide"].values()}
     found = []
@@ -48,7 +50,7 @@ def list_words(language: str, encoding: str) -> list[str]:
             fits = name.encode(encoding).decode(encoding) == name
         except UnicodeError:
             continue
-        if fits and not name.isascii() and len(name) > 1 and not set(name) & set(" ,()（）、·-"):
+        if fits and not name.isascii() and 1 < len(name) <= longest and not set(name) & set(" ,()（）、·-"):
             found.append(name)
     return found
 
@@ -81,7 +83,7 @@ def main() -> None:
                     figures[f"{key}_{said}"] = sum(each == said for each, _ in answers) / DRAWS
                 figures[f"{key}_rival"] = sum(right for _, right in answers) / DRAWS
                 figures["tables"] += DRAWS
-                if language in ("ko", "zh_Hans", "zh_Hant", "ja"):
+                if language in EAST_ASIAN:
                     figures["wrong_east_asian"] += figures[f"{key}_wrong"] * DRAWS
                 print(key, {each: figures[f"{key}_{each}"] for each in ("read", "asked", "wrong", "rival")}, flush=True)
     setup = f"{DRAWS} tables of each kind, drawn at random with one seed, no file beside them"
@@ -99,7 +101,7 @@ def make_entry() -> Entry:
         section="Data",
         title="The encoding of a short table",
         command="make figures-encodings",
-        data="tables of labels: names of countries, scripts and months of Unicode's CLDR",
+        data="tables of labels: short names of countries, scripts and months of Unicode's CLDR",
         tables=(
             Table(
                 ("language", "encoding", *(f"{length} word{'s' * (length > 1)}" for length in LENGTHS)),

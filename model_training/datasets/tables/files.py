@@ -40,7 +40,7 @@ class FileFinder:
             if os.path.isfile(file):  # noqa: PTH113
                 return file
         spelt = dict.fromkeys((name.replace("\\", "/"), *spell_path(given)))
-        return next((file for each in spelt if (file := self._search(given, each, place))), None)
+        return next((found for each in spelt if (found := self._search(given, each, place))), None)
 
     def has(self, given: str) -> bool:
         """Whether there is such a file, or several."""

@@ -14,16 +14,16 @@ _MARKS = {
         (re.compile(rb'"box2d"'), "BDD100K's or Scalabel's JSON"),
         (re.compile(rb'"data_?row"|"Labeled Data"', re.IGNORECASE), "Labelbox's export"),
         (re.compile(rb'\A\s*\[\s*\{[^{}]*"score"\s*:'), "COCO's results, which are a model's answers"),
-        (re.compile(rb'"flags"\s*:\s*\{\s*"[^{}]*\}\s*,\s*"shapes"\s*:\s*\[\s*\]'), "labelme's flags of whole pictures"),
     ),
     ".ndjson": ((re.compile(rb'"data_?row"'), "Labelbox's export"),),
     ".txt": (
-        (re.compile(rb"\A\s*imagesource:|\A(\s*-?[\d.]+){8}\s+[A-Za-z]\S*\s+[0-2]\s*$", re.MULTILINE), "DOTA's text files"),
-        (re.compile(rb"\A\S+\.jpe?g\s*\n\d+\s*\n(\d+\s+){9}\d", re.IGNORECASE), "WIDER FACE's lists"),
+        (re.compile(rb"\A\s*imagesource:"), "DOTA's text"),
+        (re.compile(rb"\A(\s*-?[\d.]+){8}[ \t]+[A-Za-z]\S*[ \t]+[0-2]\s*$", re.MULTILINE), "DOTA's text"),
+        (re.compile(rb"\A\S+\.jpe?g\s*\n\d+\s*\n(\d+\s+){9}\d", re.IGNORECASE), "WIDER FACE's list"),
     ),
-    ".vott": ((re.compile(rb""), "VoTT's project, of which the export as JSON is read"),),
-    ".tfrecord": ((re.compile(rb""), "TFRecords, which hold the pictures too"),),
-}  # fmt: skip
+    ".vott": ((re.compile(rb""), "VoTT's project, whose export as JSON is read"),),
+    ".tfrecord": ((re.compile(rb""), "TFRecord, which holds the pictures too"),),
+}
 
 
 def name_unread(tree: Tree) -> str:
