@@ -34,8 +34,8 @@ def _split(line: str) -> tuple[str, list[float]] | None:
 
 
 def read(path: Path, reading: Reading) -> None:
-    """The picture is the one of the file's name, of several that of the left camera in colour (`image_2`). What is left out
-    is among the findings."""
+    """The picture is the one of the file's name, of several that of the left camera in colour (`image_2`). What is
+    left out is among the findings."""
     image = Labelled(path, [f"image_2/{path.stem}", path.stem])
     for row, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
