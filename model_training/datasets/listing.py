@@ -15,7 +15,7 @@ from .folders import Dataset, is_procedural, list_tree, offer_pattern, sort_entr
 from .layout import UNLABELLED, Layout, find_parts
 from .manifest import NAME, count_pictures, count_unlisted, lists_boxes, read_manifest
 from .split_names import SplitName, are_parts, is_filler, read_split
-from .tree import Folder, read_tree
+from .tree import LEFT_OUT, Folder, read_tree
 
 #: What a manifest is called in a folder; the first one that is there is taken.
 _NAMES = (NAME, *(f"manifest.{suffix}" for suffix in ("tsv", "jsonl", "json", "xlsx", "ods", "xls")))
@@ -106,14 +106,18 @@ def _join_parts(tree: Folder, layout: Layout, given: dict[Path, Path], read: _Re
     findings = Findings()
     findings.extend(layout.findings)
     unlabelled = [*layout.unlabelled]
+    listed: set[str] = set()
     parts: list[tuple[SplitName | None, Dataset]] = []
     for folder, split in layout.parts:
         if folder.path in given:
-            parts.append((split, read(given[folder.path])))
+            findings.add("tables beside the pictures, read as the manifest", given[folder.path].name)
+            parts.append((split, read(given[folder.path], listed=listed)))
         elif images := folder.list_images():
             unlabelled += images
             findings.add(UNLABELLED, folder.name, len(images))
-    return _unite(tree, parts, findings, unlabelled)
+    dataset = _unite(tree, parts, findings, unlabelled)
+    count_unlisted(tree, listed.union(map(str, unlabelled)), given.values(), findings)
+    return replace(dataset, findings=tuple(findings))
 
 
 def _unite(
@@ -223,10 +227,11 @@ def _label_splits(tree: Folder, layout: Layout, dataset: Dataset, read: _Reader,
     """The classes of images in a split without class folders, by a table of that split: `Test.csv`,
     `val/val_annotations.txt`. Only classes that the folders have are meant."""
     findings = Findings()
-    entries, found = [*dataset.entries], set()
+    findings.extend(dataset.findings)
+    entries, unlabelled = [*dataset.entries], set(dataset.unlabelled)
     for folder, split in layout.parts:
-        inside = set(folder.list_images())
-        if split is None or not inside or not inside.issubset(dataset.unlabelled):
+        inside = folder.list_images()
+        if split is None or not inside or not unlabelled.issuperset(inside):
             continue
         tables = [each for each in tree.others if _find_split(each) == split] + folder.others
         for path in tables:
@@ -234,17 +239,11 @@ def _label_splits(tree: Folder, layout: Layout, dataset: Dataset, read: _Reader,
                 continue
             part = read(path, root=folder.path, listed=set())
             if set(part.labels) <= set(dataset.labels):
+                findings.withdraw(UNLABELLED, folder.name, len(part.entries))
+                findings.withdraw(LEFT_OUT, path.name)
                 findings.add("tables that tell the classes of a split without class folders, read", path.name)
                 entries += [replace(each, split=split) for each in part.entries]
-                found |= {each.path for each in part.entries}
+                unlabelled -= {each.path for each in part.entries}
                 break
-    if not found:
-        return dataset
-    for each in dataset.findings:
-        if each.what != UNLABELLED:
-            findings.extend([each])
-    unlabelled = tuple(path for path in dataset.unlabelled if path not in found)
-    for path in unlabelled:
-        if any(path.is_relative_to(folder.path) for folder, split in layout.parts if split is not None):
-            findings.add(UNLABELLED, path.parent.name)
-    return replace(dataset, entries=sort_entries(entries), findings=tuple(findings), unlabelled=unlabelled)
+    left = tuple(path for path in dataset.unlabelled if path in unlabelled)
+    return replace(dataset, entries=sort_entries(entries), findings=tuple(findings), unlabelled=left)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..runtime.errors import DatasetError
+from ..translation import _
 from .file_kinds import Kind, is_system, judge_file
 from .findings import Findings
 
 #: Beside the classes, and read: it says that a program drew the images.
 MARKER = "procedural.json"
+LEFT_OUT = _("other files left out").en
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Folder:
             findings.extend(each.left_out)
             for path in each.others:
                 if path not in used:
-                    findings.add("other files left out", path.name)
+                    findings.add(LEFT_OUT, path.name)
         return findings
 
 
@@ -107,7 +109,7 @@ def _read(path: Path, above: frozenset[str]) -> Folder:
 
 
 def _count_files(folder: Path, left_out: Findings, *, hidden: bool) -> None:
-    for _, _, files in os.walk(folder):
+    for _folder, _folders, files in os.walk(folder):
         if files and hidden:
             left_out.add("files in hidden folders, left out", folder.name, len(files))
         elif files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...datasets.findings import Findings
 from ...runtime.errors import DatasetError
@@ -14,8 +15,8 @@ from .parsing import read_json, read_xml
 from .tree import Tree
 from .unread import name_unread
 
-_JSON = (coco, labelme, datumaro, label_studio, create_ml, vott, supervisely, via)
-_XML = (voc, cvat)
+_JSON: tuple[Any, ...] = (coco, labelme, datumaro, label_studio, create_ml, vott, supervisely, via)
+_XML: tuple[Any, ...] = (voc, cvat)
 _CSV = ((table.matches, table.read, table.NAME), (via.matches_table, via.read_table, via.NAME))
 _DOCUMENTS = frozenset({".json", ".xml", ".csv"})
 _YAML = frozenset({".yaml", ".yml"})
@@ -112,17 +113,10 @@ def _read_document(path: Path, reading: Reading) -> str | None:
                 return name
         return None
     reading.sources.add(path)
-    if suffix == ".json":
-        content = read_json(path)
-        for form in _JSON:
-            if form.matches(content):
-                form.read(path, content, reading)
-                return form.NAME
-    elif suffix == ".xml":
-        root = read_xml(path)
-        for tree_form in _XML:
-            if tree_form.matches(root):
-                tree_form.read(path, root, reading)
-                return tree_form.NAME
+    content: Any = read_json(path) if suffix == ".json" else read_xml(path)
+    for form in _JSON if suffix == ".json" else _XML:
+        if form.matches(content):
+            form.read(path, content, reading)
+            return str(form.NAME)
     reading.findings.add("JSON and XML files that hold no labels, left out", path.name)
     return None

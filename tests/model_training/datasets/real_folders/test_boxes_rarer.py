@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from PIL import Image
 
 from model_training.detection.formats import read_scenes
 from model_training.runtime.errors import DatasetError
-from tests.model_training.datasets.real_folders.labelled_folder import Row, lay, read
+from tests.model_training.datasets.real_folders.labelled_folder import Case, check, lay, read
 from tests.model_training.datasets.real_folders.tool_labels import HOUSE, OUTLINE, PICTURE, POINTS, TREE
 
 
@@ -41,7 +40,7 @@ BITMAP = {"classTitle": "house", "geometryType": "bitmap", "bitmap": {"data": pa
 KITTI = "0.00 0 -1.58 10.00 5.00 30.00 35.00 1.65 1.67 3.64 -0.65 1.71 46.70 -1.59"
 VIA = 'a.png,9,"{}",1,0,"{""name"":""rect"",""x"":10,""y"":5,""width"":20,""height"":30}","{""class"":""tree""}"\n'
 
-CASES: dict[str, tuple[Mapping[str, object], list[Row], dict[str, int]]] = {
+CASES: dict[str, Case] = {
     "VoTT, an export": (
         {"export.json": {"tags": [{"name": "tree"}, {"name": "house"}], "assets": {"9f": vott(REGION)}}},
         [TREE],
@@ -126,10 +125,7 @@ CASES: dict[str, tuple[Mapping[str, object], list[Row], dict[str, int]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_boxes(tmp_path: Path, name: str) -> None:
-    files, expected, said = CASES[name]
-    boxes, found = read(lay(tmp_path, {"a.png": PICTURE, **files}))
-    assert boxes == {"a.png": expected}
-    assert {what: count for what, count in found.items() if what != "classes without a box"} == said
+    check(tmp_path, PICTURE, CASES[name])
 
 
 def test_kitti_has_two_cameras_of_which_the_left_is_meant(tmp_path: Path) -> None:

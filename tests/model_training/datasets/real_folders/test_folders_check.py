@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hwapung.cli import main
 from model_training.datasets.prepare import prepare
 from model_training.datasets.summary import summarise, summarise_division
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.errors import DatasetError
+from tests.running import run
 
 from .trees import encode, plant
 
@@ -65,14 +65,6 @@ def test_the_summary_is_said_in_both_languages(folder: Path, tmp_path: Path) -> 
         "클래스 폴더 밖에 있어 제외한 그림: 1 (pictures)",
         "제외한 그 밖의 파일: 1 (notes.txt)",
     ]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    captured = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, captured.out, captured.err
 
 
 def test_check_prints_what_would_be_read(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

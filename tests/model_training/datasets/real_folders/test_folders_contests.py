@@ -142,7 +142,7 @@ LAYOUTS: dict[str, tuple[Files, dict[str, str], int]] = {
     ),
     "a manifest in a wrapper": (
         {"archive/manifest.csv": "path,label\nimages/1.jpg,x\n", "archive/images/1.jpg": None},
-        {"images/1.jpg": "x"},
+        {"archive/images/1.jpg": "x"},
         0,
     ),
     "metadata in folders of splits of any name": (
