@@ -19,7 +19,7 @@ weights := ../shared/weights/mobilenetv2_100.safetensors
 paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo demo-sketch train archive serve up down test test-unit test-serving test-browser test-compose browser database \
-        lint format figures-verdict figures-webtoon figures-analysis figures-sketch \
+        lint format figures-verdict figures-webtoon figures-analysis figures-encodings figures-sketch \
         bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
@@ -108,7 +108,7 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (verdict webtoon analysis sketch)
+## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (verdict webtoon analysis encodings sketch)
 # accuracy, sure answers and strangers of the products by their own recipes, on real pictures
 figures-verdict: .venv/dev
 	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
@@ -120,6 +120,10 @@ figures-webtoon: .venv/dev
 # calibration, coverage, unknown, label errors, leaks and shortcuts on real pictures
 figures-analysis: .venv/dev
 	$(run) -m tests.benchmarks.analysis --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
+
+# how often a short table's encoding is read, asked about, or read wrongly
+figures-encodings: .venv/dev
+	$(run) -m tests.benchmarks.encodings $(SET)
 
 searching := $(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights)
 # a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe; then with halving

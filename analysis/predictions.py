@@ -9,10 +9,11 @@ import numpy as np
 
 from model_training.datasets.contradictions import Contradiction, find_contradictions
 from model_training.datasets.duplicates import find_duplicates
-from model_training.datasets.findings import Findings
+from model_training.datasets.findings import Finding
 from model_training.datasets.folders import Dataset, Entry
 from model_training.datasets.image_store import open_store
-from model_training.datasets.names import read_name
+from model_training.datasets.names import class_key
+from model_training.datasets.prepare import list_images
 from model_training.datasets.reopen import open_bundle, read_classifier_card, read_recipe
 from model_training.datasets.tree import read_tree
 from model_training.progress import follow
@@ -102,8 +103,9 @@ class Evaluated:
 
     `copies`: int64 (N,), the same number for exact and near duplicates; `same_data`: whether it is, split for split,
     what the model was trained on; `unreadable`: path → what was wrong; `contradictions`: files in several classes.
-    `execution` is the form that is served on `device`, and every figure is made of its answers; `network` is for what
-    needs gradients. `root`: the folder that the predictions' places are in. `cache`: where further predictions go.
+    `findings`: what was left out or taken for what while it was listed. `execution` is the form that is served on
+    `device`, and every figure is made of its answers; `network` is for what needs gradients. `root`: the folder that
+    the predictions' places are in. `cache`: where further predictions go.
     """
 
     card: ModelCard
@@ -118,6 +120,7 @@ class Evaluated:
     contradictions: tuple[Contradiction, ...]
     root: Path
     cache: Path
+    findings: tuple[Finding, ...] = ()
 
 
 def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
@@ -134,10 +137,10 @@ def evaluate(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Eval
 
 
 def evaluate_test(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
-    """Every image of the folder is a test image: a collection that the model has never seen, of any size, with some
-    or all of its classes as folders."""
+    """Every image of the folder or manifest is a test image: a collection that the model has never seen, of any size,
+    with some or all of its classes, which are read as training reads them."""
     card = read_classifier_card(bundle)
-    dataset = read_images(data, labelled=True)
+    dataset = read_test_images(card, data)
     split = np.full(len(dataset.entries), "test", dtype="U10")
     return _evaluate(bundle, card, dataset, split, build, device, same_data=False)
 
@@ -145,23 +148,32 @@ def evaluate_test(bundle: Path, data: Path, build: Path, device: str = "cpu") ->
 def evaluate_unlike(bundle: Path, data: Path, build: Path, device: str = "cpu") -> Evaluated:
     """Every image of the folder is one that the model is not made for; `targets` are −1."""
     card = read_classifier_card(bundle)
-    dataset = read_images(data, labelled=False)
+    dataset = read_images(data)
     split = np.full(len(dataset.entries), "unlike", dtype="U10")
     return _evaluate(bundle, card, dataset, split, build, device, same_data=False)
 
 
-def read_images(root: Path, *, labelled: bool) -> Dataset:
-    """All images under `root`, without the demands on numbers that training makes. The first folder of a path is its
-    class where `labelled`. Raises `DatasetError` where there is none."""
+def read_test_images(card: ModelCard, place: Path) -> Dataset:
+    """Images with the model's classes, however their folders are spelt, without the demands on numbers that training
+    makes. Raises `DatasetError` where there is none."""
+    data = read_recipe(card).data
+    meant = {class_key(old): new for new, names in data.merge.items() for old in names}
+    meant |= {class_key(label.key): label.key for label in card.labels}
+    dataset = list_images(data, place, tuple(meant))
+    if not dataset.entries:
+        raise DatasetError(f"{place}: there is no picture.", "Give a folder with one folder of pictures per class.")
+    entries = tuple(
+        entry.relabel(meant.get(class_key(each), each) for each in entry.labels) for entry in dataset.entries
+    )
+    return replace(dataset, entries=entries, labels=tuple(sorted({each.label for each in entries})))
+
+
+def read_images(root: Path) -> Dataset:
+    """All images under `root`, of no class. Raises `DatasetError` where there is none."""
     paths = sorted(read_tree(root).list_images())
-    if labelled:
-        paths = [path for path in paths if path.parent != root]
     if not paths:
-        raise DatasetError(f"{root}: there is no picture.", "Give a folder with one folder of pictures per class.")
-    first = {path: Path(path.relative_to(root).parts[0]) for path in paths}
-    names = {part: read_name(part, None, Findings()) for part in set(first.values())} if labelled else {}
-    entries = tuple(Entry(path, names.get(first[path], ""), None) for path in paths)
-    return Dataset(root, entries, tuple(sorted({entry.label for entry in entries})), procedural=False)
+        raise DatasetError(f"{root}: there is no picture.", "Give a folder of pictures.")
+    return Dataset(root, tuple(Entry(path, "", None) for path in paths), (), procedural=False)
 
 
 def _evaluate(
@@ -216,6 +228,7 @@ def _evaluate(
         contradictions=find_contradictions(dataset, store.sha256, readable),
         root=dataset.root,
         cache=cache,
+        findings=dataset.findings,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_training.datasets.summary import phrase
 from model_training.fonts import find_missing_letters
 from model_training.packaging.model_card import write_model_card
 from model_training.progress import console, follow
@@ -141,6 +142,7 @@ def _notices(found: Evaluated, sources: Sources, material: Material) -> list[Tex
                 folder=sources.test.name,
             )
         )
+        notices += [phrase(each) for each in found.findings]
     elif not found.same_data:
         notices.append(
             _(

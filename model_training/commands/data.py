@@ -135,7 +135,7 @@ def compose(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Lay single drawings on pages, each with its box: labelled scenes to train a detector on."""
-    from ..datasets.manifest import list_dataset
+    from ..datasets.listing import list_dataset
     from ..detection.recipe import load_detection_recipe
     from ..detection.scene_files import write_scenes
 

@@ -33,8 +33,8 @@ def search(
 ) -> None:
     """Try the recipe's search.space, and train the best again. Run it on several machines to share one study."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
-    from ..datasets.prepare import describe, prepare
-    from ..datasets.summary import summarise
+    from ..datasets.prepare import prepare
+    from ..datasets.summary import summarise, summarise_division
     from ..recipe import load_recipe
     from ..search.board import shorten
     from ..search.run import train_winner, work, write_results
@@ -54,9 +54,8 @@ def search(
     folder = build / "search" / study
     place = storage or str(folder / "journal.log")
     prepared = prepare(chosen, data, build / "cache")
-    for line in summarise(prepared.dataset):
+    for line in (*summarise(prepared.dataset), *summarise_division(prepared)):
         console.print(line.en, markup=False)
-    console.print(describe(prepared), markup=False)
     shared = open_study(study, place, chosen, prepared)
     others = [_start_another() for _ in range(workers - 1)]
     try:

@@ -92,8 +92,8 @@ def train_recipe(
     """Train any recipe; a sketch recipe, whose parts are trained already, needs no `data`."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
     from ..datasets.file_audit import audit_files, phrase_audit
-    from ..datasets.prepare import describe, prepare, read_dataset, with_audit
-    from ..datasets.summary import summarise
+    from ..datasets.prepare import prepare, read_dataset, with_audit
+    from ..datasets.summary import summarise, summarise_division
     from ..experiments.leave_one_source_out import describe_unseen, find_unseen_sources
     from ..experiments.runner import Runner
     from ..models.factory import ensure_weights
@@ -132,9 +132,8 @@ def train_recipe(
         ensure_weights(chosen)
         prepared = prepare(chosen, data, build / "cache", quiet=not first)
     if first:
-        for line in summarise(prepared.dataset):
+        for line in (*summarise(prepared.dataset), *summarise_division(prepared)):
             console.print(line.en, markup=False)
-        console.print(describe(prepared), markup=False)
         audited = audit_files(prepared.dataset)
         prepared = with_audit(prepared, audited)
         if audited is not None:

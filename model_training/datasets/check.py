@@ -17,7 +17,7 @@ from ..translation import _
 from .contradictions import Contradiction
 from .folders import Dataset
 from .prepare import Prepared, list_images, prepare
-from .summary import summarise
+from .summary import summarise, summarise_division
 
 SHOWN = 10
 
@@ -116,28 +116,10 @@ def phrase_checked(checked: Checked) -> list[Text]:
         )
     if checked.prepared is None:
         return lines
-    prepared = checked.prepared
-    rows = {name: len(rows) for name, rows in prepared.rows.items()}
-    lines.append(
-        _(
-            "a training divides them into {train} to train, {validation} to validate and {test} to test",
-            train=rows["train"],
-            validation=rows["validation"],
-            test=rows["test"],
-        )
-    )
-    exact, near = prepared.provenance.exact_duplicates, prepared.provenance.near_duplicates
-    lines.append(_("duplicates: {exact} exact, {near} near", exact=exact, near=near))
-    if prepared.unreadable:
-        lines.append(_("files that can't be read: {count}", count=prepared.unreadable))
+    lines += summarise_division(checked.prepared)
+    for each in checked.contradictions[:SHOWN]:
+        files = make_printable(", ".join(each.places))
+        lines.append(_("  {classes}: {files}", classes=", ".join(each.labels), files=files))
     if checked.contradictions:
-        lines.append(
-            _(
-                "files that lie in several classes: {count}; a training wants data.contradictions=drop or keep",
-                count=len(checked.contradictions),
-            )
-        )
-        for each in checked.contradictions[:SHOWN]:
-            files = make_printable(", ".join(each.places))
-            lines.append(_("  {classes}: {files}", classes=", ".join(each.labels), files=files))
+        lines.append(_("a training wants data.contradictions=drop, or keep"))
     return lines

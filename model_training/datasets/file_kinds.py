@@ -15,19 +15,54 @@ Kind = Literal["image", "media", "other", "system"]
 
 _HEAD = 64  # bytes that tell a format
 
+#: Folders that systems and storage boxes make inside every other one, in small letters.
+_SYSTEM_FOLDERS = frozenset(
+    {
+        "@eadir",
+        "@tmp",
+        "#recycle",
+        "#snapshot",
+        "@recycle",
+        "@recently-snapshot",
+        "@__thumb",
+        "__macosx",
+        "__pycache__",
+        "lost+found",
+        "$recycle.bin",
+        "recycler",
+        "system volume information",
+        "found.000",
+        "network trash folder",
+        "temporary items",
+    }
+)
 _SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "picasa.ini"})
-_HEIC = re.compile(r"\.(heic|heif|hif)")
+
+
+def suffixes(names: str) -> frozenset[str]:
+    """`jpg png` → `.jpg`, `.png`."""
+    return frozenset(f".{name}" for name in names.split())
+
+
+_HEIC = suffixes("heic heif hif")
 #: A camera's raw files are TIFF by content, of which a reader would see the small preview at best.
-_RAW = re.compile(
-    r"\.(3fr|arw|cr2|cr3|crw|dcr|dng|erf|iiq|k25|kdc|mef|mos|mrw|nef|nrw|orf|pef|raf|raw|rw2|rwl|sr2|srf|srw|x3f)"
+_RAW = suffixes(
+    "3fr arw cr2 cr3 crw dcr dng erf iiq k25 kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 )
-_OTHER_IMAGES = re.compile(
-    r"\.(ai|cdr|clip|dcm|dds|emf|eps|exr|hdr|ico|j2k|jp2|jxl|jxr|kra|nii|pbm|pcx|pgm|ppm|procreate|psb|psd|qoi|svg|svgz"
-    r"|svs|tga|wmf|xcf)"
+_OTHER_IMAGES = suffixes(
+    "ai cdr clip dcm dds emf eps exr hdr ico j2k jp2 jxl jxr kra nii pbm pcx pgm ppm procreate psb psd qoi svg svgz "
+    "svs tga wmf xcf"
 )
-_FILMS = re.compile(r"\.(3gp|avi|flv|m2ts|m4v|mkv|mov|mp4|mpeg|mpg|mts|ogv|webm|wmv)")
-_ARCHIVES = re.compile(r"\.(7z|bz2|egg|gz|rar|tar|tgz|xz|zip|zst)")
-_UNFINISHED = re.compile(r"\.(crdownload|download|part|partial|tmp)")
+_FILMS = suffixes("3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv webm wmv")
+_ARCHIVES = suffixes("7z bz2 egg gz rar tar tgz xz zip zst")
+_UNFINISHED = suffixes("crdownload download part partial tmp")
+#: Suffixes of what is no image to us by its name.
+LEFT_OUT = _RAW | _OTHER_IMAGES | _FILMS | _ARCHIVES | _UNFINISHED
+
+
+def is_system(folder: str) -> bool:
+    """Whether a folder of this name is the system's, or hidden."""
+    return folder.startswith(".") or folder.lower() in _SYSTEM_FOLDERS
 
 
 def judge_file(path: Path, left_out: Findings) -> Kind:
@@ -51,19 +86,19 @@ def judge_file(path: Path, left_out: Findings) -> Kind:
         kind = "image"
     elif suffix == ".thm":
         left_out.add("thumbnails of films left out", name)
-    elif _UNFINISHED.fullmatch(suffix):
+    elif suffix in _UNFINISHED:
         left_out.add("unfinished downloads left out", name)
-    elif _RAW.fullmatch(suffix):
+    elif suffix in _RAW:
         left_out.add("camera raw files left out", name)
     elif (content := sniff(path)) is not None and (HEIF or content != "HEIF"):
         kind = "image"
-    elif content == "HEIF" or _HEIC.fullmatch(suffix):
+    elif content == "HEIF" or suffix in _HEIC:
         left_out.add("HEIC pictures left out (pip install pi-heif reads them)", name)
-    elif _OTHER_IMAGES.fullmatch(suffix):
+    elif suffix in _OTHER_IMAGES:
         left_out.add("pictures of formats that are not read, left out", name)
-    elif _FILMS.fullmatch(suffix):
+    elif suffix in _FILMS:
         left_out.add("films left out", name)
-    elif _ARCHIVES.fullmatch(suffix):
+    elif suffix in _ARCHIVES:
         left_out.add("archives left out (unpack them first)", name)
     else:
         kind = "other"

@@ -43,6 +43,13 @@ class Findings:
         if example is not None and len(shown) < EXAMPLES and (name := make_printable(str(example))) not in shown:
             shown.append(name)
 
+    def withdraw(self, what: str, example: str, count: int = 1) -> None:
+        """What was added, and holds no longer."""
+        self._counts[what] -= count
+        self._examples[what] = [each for each in self._examples.get(what, []) if each != make_printable(example)]
+        if self._counts[what] <= 0:
+            del self._counts[what], self._examples[what]
+
     def extend(self, others: Iterable[Finding]) -> None:
         for each in others:
             self.add(each.what, count=each.count)

@@ -15,9 +15,9 @@ from .file_names import Pattern, guess_pattern
 from .findings import Finding, Findings
 from .layout import Layout, find_classes, find_parts
 from .names import class_key, read_name
-from .split_names import SPLIT_FOLDERS as SPLIT_FOLDERS
 from .split_names import SplitName
-from .tree import MARKER, read_tree
+from .split_prefixes import drop_marks
+from .tree import MARKER, Folder, read_tree
 
 FEWEST_A_CLASS = 5  # so that a 60/20/20 split has one for validation and one for test
 
@@ -100,23 +100,35 @@ class Dataset:
 def list_folder(
     root: Path, attributes: Sequence[str] = (), label_from: str | None = None, encoding: str | None = None
 ) -> Dataset:
+    """`list_tree` of the folder `root`. Raises `DatasetError`, also for a missing folder."""
+    return list_tree(read_tree(root), attributes, label_from, encoding)
+
+
+def list_tree(
+    tree: Folder,
+    attributes: Sequence[str] = (),
+    label_from: str | None = None,
+    encoding: str | None = None,
+    known: Collection[str] = (),
+) -> Dataset:
     """List the images of a dataset and find its classes: `find_classes` says how, `judge_file` what an image is.
 
     A class is named by its folder; names that differ in case, width, spaces or Unicode's normal form only are one
     class, in the spelling of the most images. Folders inside a class folder belong to it. `attributes` name their
     levels: with `(colour, view)`, `AI/Green/overhead/1.jpg` has the columns colour Green and view overhead. A level
     that an image does not have is an empty cell, deeper ones are passed over. With `label_from` the names of the files
-    hold the classes instead (`Pattern`). `encoding` is that of names that are no UTF-8.
+    hold the classes instead (`Pattern`). `encoding` is that of names that are no UTF-8; `known` are classes that a
+    folder is taken for, whatever lies beside it.
 
     What is left out, and what was taken for what, is in the dataset's `findings`; images of no class in `unlabelled`.
-    Raises `DatasetError` for a missing folder, for a class folder without images, or where images lie in no class.
+    Raises `DatasetError` for a class folder without images, or where images lie in no class.
     """
-    tree = read_tree(root)
+    root = tree.path
     if label_from is None:
-        layout = find_classes(tree, attributes)
-        found = _read_folders(layout, attributes, encoding)
+        layout = find_classes(tree, attributes, known)
+        found = drop_marks(_read_folders(layout, attributes, encoding), layout.findings)
         if layout.unlabelled and not _can_train(found):
-            raise _offer_pattern(root, layout.unlabelled)
+            raise offer_pattern(root, layout.unlabelled)
     else:
         layout = find_parts(tree)
         found = _read_file_names(layout, Pattern(label_from), encoding)
@@ -169,7 +181,7 @@ def _can_train(found: Sequence[tuple[str, Entry]]) -> bool:
     return any(entry.split in (None, "train") for _, entry in found)
 
 
-def _offer_pattern(root: Path, images: Sequence[Path]) -> DatasetError:
+def offer_pattern(root: Path, images: Sequence[Path]) -> DatasetError:
     pattern = guess_pattern(images) or "{label}_{}.jpg"
     return DatasetError(
         f"{root}: {len(images)} pictures lie in no class folder ({images[0].name}).",

@@ -24,6 +24,7 @@ from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.image import DECODER_VERSION, HEIF, ImageWarning, decode_with_warnings
 from ..runtime.preprocess import FIT_VERSION, fit
+from .file_kinds import sniff
 from .folders import Dataset, Entry
 from .pixel_files import INDICES, NAMES, WRITERS, Form, Shape, Writer, open_pixels, suits
 
@@ -222,9 +223,11 @@ def check_readable(dataset: Dataset, store: ImageStore, unreadable: str) -> np.n
     rows = [row for row, entry in enumerate(dataset.entries) if entry.label]
     broken = [row for row in rows if row in store.errors]
     if broken and unreadable == "error":
+        is_heic = sniff(dataset.entries[broken[0]].path) == "HEIF"
+        heic = " It is a HEIC picture, which pip install pi-heif reads." if is_heic else ""
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         raise DatasetError(
-            f"{dataset.entries[broken[0]].path}{more}: {store.errors[broken[0]]}",
+            f"{dataset.entries[broken[0]].path}{more}: {store.errors[broken[0]]}{heic}",
             "Mend or remove it, or pass data.unreadable=skip.",
         )
     return np.array([row for row in rows if row not in store.errors], np.int64)

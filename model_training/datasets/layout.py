@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..runtime.errors import DatasetError
+from ..translation import _
 from .findings import Findings
 from .names import class_key
-from .split_names import SplitName, find_splits, is_filler
+from .split_names import SplitName, are_parts, find_splits, is_filler
 from .tree import Folder
+
+UNLABELLED = _("pictures without a class in a folder of a split, left out").en
 
 
 @dataclass
@@ -32,11 +35,12 @@ class Layout:
             self.findings.add("pictures beside the folders of classes, left out", top.name, len(top.images))
 
 
-def find_parts(root: Folder) -> Layout:
-    """The given splits of a tree, or all of it as one part: archives' wrappers are descended first."""
+def find_parts(root: Folder, known: Collection[str] = ()) -> Layout:
+    """The given splits of a tree, or all of it as one part: archives' wrappers are descended first, unless they are
+    `known` classes."""
     layout = Layout()
     top = root
-    while not (splits := _find_given(top)) and (inner := _find_wrapped(top)) is not None:
+    while not (splits := _find_given(top)) and (inner := _find_wrapped(top, known)) is not None:
         layout.findings.add("folders around all others, looked into", inner.name)
         layout.pass_over_beside(top)
         top = inner
@@ -56,23 +60,21 @@ def find_parts(root: Folder) -> Layout:
     return layout
 
 
-def find_classes(root: Folder, attributes: Sequence[str]) -> Layout:
+def find_classes(root: Folder, attributes: Sequence[str], known: Collection[str] = ()) -> Layout:
     """The class folders of a tree: side by side, within given splits, or with given splits inside of each.
 
     Raises `DatasetError` for a class folder that is empty, or whose images are of a kind that is not read.
     """
-    layout = find_parts(root)
+    layout = find_parts(root, known)
     for part, split in layout.parts:
         top = part if split is None else _descend(part, layout)
-        if split is not None and not top.filled:
-            if top.images:
-                layout.unlabelled += top.images
-                layout.findings.add(
-                    "pictures without a class in a folder of a split, left out", part.name, len(top.images)
-                )
+        if split is not None and (not top.filled or _is_flat(top, part)):
+            if images := top.list_images():
+                layout.unlabelled += images
+                layout.findings.add(UNLABELLED, part.name, len(images))
             continue
         layout.pass_over_beside(top)
-        folders = [each for each in top.folders if _is_class(each, layout)]
+        folders = _open_parts([each for each in top.folders if _is_class(each, layout)], layout)
         if split is None and not attributes and (inside := _find_splits_inside(folders)):
             layout.classes += _read_splits_inside(folders, inside, layout)
         else:
@@ -90,10 +92,10 @@ def _find_given(top: Folder) -> dict[str, SplitName]:
     return {} if one_of_many and not any(len(each.filled) > 1 and not each.images for each in training) else splits
 
 
-def _find_wrapped(top: Folder) -> Folder | None:
+def _find_wrapped(top: Folder, known: Collection[str]) -> Folder | None:
     """The only folder with images, where it has folders of images itself and no folder beside it waits for images."""
     filled = top.filled
-    if len(filled) != 1 or not filled[0].filled:
+    if len(filled) != 1 or not filled[0].filled or class_key(filled[0].name) in map(class_key, known):
         return None
     beside = [each.count_kinds() for each in top.folders if each is not filled[0]]
     waiting = any(kinds["media"] or not kinds["other"] for kinds in beside)
@@ -111,6 +113,39 @@ def _descend(split: Folder, layout: Layout) -> Folder:
         layout.pass_over_beside(top)
         top = inner
     return top
+
+
+def _is_flat(top: Folder, split: Folder) -> bool:
+    """`train/train/1.jpg`, `val/images/1.jpg`: one folder in a split's, whose name is no class."""
+    if len(top.filled) != 1 or top.filled[0].filled:
+        return False
+    (inner,) = top.filled
+    return inner.name == split.name or is_filler(inner.name)
+
+
+def _open_parts(folders: list[Folder], layout: Layout) -> list[Folder]:
+    """`fold_1/cat`, `fold_2/cat`: parts of one set, each with the same classes.
+
+    Raises `DatasetError` where the parts are divided themselves, since each then holds the same images.
+    """
+    inside = {frozenset(class_key(each.name) for each in folder.filled) for folder in folders}
+    alike = len(folders) > 1 and len(inside) == 1 and not any(folder.images for folder in folders)
+    if not alike or len(*inside) < 2:
+        return folders
+    if not are_parts(each.name for each in folders):
+        if not find_splits(each.name for each in folders[0].filled):
+            for each in folders[0].filled:
+                layout.findings.add("folders of the same names in every class, read as parts of it", each.name)
+        return folders
+    names = [each.name for each in folders]
+    if find_splits(each.name for each in folders[0].filled):
+        raise DatasetError(
+            f"{folders[0].path.parent}: {names[0]} and {names[1]} each have splits of their own.",
+            f"Give one of them: --data {folders[0].path}.",
+        )
+    for name in names:
+        layout.findings.add("folders of parts with the same classes, read together", name)
+    return [each for folder in folders for each in folder.filled]
 
 
 def _is_class(folder: Folder, layout: Layout) -> bool:

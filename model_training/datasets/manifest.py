@@ -3,84 +3,73 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from ..runtime.errors import DatasetError
 from .findings import Findings
-from .folders import SPLIT_FOLDERS, Dataset, Entry, SplitName, is_procedural, list_folder, sort_entries
+from .folders import Dataset, Entry, is_procedural, sort_entries
 from .suggest import suggest
-from .tables.columns import find_role
+from .tables.columns import find_columns, find_role, fold, match_name
 from .tables.files import FileFinder, is_elsewhere
 from .tables.header import Columns, Header, read_header
+from .tables.nameless import name_columns
 from .tables.one_hot import find_classes, name_classes
 from .tables.read import read_table
 from .tables.split_cells import find_split
+from .tree import Folder, read_tree
 
 NAME = "manifest.csv"
 #: Between the classes of a multi-label image, in a cell.
 SEPARATOR = ";"
-
-#: What a manifest is called in a folder; the first one that is there is taken.
-_NAMES = (NAME, *(f"manifest.{suffix}" for suffix in ("tsv", "jsonl", "json", "xlsx", "ods", "xls")))
-#: What Hugging Face's and Roboflow's image folders hold; a caption or a note on a folder may be called so, too.
-_METADATA = ("metadata.csv", "metadata.jsonl", "_classes.csv")
-
-
-def find_manifest(place: Path) -> Path | None:
-    """The manifest that `place` is or holds; None for a folder without one."""
-    if place.is_file() or (place.suffix.lower() in {".csv", ".tsv"} and not place.is_dir()):
-        return place
-    return next(
-        (
-            place / name
-            for name in (*_NAMES, *_METADATA)
-            if (place / name).is_file() and (name in _NAMES or _lists_pictures(place / name))
-        ),
-        None,
-    )
+#: im2rec writes classes as 0.000000.
+_WHOLE = re.compile(r"\d+\.0+", re.ASCII)
+#: Lines by which a table is judged.
+_TRIED = 50
 
 
-def _lists_pictures(path: Path) -> bool:
-    _, names = next(read_table(path, None, Findings()), (1, []))
-    roles = {find_role(name) for name in names}
-    return "path" in roles and ("label" in roles or path.name == "_classes.csv")
+def count_pictures(path: Path, label: str = "label", root: Path | None = None) -> int:
+    """How many lines of a table name an image and its class, as far as the first lines tell; 0 for what is no table.
+
+    With `root`, half of the images have to be below it, and a table without names of columns is understood by them.
+    """
+    finder = FileFinder(str(root), Findings()) if root else None
+    try:
+        names, table = _read_names(path, None, finder, Findings())
+        lines = [cells for _, cells in table if len(cells) == len(names)]
+    except DatasetError:
+        return 0
+    places = {name: column for column, name in enumerate(names)}
+    rows = [Columns(places, tuple(cells)) for cells in lines[:_TRIED]]
+    pictures = find_columns(names, "path")
+    if not pictures or not (
+        find_columns(names, "label")
+        or match_name(label, names)
+        or path.name == "_classes.csv"
+        or (root is not None and (_find_other(names, rows) or find_classes(rows)))
+    ):
+        return 0
+    known = finder is None or 2 * sum(finder.has(row[pictures[0]]) for row in rows) > len(rows)
+    return len(lines) if known else 0
 
 
-def list_dataset(
-    place: Path,
-    label: str = "label",
-    setting: str = "data.label",
-    attributes: Sequence[str] = (),
-    *,
-    multi_label: bool = False,
-    label_from: str | None = None,
-    encoding: str | None = None,
-) -> Dataset:
-    """`read_manifest` of the manifest that `place` is or holds, or of those in its folders `train`, `val` and `test`;
-    else `list_folder`. Opens no image."""
-    manifest = find_manifest(place)
-    if manifest is not None:
-        return read_manifest(manifest, label, setting, multi_label=multi_label, encoding=encoding)
-    parts = {
-        split: read_manifest(inside, label, setting, multi_label=multi_label, encoding=encoding)
-        for name, split in SPLIT_FOLDERS.items()
-        if (inside := find_manifest(place / name)) is not None
-    }
-    return _join(place, parts) if "train" in parts else list_folder(place, attributes, label_from, encoding)
+def _find_other(names: Sequence[str], rows: Sequence[Columns]) -> bool:
+    """Whether a table of two columns says of its images what several of them have."""
+    others = [name for name in names if find_role(name) is None]
+    return len(names) == 2 and len(others) == 1 and len({row[others[0]] for row in rows}) < len(rows)
 
 
-def _join(root: Path, parts: Mapping[SplitName, Dataset]) -> Dataset:
-    findings = Findings()
-    for part in parts.values():
-        findings.extend(part.findings)
-    entries = [replace(entry, split=split) for split, part in parts.items() for entry in part.entries]
-    labels = tuple(sorted({label for part in parts.values() for label in part.labels}))
-    return Dataset(root, sort_entries(entries), labels, is_procedural(root), findings=tuple(findings))
+def lists_boxes(path: Path) -> bool:
+    """Whether a table has a box in each line: `xmin`, `ymin`, `xmax` and `ymax` beside the name of an image."""
+    try:
+        names, _ = _read_names(path, None, None, Findings())
+    except DatasetError:
+        return False
+    return {fold(name) for name in names} >= {"xmin", "ymin", "xmax", "ymax"}
 
 
 def read_manifest(
@@ -90,18 +79,22 @@ def read_manifest(
     *,
     multi_label: bool = False,
     encoding: str | None = None,
+    root: Path | None = None,
+    listed: set[str] | None = None,
 ) -> Dataset:
     """List the images of a manifest, in one pass over its lines.
 
     `label` names the class column, `setting` the recipe's key that says so; the usual names of columns in English,
     Korean, Japanese and Chinese are understood. With `multi_label` cells hold one class or several, with `;` between
-    them. A column `split` is a given split. `encoding` is that of the text; None has it detected. Paths start at the
-    manifest's folder; `FileFinder` says what else is found. What was left out or guessed is in the dataset's findings.
+    them. A column `split` is a given split. `encoding` is that of the text; None has it detected. Paths start at
+    `root`, by default the manifest's folder; `FileFinder` says what else is found. What was left out or guessed is in
+    the dataset's findings; so is what
+    lies below `root` and is not listed, unless the caller counts that: `listed` then gets the paths that are.
     Raises `DatasetError` with the line's number for whatever does not hold.
     """
     findings = Findings()
-    root = os.path.normpath(path.parent)
-    finder = FileFinder(root, findings)
+    folder = Path(os.path.normpath(root or path.parent))
+    finder = FileFinder(str(folder), findings)
     header, rows = _read_rows(path, label, setting, encoding, finder, findings)
     classes = _find_one_hot(path, header, rows, label, setting, findings)
     given = find_split(path, rows, findings)
@@ -129,31 +122,51 @@ def read_manifest(
         entries.append(Entry(Path(file), name, given.read(row) if given else None, row, line, tuple(others)))
     if missing:
         raise _miss(path, *missing[0], len(missing) - 1)
-    for file in finder.list_images():
-        if file not in lines:
-            findings.add("pictures beside the manifest that it does not list, left out", os.path.relpath(file, root))
+    if listed is None:
+        count_unlisted(read_tree(folder), lines, {path}, findings)
+    else:
+        listed.update(lines)
     entries = _place_rest(entries, findings)
     labels = tuple(sorted({name for entry in entries for name in entry.labels}))
-    procedural = is_procedural(path.parent)
-    return Dataset(Path(root), sort_entries(entries), labels, procedural, path, findings=tuple(findings))
+    return Dataset(folder, sort_entries(entries), labels, is_procedural(folder), path, findings=tuple(findings))
+
+
+def count_unlisted(tree: Folder, listed: Collection[str], tables: Collection[Path], findings: Findings) -> None:
+    """What a folder holds beside the images that its `tables` list."""
+    for image in tree.list_images():
+        if str(image) not in listed:
+            findings.add(
+                "pictures beside the manifest that it does not list, left out", os.path.relpath(image, tree.path)
+            )
+    findings.extend(tree.list_left_out(tables))
 
 
 def _read_rows(
     path: Path, label: str, setting: str, encoding: str | None, finder: FileFinder, findings: Findings
 ) -> tuple[Header, list[tuple[int, Columns]]]:
-    table: Iterator[tuple[int, list[str]]] = read_table(path, encoding, findings)
-    first, cells = next(table, (1, []))
-    names = [_tidy(cell) for cell in cells]
-    if not any(find_role(name) for name in names) and len(names) == 2:
-        found = [number for number, name in enumerate(names) if finder.find(name, f"{path}, line {first}")]
-        if len(found) == 1:  # a file's name where the columns' should be
-            table = chain([(first, cells)], table)
-            names = ["path", "label"] if found == [0] else ["label", "path"]
-            findings.add("manifest without names of columns, read as", ", ".join(names))
+    names, table = _read_names(path, encoding, finder, findings)
     header = read_header(path, names, label, setting, findings)
-    return header, [
-        (line, header.read_line(path, line, [_tidy(cell) for cell in cells], findings)) for line, cells in table
-    ]
+    return header, [(line, header.read_line(path, line, cells, findings)) for line, cells in table]
+
+
+def _read_names(
+    path: Path, encoding: str | None, finder: FileFinder | None, findings: Findings
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The names of a table's columns, and its lines; a table without names has those that the files tell."""
+    table = ((line, [_tidy(cell) for cell in cells]) for line, cells in read_table(path, encoding, findings))
+    first, names = next(table, (1, []))
+    if finder is not None and not any(find_role(name) for name in names):
+        rows = [(first, names), *table]
+        found = name_columns(names, [cells for _, cells in rows], finder.has)
+        if found is None:
+            return names, iter(rows[1:])
+        findings.add("manifest without names of columns, read as", ", ".join(found))
+        return found, ((line, [_write_whole(cell) for cell in cells]) for line, cells in rows)
+    return names, table
+
+
+def _write_whole(cell: str) -> str:
+    return cell.partition(".")[0] if _WHOLE.fullmatch(cell) else cell
 
 
 def _find_one_hot(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from .findings import Findings
 from .folders import Dataset, SplitName, check_classes
 from .image_store import check_readable, open_store
 from .labels import choose_labels
-from .manifest import SEPARATOR, list_dataset
+from .listing import list_dataset
+from .manifest import SEPARATOR
 from .multi_label import mark_labels, share_labels
 from .panels import STRIP, cut_strips
 from .splits import check_groups, read_groups, split, unite
@@ -61,8 +63,11 @@ def read_dataset(recipe: Recipe, place: Path) -> Dataset:
     return dataset
 
 
-def list_images(data: Data, place: Path) -> Dataset:
-    """A dataset as it lies there, all its classes, before any demand on them. Raises `DatasetError`."""
+def list_images(data: Data, place: Path, known: Collection[str] = ()) -> Dataset:
+    """A dataset as it lies there, all its classes, before any demand on them; `known` as in `list_dataset`.
+
+    Raises `DatasetError`.
+    """
     return list_dataset(
         place,
         data.label,
@@ -70,6 +75,7 @@ def list_images(data: Data, place: Path) -> Dataset:
         multi_label=data.multi_label,
         label_from=data.label_from,
         encoding=data.encoding,
+        known=known,
     )
 
 
@@ -160,26 +166,3 @@ def _number_copies(total: int, rows: np.ndarray, group: np.ndarray) -> np.ndarra
 def with_audit(prepared: Prepared, audit: FileAudit | None) -> Prepared:
     """The same, with what the files give away on record."""
     return replace(prepared, provenance=prepared.provenance.model_copy(update={"file_audit": audit}))
-
-
-def describe(prepared: Prepared) -> str:
-    """What was found, in a line for the person who started the training."""
-    counts = {name: len(rows) for name, rows in prepared.rows.items()}
-    copies = f"{prepared.provenance.exact_duplicates} exact and {prepared.provenance.near_duplicates} near duplicates"
-    words = [
-        f"{len(prepared.dataset.labels)} classes ({', '.join(prepared.dataset.labels)})",
-        f"{counts['train']} pictures to train, {counts['validation']} to validate, {counts['test']} to test",
-        f"{copies} kept on one side",
-    ]
-    if prepared.dataset.dropped:
-        words.append(f"left out because too few: {', '.join(prepared.dataset.dropped)}")
-    if prepared.provenance.validation_within_groups:
-        borrowed = ", ".join(prepared.provenance.validation_within_groups)
-        words.append(f"too few groups to validate on one of their own, so on pictures of training's: {borrowed}")
-    if prepared.contradictions:
-        words.append(f"files in several classes: {len(prepared.contradictions)}")
-    if prepared.set_aside:
-        words.append(f"{prepared.set_aside} set aside because their duplicate or group is in a later split")
-    if prepared.unreadable:
-        words.append(f"{prepared.unreadable} unreadable, skipped")
-    return "; ".join(words) + "."

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..runtime.errors import DatasetError
-from .file_kinds import Kind, judge_file
+from ..translation import _
+from .file_kinds import Kind, is_system, judge_file
 from .findings import Findings
 
-#: Folders that systems and storage boxes make inside every other one, in small letters.
-SYSTEM_FOLDERS = frozenset(
-    {
-        "@eadir",
-        "@tmp",
-        "#recycle",
-        "#snapshot",
-        "@recycle",
-        "@recently-snapshot",
-        "@__thumb",
-        "__macosx",
-        "__pycache__",
-        "lost+found",
-        "$recycle.bin",
-        "recycler",
-        "system volume information",
-        "found.000",
-        "network trash folder",
-        "temporary items",
-    }
-)
 #: Beside the classes, and read: it says that a program drew the images.
 MARKER = "procedural.json"
+LEFT_OUT = _("other files left out").en
 
 
 @dataclass
@@ -76,13 +57,14 @@ class Folder:
         """Of the files at any depth."""
         return sum((each.kinds for each in self.walk()), Counter())
 
-    def list_left_out(self) -> Findings:
-        """All that is no image, at any depth."""
+    def list_left_out(self, used: Collection[Path] = ()) -> Findings:
+        """All that is no image and not among those `used`, at any depth."""
         findings = Findings()
         for each in self.walk():
             findings.extend(each.left_out)
             for path in each.others:
-                findings.add("other files left out", path.name)
+                if path not in used:
+                    findings.add(LEFT_OUT, path.name)
         return findings
 
 
@@ -119,17 +101,15 @@ def _read(path: Path, above: frozenset[str]) -> Folder:
                 folder.others.append(place)
         elif os.path.realpath(place) in inside:
             folder.left_out.add("links to a folder above them, left out", each.name)
-        elif each.name.startswith("."):
-            _count_files(place, folder.left_out, hidden=True)
-        elif each.name.lower() in SYSTEM_FOLDERS:
-            _count_files(place, folder.left_out, hidden=False)
+        elif is_system(each.name):
+            _count_files(place, folder.left_out, hidden=each.name.startswith("."))
         else:
             folder.folders.append(_read(place, inside))
     return folder
 
 
 def _count_files(folder: Path, left_out: Findings, *, hidden: bool) -> None:
-    for _, _, files in os.walk(folder):
+    for _folder, _folders, files in os.walk(folder):
         if files and hidden:
             left_out.add("files in hidden folders, left out", folder.name, len(files))
         elif files:

@@ -172,7 +172,7 @@ def _measure_distances(classifier: Classifier, pixels: np.ndarray, rows: np.ndar
 
 def _sample(folder: Path, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of all pictures of the folder, and the rows of 200 drawn by seed."""
-    dataset = read_images(folder, labelled=False)
+    dataset = read_images(folder)
     with follow("Reading pictures") as step:
         store = open_store(dataset, recipe.preprocessing, BUILD / "cache", step.update)
     rows = np.array([row for row in range(len(dataset.entries)) if row not in store.errors])
@@ -219,7 +219,7 @@ def measure_leaks(split: Split) -> dict[str, float]:
         place = root / "train" / entry.label / f"planted-{entry.path.stem}.jpg"
         smaller.save(place, quality=70)
         planted.append(place.relative_to(root).as_posix())
-    copied = read_images(root, labelled=False)
+    copied = read_images(root)
     with follow("Reading pictures") as step:
         store = open_store(copied, split.recipe.preprocessing, BUILD / "cache", step.update)
     rows = np.arange(len(copied.entries))

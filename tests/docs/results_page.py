@@ -13,7 +13,7 @@ from .tables import HEAD, make_table
 #: The headings of the page, in order.
 SECTIONS = (
     "The verdict",
-    "Webtoons", "AI-generated or real", "Sketches", "Training", "Search", "Serving", "Video", "Reports",
+    "Webtoons", "AI-generated or real", "Sketches", "Data", "Training", "Search", "Serving", "Video", "Reports",
 )  # fmt: skip
 INTRODUCTION = """
 # Results

@@ -13,17 +13,9 @@ from typing import Any
 import pytest
 import typer
 
-from hwapung.cli import app, main
+from hwapung.cli import app
 from tests.conftest import ROOT
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error of `hwapung` with these arguments."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    captured = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, captured.out, captured.err
+from tests.running import run
 
 
 def walk(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

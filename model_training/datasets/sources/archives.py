@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from ...runtime.errors import DatasetError
-from ...runtime.image import SUFFIXES
-from ..folders import SPLIT_FOLDERS
+from ..split_names import is_filler, read_split
+from ..tree import read_tree
 from .collect import Candidate, SourceImage
 
 
 def list_images(folder: Path, name: str, only: str = "") -> list[Path]:
-    """The images below the folder of the set `name`, or below its subfolder `only`, sorted.
+    """The images below the folder of the set `name`, or below its subfolder `only`, by their content, sorted.
 
     Raises `DatasetError` where there is none.
     """
@@ -28,7 +28,7 @@ def list_images(folder: Path, name: str, only: str = "") -> list[Path]:
         raise DatasetError(
             f"{only}: the set has no such folder.", f"It has {', '.join(_subfolders(folder)) or 'none'}."
         )
-    images = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    images = sorted(read_tree(place).list_images())
     if not images:
         raise DatasetError(f"{name}: there is no picture in {place}.", "Give another folder or another set.")
     return images
@@ -37,10 +37,11 @@ def list_images(folder: Path, name: str, only: str = "") -> list[Path]:
 def candidates(
     folder: Path, images: Iterable[Path], name: str, label: str | None, url: str, licence: str
 ) -> Iterator[Candidate]:
-    """`name` and `url` are the set's. The label is `label`, else the folder that an image is in (not `train`, …)."""
+    """`name` and `url` are the set's. The label is `label`, else the folder that an image is in: not `Training`, not
+    `images`."""
     for path in images:
         place = path.relative_to(folder).as_posix()
-        folders = [part for part in path.relative_to(folder).parts[:-1] if part.lower() not in SPLIT_FOLDERS]
+        folders = [each for each in path.relative_to(folder).parts[:-1] if not read_split(each) and not is_filler(each)]
         chosen = label or (folders[-1] if folders else name)
         yield Candidate(f"{name}/{place}", partial(_load, path, chosen, f"{url}#{place}", licence))
 

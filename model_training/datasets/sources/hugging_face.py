@@ -9,9 +9,15 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from ...runtime.errors import DatasetError
-from ...runtime.image import SUFFIXES
+from ..file_kinds import LEFT_OUT, suffixes
 from .archives import candidates, list_images
 from .collect import Candidate
+
+#: What is not worth fetching, beside what no folder's reader takes; of all other files the content decides.
+_OTHERS = suffixes(
+    "arrow bin csv h5 hdf5 htm html ipynb json jsonl lock md mat mp3 npy npz ods onnx parquet pdf pkl pt pth py "
+    "safetensors sh toml tsv txt wav xls xlsx xml yaml yml"
+)
 
 
 class HuggingFace:
@@ -43,13 +49,17 @@ class HuggingFace:
 
     def _download(self) -> tuple[Path, str, str]:
         """The snapshot's folder, its licence by the card, and its commit."""
-        below = f"{self.only}/" if self.only else ""
-        patterns = [f"{below}*{suffix}" for each in sorted(SUFFIXES) for suffix in (each, each.upper())]
+        ignored = [f"*{suffix}" for each in sorted(LEFT_OUT | _OTHERS) for suffix in (each, each.upper())]
         try:
             info = HfApi(endpoint=self.base_url).dataset_info(self.repository, revision=self.revision)
             commit = info.sha or self.revision
             folder = snapshot_download(
-                self.repository, repo_type="dataset", revision=commit, allow_patterns=patterns, endpoint=self.base_url
+                self.repository,
+                repo_type="dataset",
+                revision=commit,
+                allow_patterns=f"{self.only}/*" if self.only else None,
+                ignore_patterns=ignored,
+                endpoint=self.base_url,
             )
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
             reason = " ".join(str(error).split())[:200]

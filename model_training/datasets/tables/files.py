@@ -10,9 +10,14 @@ from urllib.parse import unquote, urlsplit
 
 from ...runtime.errors import DatasetError
 from ...runtime.image import SUFFIXES
+from ..file_kinds import is_system
 from ..findings import Findings
+from ..names import decode_name, fold_name, fold_path
+from ..spellings import spell_path
 
 _ADDRESS = re.compile(r"(?i)file:")
+#: Of this machine, a bucket or a server.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class FileFinder:
@@ -34,15 +39,18 @@ class FileFinder:
             file = os.path.normpath(os.path.join(self._root, form))  # noqa: PTH118
             if os.path.isfile(file):  # noqa: PTH113
                 return file
-        return self._search(given, name.replace("\\", "/"), place)
+        spelt = dict.fromkeys((name.replace("\\", "/"), *spell_path(given)))
+        return next((found for each in spelt if (found := self._search(given, each, place))), None)
 
-    def list_images(self) -> list[str]:
-        """The whole paths of all pictures below the root, by their suffixes."""
-        found = {place for places in self._list().values() for place in places if _is_image(place)}
-        return [os.path.join(self._root, place) for place in sorted(found)]  # noqa: PTH118
+    def has(self, given: str) -> bool:
+        """Whether there is such a file, or several."""
+        try:
+            return self.find(given, "") is not None
+        except DatasetError:
+            return True
 
     def _search(self, given: str, name: str, place: str) -> str | None:
-        asked = [part for part in _fold(os.path.normpath(name)).split("/") if part not in {"", "."}]
+        asked = [part for part in fold_path(os.path.normpath(name)).split("/") if part not in {"", "."}]
         if not asked:
             return None
         whole = not PureWindowsPath(name).drive and not name.startswith("/")
@@ -50,7 +58,7 @@ class FileFinder:
         most = 0
         without_suffix = not _is_image(asked[-1])
         for file in self._list().get(asked[-1], ()):
-            parts = _fold(file).split("/")
+            parts = fold_path(file).split("/")
             if without_suffix:
                 parts[-1] = asked[-1]
             same = _count_same(asked, parts)
@@ -74,8 +82,10 @@ class FileFinder:
         stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122
         if same < max(len(asked), len(parts)):
             self._findings.add("paths in the manifest that were found by their end", given)
-        elif not asked[-1].endswith(_fold(suffix)):
+        elif not asked[-1].endswith(fold_name(suffix)):
             self._findings.add("names in the manifest without a suffix", given)
+        elif (meant := decode_name(stem)) != stem and meant is not None:
+            self._findings.add("names of files that an archive left in another encoding, read", meant)
         elif unicodedata.normalize("NFC", stem) not in unicodedata.normalize("NFC", given):
             self._findings.add("names in the manifest in another case", given)
 
@@ -84,11 +94,11 @@ class FileFinder:
         if self._by_name is None:
             self._by_name = {}
             for folder, folders, files in os.walk(self._root):
-                folders.sort()
+                folders[:] = sorted(each for each in folders if not is_system(each))
                 inside = os.path.relpath(folder, self._root)
                 for file in sorted(files):
                     place = file if inside == "." else f"{inside.replace(os.sep, '/')}/{file}"
-                    name = _fold(file)
+                    name = fold_name(file)
                     for key in {name, os.path.splitext(name)[0]} if _is_image(name) else {name}:  # noqa: PTH122
                         self._by_name.setdefault(key, []).append(place)
         return self._by_name
@@ -109,10 +119,6 @@ def _read_address(given: str) -> str:
     return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
-
-
 def _count_same(one: list[str], other: list[str]) -> int:
     """How many parts are the same, from the end on."""
     same = 0
@@ -123,4 +129,4 @@ def _count_same(one: list[str], other: list[str]) -> int:
 
 def is_elsewhere(given: str) -> bool:
     """Whether a path is one of another machine's."""
-    return bool(PureWindowsPath(given).drive) or bool(_ADDRESS.match(given)) or Path(given).is_absolute()
+    return bool(PureWindowsPath(given).drive or _SCHEME.match(given)) or Path(given).is_absolute()

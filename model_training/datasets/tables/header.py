@@ -9,7 +9,7 @@ from pathlib import Path
 from ...runtime.errors import DatasetError
 from ..findings import Findings
 from ..suggest import suggest
-from .columns import Role, find_columns, match_name
+from .columns import Role, find_columns, find_role, match_name
 
 
 class Columns(Mapping[str, str]):
@@ -75,7 +75,8 @@ def read_header(path: Path, cells: Sequence[str], label: str, setting: str, find
     if picture is None:
         raise DatasetError(f"{path}: there is no column 'path'.", suggest("path", known))
     unnamed = len(cells) - 1 - max(names[name] for name in known)
-    return Header(names, picture, _choose_label(path, known, label, setting, findings), unnamed)
+    others = [name for name in known if name != picture]
+    return Header(names, picture, _choose_label(path, others, label, setting, findings), unnamed)
 
 
 def _choose_label(path: Path, known: Sequence[str], label: str, setting: str, findings: Findings) -> str | None:
@@ -83,7 +84,7 @@ def _choose_label(path: Path, known: Sequence[str], label: str, setting: str, fi
         return asked
     if label != "label":
         raise DatasetError(f"{path}: there is no column {label!r}.", suggest(label, known))
-    likely = find_columns(known, "label")
+    likely = find_columns(known, "label") or (known if len(known) == 1 and find_role(known[0]) is None else [])
     if len(likely) > 1:
         raise DatasetError(
             f"{path}: {likely[0]!r} and {likely[1]!r} may both name the class.",

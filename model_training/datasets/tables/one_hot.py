@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .header import Columns
 
 _YES = frozenset({"1", "1.0", "true"})
-_NO = frozenset({"0", "0.0", "false", ""})
+_NO = frozenset({"0", "0.0", "-1", "false", ""})
 
 
 def find_classes(rows: Sequence[Columns]) -> list[str]:

@@ -15,6 +15,7 @@ from .records import read_records
 from .spreadsheets import read_spreadsheet
 
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_JSON = frozenset({".json", ".jsonl", ".ndjson"})
 #: How files begin that hold tables in forms that are not read here
 _OTHERS = {
     b"PAR1": "Parquet",
@@ -28,7 +29,7 @@ _OTHERS = {
 def read_table(path: Path, encoding: str | None, findings: Findings) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and cells, the header first: of text with separators, JSON, JSON lines, or a spreadsheet.
 
-    The content decides what a file is, except for JSON. `encoding` is that of the text, `None` has it detected. Raises
+    The content decides what a file is. `encoding` is that of the text, `None` has it detected. Raises
     `DatasetError`.
     """
     try:
@@ -44,7 +45,7 @@ def read_table(path: Path, encoding: str | None, findings: Findings) -> Iterator
     found = detect_encoding(path, encoding, WORDS)
     if found not in {"utf-8", "utf-8-sig"}:
         findings.add("the encoding that the manifest was read in", found)
-    if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
+    if path.suffix.lower() in _JSON or start.startswith((b"{", b"[")):
         return read_records(path, found)
     return read_delimited(path, found)
 

@@ -25,13 +25,22 @@ def read_records(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
         text = path.read_text(encoding)
     except UnicodeError as error:  # of encodings that were not tried to the end
         raise DatasetError(f"{path}: this is not {encoding} ({error}).", "Save it as UTF-8.") from None
-    numbered = list(
-        _read_lines(path, text) if path.suffix.lower() in {".jsonl", ".ndjson"} else _read_whole(path, text)
-    )
+    numbered = list(_read_lines(path, text) if _is_lines(path, text) else _read_whole(path, text))
     columns = list(dict.fromkeys(name for _, record in numbered for name in record))
     yield 1, columns
     for number, record in numbered:
         yield number, [_write_cell(record.get(name)) for name in columns]
+
+
+def _is_lines(path: Path, text: str) -> bool:
+    """An object in the first line and another below it is a line of JSON lines, whatever the file is called."""
+    if path.suffix.lower() in {".jsonl", ".ndjson"}:
+        return True
+    first, _, rest = text.strip().partition("\n")
+    try:
+        return bool(rest) and isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _read_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, object]]]:
@@ -40,7 +49,9 @@ def _read_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, object]]
             record = _parse(path, line, number)
             if not isinstance(record, dict):
                 raise DatasetError(f"{path}, line {number}: this is no object.", 'Write {"path": …, "label": …}.')
-            yield number, record
+            # SageMaker names a class beside its number: "choice": 1, "choice-metadata": {"class-name": "cat", …}.
+            named = [value for value in record.values() if isinstance(value, dict) and "class-name" in value]
+            yield number, record | ({"label": named[0]} if named else {})
 
 
 def _read_whole(path: Path, text: str) -> Iterator[tuple[int, dict[str, object]]]:
@@ -93,6 +104,7 @@ def _write_cell(value: object) -> str:
         return str(int(value))
     if isinstance(value, list):
         return BETWEEN.join(_write_cell(each) for each in value)
-    if isinstance(value, dict):  # Hugging Face's images
-        return str(value["path"]) if "path" in value else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):  # Hugging Face's images, SageMaker's classes
+        named = next((key for key in ("path", "class-name", "name") if isinstance(value.get(key), str)), None)
+        return value[named] if named else json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...runtime.errors import DatasetError
 from ..findings import Findings
-from ..folders import SPLIT_FOLDERS, SplitName
+from ..split_names import SplitName, read_split
 from .columns import find_columns, fold
 from .header import Columns
 
-_WORDS: dict[str, SplitName] = SPLIT_FOLDERS | {
-    **dict.fromkeys(("training", "trainset", "trn", "tr", "학습", "훈련", "訓練", "学習", "训练"), "train"),
-    **dict.fromkeys(("validate", "dev", "eval", "검증", "検証", "验证", "驗證"), "validation"),
-    **dict.fromkeys(("testing", "testset", "tst", "te", "시험", "테스트", "평가", "テスト", "测试", "測試"), "test"),
-}
+#: Words of cells alone: a folder `tr` may be Turkish.
+_SHORT: dict[str, SplitName] = {"tr": "train", "te": "test"}
 _NUMBERED: dict[int, tuple[SplitName, ...]] = {2: ("train", "test"), 3: ("train", "validation", "test")}
 #: Columns that say of one split whether a picture is in it.
 _FLAGS: dict[str, tuple[SplitName, SplitName]] = {
     **dict.fromkeys(("istrain", "istraining", "istrainingimage"), ("test", "train")),
     **dict.fromkeys(("istest", "istesting", "istestimage"), ("train", "test")),
 }
+#: Vertex AI's word for no split, and what other programs write into an empty cell.
+_NONE = frozenset({"", "unassigned", "none", "nan", "null"})
 _TRUTH = {"0": 0, "1": 1, "false": 0, "true": 1, "no": 0, "yes": 1, "n": 0, "y": 1}
 
 
@@ -44,7 +43,7 @@ def find_split(path: Path, rows: Sequence[tuple[int, Columns]], findings: Findin
     names = list(rows[0][1]) if rows else []
     likely = [*find_columns(names, "split"), *(name for name in names if fold(name) in _FLAGS)]
     for name in likely:
-        words = dict.fromkeys(row[name] for _, row in rows if row[name])
+        words = dict.fromkeys(row[name] for _, row in rows if row[name].lower() not in _NONE)
         splits = _understand(name, list(words))
         unknown = [word for word in words if word not in splits]
         if unknown and fold(name) == "split":
@@ -57,7 +56,7 @@ def find_split(path: Path, rows: Sequence[tuple[int, Columns]], findings: Findin
             if name != "split":
                 findings.add("columns of the manifest that are read by their usual names", f"{name} → split")
             for word, split in splits.items():
-                if word.lower() not in _WORDS:
+                if _read_word(word) is None:
                     findings.add("numbers of the manifest that are read as splits", f"{name} {word} → {split}")
             return SplitColumn(name, splits)
     return None
@@ -69,4 +68,13 @@ def _understand(name: str, words: Sequence[str]) -> dict[str, SplitName]:
     numbered = _NUMBERED.get(len(words), ())
     if sorted(words) == [str(number) for number in range(len(numbered))]:
         return dict(zip(sorted(words), numbered, strict=True))
-    return {word: _WORDS[key] for word in words if (key := word.lower()) in _WORDS}
+    return {word: split for word in words if (split := _read_word(word)) is not None}
+
+
+def says_splits(words: Iterable[str]) -> bool:
+    """Whether all words are splits, or for none."""
+    return all(word.lower() in _NONE or _read_word(word) for word in words)
+
+
+def _read_word(word: str) -> SplitName | None:
+    return _SHORT.get(word.lower()) or read_split(word)

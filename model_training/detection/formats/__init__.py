@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...datasets.findings import Findings
 from ...runtime.errors import DatasetError
 from ..annotations import Scenes
-from . import coco, create_ml, cvat, datumaro, label_studio, labelme, table, via, voc, yolo
+from . import coco, create_ml, cvat, datumaro, kitti, label_studio, labelme, supervisely, table, via, voc, vott, yolo
 from .labelled import Reading, assemble
 from .parsing import read_json, read_xml
 from .tree import Tree
+from .unread import name_unread
 
-_JSON = (coco, labelme, datumaro, label_studio, create_ml, via)
-_XML = (voc, cvat)
+_JSON: tuple[Any, ...] = (coco, labelme, datumaro, label_studio, create_ml, vott, supervisely, via)
+_XML: tuple[Any, ...] = (voc, cvat)
+_CSV = ((table.matches, table.read, table.NAME), (via.matches_table, via.read_table, via.NAME))
 _DOCUMENTS = frozenset({".json", ".xml", ".csv"})
 _YAML = frozenset({".yaml", ".yml"})
 _YOLO = _YAML | {".txt", ".names", ".labels"}
 _KNOWN = (
-    "YOLO, COCO, Pascal VOC, CVAT, Label Studio, labelme, Datumaro, VIA, Create ML and TensorFlow's table are known"
+    "YOLO, COCO, Pascal VOC, CVAT, Label Studio, labelme, Datumaro, VIA, VoTT, Supervisely, KITTI, Create ML and "
+    "TensorFlow's table are known"
 )
 
 
@@ -49,13 +53,19 @@ def read_scenes(place: Path) -> Scenes:
         description = _find_description(_below(place, reading.tree, _YAML))
         is_yolo = description is not None or yolo.has_labels(reading.tree)
     found = {name: path for path in documents if (name := _read_document(path, reading))}
+    for path in kitti.find_labels(reading.tree) if place.is_dir() else ():
+        reading.sources.add(path)
+        kitti.read(path, reading)
+        found[kitti.NAME] = path
     if is_yolo:
         found[yolo.NAME] = description or place
     if len(found) > 1:
         listed = " and ".join(f"{name} ({path.name})" for name, path in found.items())
         raise DatasetError(f"{place}: there are labels of {listed}.", "Give the folder or the file that counts.")
     if not found:
-        raise NoLabelsError(f"{place}: there are no labels that can be read.", f"{_KNOWN}: see docs/data.md.")
+        there = name_unread(reading.tree)
+        said = f" ({there})" if there else ""
+        raise NoLabelsError(f"{place}: there are no labels that can be read{said}.", f"{_KNOWN}: see docs/data.md.")
     if is_yolo:
         yolo.read(description, reading)
     return assemble(reading, place)
@@ -95,24 +105,18 @@ def _find_description(files: Sequence[Path]) -> Path | None:
 def _read_document(path: Path, reading: Reading) -> str | None:
     """Read a file of labels into `reading`; its format, None for one that holds none."""
     suffix = path.suffix.lower()
-    if suffix != ".csv" or table.matches(path):
-        reading.sources.add(path)
     if suffix == ".csv":
-        if table.matches(path):
-            table.read(path, reading)
-            return table.NAME
-    elif suffix == ".json":
-        content = read_json(path)
-        for form in _JSON:
-            if form.matches(content):
-                form.read(path, content, reading)
-                return form.NAME
-    elif suffix == ".xml":
-        root = read_xml(path)
-        for tree_form in _XML:
-            if tree_form.matches(root):
-                tree_form.read(path, root, reading)
-                return tree_form.NAME
-    if suffix in (".json", ".xml"):
-        reading.findings.add("JSON and XML files that hold no labels, left out", path.name)
+        for matches, read, name in _CSV:
+            if matches(path):
+                reading.sources.add(path)
+                read(path, reading)
+                return name
+        return None
+    reading.sources.add(path)
+    content: Any = read_json(path) if suffix == ".json" else read_xml(path)
+    for form in _JSON if suffix == ".json" else _XML:
+        if form.matches(content):
+            form.read(path, content, reading)
+            return str(form.NAME)
+    reading.findings.add("JSON and XML files that hold no labels, left out", path.name)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...runtime.errors import DatasetError
@@ -29,6 +30,11 @@ def read(path: Path, content: object, reading: Reading) -> None:
         if not isinstance(document.get(part), list):
             raise DatasetError(f"{path}: this is no COCO file: it has no list {part!r}.", "See docs/data.md.")
     categories = _read_categories(document["categories"])
+    stuff = {
+        key_of(each.get("id"))
+        for each in map(dictionary, sequence(document["categories"]))
+        if each.get("isthing") in (0, False, "0")
+    }
     images: dict[str, Labelled] = {}
     for each in map(dictionary, sequence(document["images"])):
         key = key_of(each.get("id"))
@@ -39,10 +45,12 @@ def read(path: Path, content: object, reading: Reading) -> None:
         size = size_of(each.get("width"), each.get("height"))
         images[key] = Labelled(path, names or [key], size, group=name_of(each.get("group")))
     used: set[str] = set()
-    for each in map(dictionary, sequence(document["annotations"])):
+    for each in _list_annotations(document["annotations"]):
         image = images.get(key_of(each.get("image_id")) or "")
         if image is None:
             reading.findings.add("annotations of no image (orphans), left out", each.get("id"))
+        elif key_of(each.get("category_id")) in stuff:
+            reading.lose("regions of what has no extent (isthing 0), left out", image, each.get("id"))
         elif each.get("iscrowd") in (1, True, "1"):
             reading.lose("crowds (iscrowd), left out", image, each.get("id"))
         else:
@@ -58,11 +66,23 @@ def read(path: Path, content: object, reading: Reading) -> None:
             if category:
                 used.add(category)
     for key, name in categories.items():
+        if key in stuff:
+            continue
         if key in used or not _is_heading(key, document["categories"]):
             reading.classes.setdefault(name)
         else:
             reading.findings.add("categories that only head others, left out", name)
     reading.images += images.values()
+
+
+def _list_annotations(content: object) -> Iterator[dict[str, object]]:
+    """One for each region, also of panoptic ones, which are listed by picture."""
+    for each in map(dictionary, sequence(content)):
+        regions = each.get("segments_info")
+        if isinstance(regions, list):
+            yield from ({**dictionary(region), "image_id": each.get("image_id")} for region in regions)
+        else:
+            yield each
 
 
 def _read_categories(content: object) -> dict[str, str]:

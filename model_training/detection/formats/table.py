@@ -1,4 +1,4 @@
-"""A table of boxes: TensorFlow's, `filename,width,height,class,xmin,ymin,xmax,ymax`, as Roboflow writes it; VoTT's."""
+"""A table of boxes: TensorFlow's, `filename,width,height,class,xmin,ymin,xmax,ymax`, as Roboflow writes it; its kin."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 
 from ...runtime.errors import DatasetError
 from .labelled import Labelled, Reading
-from .parsing import name_of, read_text, size_of
+from .parsing import name_of, numbers, read_text, size_of
 from .shapes import box_from_corners
 
 NAME = "TensorFlow's table"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-#: VoTT's columns by TensorFlow's names.
-_ALSO = {"image": "filename", "label": "class"}
+#: VoTT's columns, Open Images' and others' by TensorFlow's names.
+_ALSO = {
+    **dict.fromkeys(("image", "imageid", "image_id", "image_name", "file_name", "path"), "filename"),
+    **dict.fromkeys(("label", "labelname", "label_name", "category", "name"), "class"),
+}
 
 
 def matches(path: Path) -> bool:
@@ -23,14 +26,17 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, reading: Reading) -> None:
-    """Raises `DatasetError` for a table that can't be read."""
+    """Corners in pixels, or in parts of the sides where none is above 1. Raises `DatasetError` for a table that can't
+    be read."""
     columns, *rows = _read_rows(path)
     images: dict[str, Labelled] = {}
+    places = [numbers([dict(zip(columns, cells, strict=False)).get(key) for key in _CORNERS]) for cells in rows]
+    relative = any(places) and all(max(each) <= 1 for each in places if each)
     for cells in rows:
         row = dict(zip(columns, cells, strict=False))
         name = row.get("filename", "")
         size = size_of(row.get("width"), row.get("height"))
-        image = images.setdefault(name, Labelled(path, [name], size))
+        image = images.setdefault(name, Labelled(path, [name], size, relative=relative))
         box = box_from_corners(*(row.get(key) for key in _CORNERS))
         reading.put(image, name_of(row.get("class")), box, name)
     reading.images += images.values()
@@ -43,4 +49,5 @@ def _read_rows(path: Path) -> list[list[str]]:
     except csv.Error as error:
         raise DatasetError(f"{path}: this is no CSV ({error}).", "Export the labels again.") from None
     names = [name.strip().lower() for name in header]
-    return [[_ALSO.get(name, name) for name in names], *rows]
+    own = {"filename", "class"} & set(names)
+    return [[name if _ALSO.get(name) in own else _ALSO.get(name, name) for name in names], *rows]

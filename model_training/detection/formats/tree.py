@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from ...datasets.file_kinds import judge_file
 from ...datasets.findings import Findings
+from ...datasets.names import fold_name
+from ...datasets.spellings import spell_path
 from ...datasets.tree import read_tree
-
-#: Label Studio puts eight hexadecimal digits before the name of each file that it is given.
-UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 
 
 class Tree:
@@ -40,8 +36,8 @@ class Tree:
             findings.extend(inside.left_out)
             for path in inside.images:
                 self.pictures.append(path)
-                self._by_name[_fold(path.name)].append(path)
-                self._by_stem[_fold(path.stem)].append(path)
+                self._by_name[fold_name(path.name)].append(path)
+                self._by_stem[fold_name(path.stem)].append(path)
             for path in inside.others:
                 self.others[path.suffix.lower()].append(path)
 
@@ -53,7 +49,7 @@ class Tree:
         a single one.
         """
         for name in names:
-            for spelling in _spell(name):
+            for spelling in spell_path(name):
                 if (found := self._look_up(spelling, near)) is not None:
                     return found
         return None
@@ -65,8 +61,8 @@ class Tree:
                 return direct
         except (OSError, ValueError):  # too long a name, or one with a zero in it
             return None
-        last = _fold(PurePosixPath(name).name)
-        stem = _fold(PurePosixPath(name).stem)
+        last = fold_name(PurePosixPath(name).name)
+        stem = fold_name(PurePosixPath(name).stem)
         found = self._by_name.get(last) or self._by_stem.get(last) or self._by_stem.get(stem)
         return _most_alike(found, PurePosixPath(name).parts, near) if found else None
 
@@ -84,34 +80,12 @@ def locate(folder: Path, given: str) -> Path | None:
         return None
 
 
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _spell(name: str) -> Iterable[str]:
-    """As it is, with slashes for backslashes, as an address or with one in its query, without an upload's prefix."""
-    yield name
-    slashed = name.replace("\\", "/")
-    yield slashed
-    try:
-        address = urlsplit(slashed)
-        if address.scheme or address.query or "%" in slashed:
-            for inside in parse_qs(address.query).get("d", []):
-                yield unquote(inside)
-            yield unquote(address.path).lstrip("/")
-    except ValueError:
-        address = urlsplit("")
-    last = PurePosixPath(unquote(address.path) or slashed).name
-    if UPLOADED.match(last):
-        yield UPLOADED.sub("", last)
-
-
 def _most_alike(found: Sequence[Path], parts: Sequence[str], near: Path) -> Path | None:
     def likeness(path: Path) -> tuple[int, int, int]:
-        folders = [_fold(part) for part in path.parts[:-1]]
-        wanted = [_fold(part) for part in parts[:-1]]
+        folders = [fold_name(part) for part in path.parts[:-1]]
+        wanted = [fold_name(part) for part in parts[:-1]]
         ending = _count_shared(folders[::-1], wanted[::-1])
-        around = [_fold(part) for part in near.with_suffix("").parts]
+        around = [fold_name(part) for part in near.with_suffix("").parts]
         return ending, _count_shared(folders, around), len(set(folders) & set(around))
 
     ranked = sorted(found, key=likeness)

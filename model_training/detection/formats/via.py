@@ -1,12 +1,16 @@
-"""The VGG Image Annotator's JSON, of its annotations or of a whole project: regions in pixels."""
+"""The VGG Image Annotator's JSON, of its annotations or of a whole project, and its CSV: regions in pixels."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import math
 from pathlib import Path
 
+from ...runtime.errors import DatasetError
 from .labelled import Labelled, Reading
-from .parsing import dictionary, name_of, number, numbers, sequence
+from .parsing import dictionary, name_of, number, numbers, read_text, sequence
 from .shapes import Box, around, around_ellipse, box_from_size
 
 NAME = "VIA"
@@ -38,6 +42,34 @@ def read(path: Path, content: object, reading: Reading) -> None:
                 reading.findings.add("outlines, read as the boxes around them", entry["filename"])
             reading.put(image, label, _read_box(shape), entry["filename"])
         reading.images.append(image)
+
+
+def matches_table(path: Path) -> bool:
+    """Raises `DatasetError` for a file that is no text."""
+    return {"region_shape_attributes", "region_attributes"} <= set(_read_rows(path)[0])
+
+
+def read_table(path: Path, reading: Reading) -> None:
+    """A line a region, whose attributes are JSON. Raises `DatasetError`."""
+    columns, *rows = _read_rows(path)
+    entries: dict[str, list[object]] = {}
+    for cells in rows:
+        row = dict(zip((name.lstrip("#") for name in columns), cells, strict=False))
+        regions = entries.setdefault(row.get("filename", ""), [])
+        try:
+            shape, label = (json.loads(row.get(f"region_{key}") or "{}") for key in ("shape_attributes", "attributes"))
+        except ValueError as error:
+            raise DatasetError(f"{path}: a region is no JSON ({error}).", "Export the labels again.") from None
+        if shape:
+            regions.append({"shape_attributes": shape, "region_attributes": label})
+    read(path, {name: {"filename": name, "regions": regions} for name, regions in entries.items()}, reading)
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row] or [[]]
+    except csv.Error as error:
+        raise DatasetError(f"{path}: this is no CSV ({error}).", "Export the labels again.") from None
 
 
 def _read_box(shape: dict[str, object]) -> Box | None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...datasets.names import fold_name, fold_path
+from ...datasets.spellings import UPLOADED
 from ...runtime.errors import DatasetError
 from .labelled import Labelled, Reading
 from .parsing import dictionary, name_of, number, numbers, read_text, read_yaml, sequence
 from .shapes import Box, around, around_centred
-from .tree import UPLOADED, Tree, locate
+from .tree import Tree, locate
 
 NAME = "YOLO"
 #: Files that name a class a line.
 _LISTS = ("classes.txt", "predefined_classes.txt", "_darknet.labels", "labels.txt", "class_names.txt")
 _SPLITS = ("train", "val", "valid", "validation", "test", "minival")
-_LABEL_LINE = re.compile(r"^\s*\d+(\.0+)?(\s+[-+.\de]+){4,}\s*$", re.IGNORECASE)
+_LABEL_LINE = re.compile(r"^\s*\d+(\.0+)?([\s,]+[-+.\de]+){4,}\s*$", re.IGNORECASE)
 
 
 @dataclass
@@ -76,10 +77,10 @@ def read(description: Path | None, reading: Reading) -> None:
     by_folder = {path.parent: Description(path, _read_list(path)) for path in lists}
     texts = [path for path in tree.others[".txt"] if path not in lists]
     reading.sources.update(lists, [description] if description else [])
-    labels = {_fold(path): path for path in texts}
+    labels = {fold_path(path.as_posix()): path for path in texts}
     by_stem: dict[str, list[Path]] = {}
     for path in texts:
-        for stem in {_fold(Path(path.stem)), UPLOADED.sub("", _fold(Path(path.stem)))}:
+        for stem in {fold_name(path.stem), UPLOADED.sub("", fold_name(path.stem))}:
             by_stem.setdefault(stem, []).append(path)
     wrong: list[tuple[int, str, Description]] = []
     for picture in _choose_pictures(described, tree):
@@ -181,16 +182,12 @@ def _find_label(picture: Path, labels: dict[str, Path], by_stem: dict[str, list[
     images = [row for row, part in enumerate(parts[:-1]) if part.lower() == "images"]
     places = [Path(*parts[:row], "labels", *parts[row + 1 :]) for row in reversed(images)]
     for place in (*places, beside, beside.parent / "labels" / beside.name):
-        if (found := labels.get(_fold(place))) is not None:
+        if (found := labels.get(fold_path(place.as_posix()))) is not None:
             return found
         if place.is_file():  # of a folder that only the dataset file names
             return place
-    named = by_stem.get(_fold(Path(picture.stem)), [])
+    named = by_stem.get(fold_name(picture.stem), [])
     return named[0] if len(named) == 1 else None
-
-
-def _fold(path: Path) -> str:
-    return unicodedata.normalize("NFC", path.as_posix()).casefold()
 
 
 def _nearest(label: Path, root: Path, lists: dict[Path, Description]) -> Description | None:
@@ -226,7 +223,7 @@ def _read_line(
     wrong: list[tuple[int, str, Description]],
     reading: Reading,
 ) -> None:
-    values = numbers(line.split())
+    values = numbers(line.replace(",", " ").split())
     if values is None or len(values) < 5 or values[0] != int(values[0]):
         raise DatasetError(f"{where}: {line.strip()[:60]!r} is not a class and four numbers.", "Correct the line.")
     index, name = int(values[0]), image.source.name

@@ -8,7 +8,8 @@ from PIL import Image
 
 from model_training.datasets.folders import Dataset, Entry
 from model_training.datasets.labels import choose_labels
-from model_training.datasets.prepare import describe, prepare
+from model_training.datasets.prepare import prepare
+from model_training.datasets.summary import summarise_division
 from model_training.recipe import Data, load_recipe
 from model_training.runtime.errors import DatasetError
 
@@ -89,7 +90,7 @@ def test_a_choice_of_classes_is_prepared_from_one_cache(tmp_path: Path) -> None:
     recipe = load_recipe("landscape", [*settings, "data.merge.west=[france]", "data.labels=[west, japan, china]"])
     prepared = prepare(recipe, tmp_path, tmp_path / "cache")
     assert prepared.dataset.labels == ("japan", "china")
-    assert "left out because too few: west" in describe(prepared)
+    assert "classes left out because they are too small: west" in [line.en for line in summarise_division(prepared)]
     names = [entry.path.name[:5] for entry in prepared.dataset.entries]
     assert prepared.targets.tolist() == [{"japan": 0, "china": 1}.get(name, -1) for name in names]
     used = np.sort(np.concatenate(list(prepared.rows.values())))

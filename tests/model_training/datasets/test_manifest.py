@@ -8,7 +8,8 @@ import pytest
 
 from model_training.datasets import manifest as manifest_module
 from model_training.datasets.folders import check_classes
-from model_training.datasets.manifest import find_manifest, read_manifest
+from model_training.datasets.listing import find_manifest
+from model_training.datasets.manifest import read_manifest
 from model_training.datasets.prepare import read_dataset
 from model_training.datasets.tables.encodings import detect_encoding
 from model_training.recipe import Recipe, load_recipe

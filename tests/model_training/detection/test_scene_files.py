@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from model_training.datasets.manifest import list_dataset
+from model_training.datasets.listing import list_dataset
 from model_training.detection.annotations import divide
 from model_training.detection.composer import Composer
 from model_training.detection.formats import read_scenes

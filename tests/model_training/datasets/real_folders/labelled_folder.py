@@ -52,3 +52,15 @@ def read(root: Path, place: str = ".") -> tuple[dict[str, list[Row]], dict[str, 
     """The boxes of each picture, and the count of each finding."""
     scenes = read_scenes(root / place)
     return tell(scenes, root), {each.what: each.count for each in scenes.findings}
+
+
+#: Files beside `a.png`, the boxes that are read of it, and the findings.
+Case = tuple[Mapping[str, object], list[Row], dict[str, int]]
+
+
+def check(root: Path, size: tuple[int, int], case: Case) -> None:
+    """Of one picture; which classes have no box is not looked at."""
+    files, expected, said = case
+    boxes, found = read(lay(root, {"a.png": size, **files}))
+    assert boxes == {"a.png": expected}
+    assert {what: count for what, count in found.items() if what != "classes without a box"} == said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hwapung.cli import main
+from tests.running import run
 
 from .labelled_folder import lay
 from .trees import plant
@@ -22,11 +22,9 @@ SCENES = {
 }
 
 
-def check(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> tuple[object, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(["data", "check", str(folder), "--build", str(folder.parent / "build"), *more])
-    said = capsys.readouterr()
-    return ended.value.code, said.out, " ".join(said.err.split())
+def check(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> tuple[int, str, str]:
+    status, out, err = run(capsys, "data", "check", str(folder), "--build", str(folder.parent / "build"), *more)
+    return status, out, " ".join(err.split())
 
 
 def test_labelled_scenes_are_counted_by_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.model_training.datasets.real_folders.labelled_folder import Row, lay, read
+from tests.model_training.datasets.real_folders.labelled_folder import Case, check
 from tests.model_training.datasets.real_folders.tool_labels import (
     CVAT_BOX,
     HOUSE,
@@ -28,7 +27,7 @@ from tests.model_training.datasets.real_folders.tool_labels import (
     voc_object,
 )
 
-CASES: dict[str, tuple[Mapping[str, object], list[Row], dict[str, int]]] = {
+CASES: dict[str, Case] = {
     # Pascal VOC
     "VOC": ({"a.xml": voc(voc_object(), voc_object("house", (40, 10, 60, 20)))}, [TREE, HOUSE], {}),
     "VOC, its folders": (
@@ -382,7 +381,4 @@ CASES: dict[str, tuple[Mapping[str, object], list[Row], dict[str, int]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_boxes(tmp_path: Path, name: str) -> None:
-    files, expected, said = CASES[name]
-    boxes, found = read(lay(tmp_path, {"a.png": PICTURE, **files}))
-    assert boxes == {"a.png": expected}
-    assert {what: count for what, count in found.items() if what != "classes without a box"} == said
+    check(tmp_path, PICTURE, CASES[name])

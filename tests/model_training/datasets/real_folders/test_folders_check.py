@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hwapung.cli import main
-from model_training.datasets.prepare import describe, prepare
-from model_training.datasets.summary import summarise
+from model_training.datasets.prepare import prepare
+from model_training.datasets.summary import summarise, summarise_division
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.errors import DatasetError
+from tests.running import run
 
 from .trees import encode, plant
 
@@ -42,7 +42,7 @@ def test_a_file_in_two_classes_is_an_error_or_dropped_or_kept(folder: Path, tmp_
         rows = [row for each in prepared.rows.values() for row in each]
         used[wanted] = {prepared.dataset.place(prepared.dataset.entries[row]) for row in rows}
         assert [each.places for each in prepared.contradictions] == [("a/0.png", "b/same.png")]
-        assert "files in several classes: 1." in describe(prepared)
+        assert "files that lie in several classes: 1" in [line.en for line in summarise_division(prepared)]
     assert used["keep"] - used["drop"] == {"a/0.png", "b/same.png"}
     assert len(used["keep"]) == 14
 
@@ -67,14 +67,6 @@ def test_the_summary_is_said_in_both_languages(folder: Path, tmp_path: Path) -> 
     ]
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    captured = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, captured.out, captured.err
-
-
 def test_check_prints_what_would_be_read(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["data", "check", str(folder), *SMALL, "--build", str(tmp_path / "build")]
     status, out, _ = run(capsys, *given)
@@ -83,9 +75,10 @@ def test_check_prints_what_would_be_read(folder: Path, tmp_path: Path, capsys: p
         "classes: a 7, b 7",
         "other files left out: 1 (notes.txt)",
         "sizes: 8×8 to 13×13 pixels, the middle one 10×10; 0.0 MB",
-        "duplicates: 2 exact, 0 near",
-        "files that lie in several classes: 1; a training wants data.contradictions=drop or keep",
+        "duplicates, kept on one side: 2 exact, 0 near",
+        "files that lie in several classes: 1",
         "  a, b: a/0.png, b/same.png",
+        "a training wants data.contradictions=drop, or keep",
     ):
         assert line in out.splitlines()
     status, out, _ = run(capsys, *given, "--json")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from model_training.datasets.manifest import list_dataset, read_manifest
+from model_training.datasets.listing import list_dataset
+from model_training.datasets.manifest import read_manifest
 from model_training.datasets.tables.encodings import detect_encoding
 from model_training.runtime.errors import DatasetError
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from model_training.datasets.manifest import list_dataset, read_manifest
+from model_training.datasets.listing import list_dataset
+from model_training.datasets.manifest import read_manifest
 from model_training.datasets.tables.columns import find_columns
 from model_training.runtime.errors import DatasetError
 
@@ -238,10 +239,10 @@ def test_a_manifest_beside_class_folders_says_what_it_does_not_cover(tmp_path: P
     (tmp_path / "manifest.csv").write_text("path,label\ncat/1.jpg,cat\n")
     dataset = list_dataset(tmp_path)
     assert classes(dataset) == {"cat/1.jpg": "cat"}
-    (finding,) = dataset.findings
-    assert str(finding) == (
-        f"pictures beside the manifest that it does not list, left out: 2 (cat{os.sep}2.jpg, dog{os.sep}1.jpg)"
-    )
+    assert [str(finding) for finding in dataset.findings] == [
+        f"pictures beside the manifest that it does not list, left out: 2 (cat{os.sep}2.jpg, dog{os.sep}1.jpg)",
+        "other files left out: 1 (notes.txt)",
+    ]
 
 
 SHEET = (["파일", "분류", "연도"], ["a.jpg", "고양이", 1980], ["b.jpg", "개", 1981.5])

@@ -32,8 +32,10 @@ def kaggle(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.TEST, service.url)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for number, name in enumerate(["Ukiyo_e/1.jpg", "Ukiyo_e/2.jpg", "Rococo/3.jpg", "classes.csv"]):
+        for number, name in enumerate(["Ukiyo_e/1.jpg", "Ukiyo_e/2.jfif", "train/Rococo/images/3"]):
             archive.writestr(name, jpeg(number))
+        archive.writestr("classes.csv", "path,label\n")
+        archive.writestr("__MACOSX/Rococo/._3.jpg", "x")
     service.answers[GET] = {"ref": "trungit/wikiart30k", "currentVersionNumber": 3, "licenseName": "CC0: Public Domain"}
     service.answers[DOWNLOAD] = content.getvalue()
     digest = base64.b64encode(hashlib.md5(content.getvalue()).digest()).decode()
