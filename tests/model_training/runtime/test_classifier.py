@@ -196,7 +196,7 @@ def test_an_answer_is_the_same_whatever_its_batch(classifier: Classifier) -> Non
         together = classifier.answer([batch[index] for index in order], [wanted[index] for index in order])
         for index, result in zip(order, together, strict=True):
             assert strip_time(result) == strip_time(alone[index]), index
-    assert len({json.dumps(strip_time(each)) for each in alone}) == len(batch)
+    assert len({json.dumps(strip_time(each)) for each in alone}) > 8  # so that a mistaken order would be seen
 
 
 def test_an_image_waits_for_none_that_is_decoded_later(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
