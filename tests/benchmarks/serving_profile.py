@@ -26,6 +26,7 @@ STEPS = {
     "facts": "what the picture is like",
     "network": "network, a picture alone",
     "network_full": "network, of a full batch (core-ms)",
+    "companion": "gate's companion",
     "distance": "gate's distance",
     "words": "answer and JSON",
 }
@@ -44,6 +45,10 @@ def profile_steps(bundle: Path, images: Sequence[Path]) -> dict[str, float]:
     preprocessing, ood = card.preprocessing, card.ood
     assert ood is not None
     at_least = max(preprocessing.height, preprocessing.width)
+    sees_itself = model.observe.distance is not None and model.observe.companion is None
+    run: Callable[[Any], tuple[Any, ...]] = (
+        model.execute.observe if sees_itself else model.execute.forward_with_features
+    )
     taken: dict[str, list[float]] = {step: [] for step in STEPS}
 
     def take(step: str, call: Callable[[], Any], share: float = 1.0) -> Any:
@@ -61,7 +66,9 @@ def profile_steps(bundle: Path, images: Sequence[Path]) -> dict[str, float]:
             "facts",
             lambda data=data, pixels=pixels: find_reason(ood.limits, read_file_facts(data), pixels, preprocessing),
         )
-        seen = take("network", lambda pixels=pixels: model.execute.observe(pixels[None]))[2]
+        *_, seen = take("network", lambda pixels=pixels: run(pixels[None]))
+        if (companion := model.observe.companion) is not None:
+            (seen,) = take("companion", lambda pixels=pixels: companion.run(pixels[None]))
         if (distance := model.observe.distance) is not None:
             take("distance", lambda seen=seen: distance(seen))
         probabilities = model.probabilities(pixels[None])[0]
