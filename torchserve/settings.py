@@ -36,14 +36,16 @@ class ServingSettings(BaseSettings):
     )
     batch_size: int = Field(16, ge=1, description="most requests that a worker answers together")
     max_batch_delay_ms: int = Field(
-        5, ge=1, description="milliseconds that the first request of a batch waits for others to join it"
+        1,
+        ge=1,
+        description="milliseconds that a request waits for others where none is queued; TorchServe takes 0 for 100",
     )
     netty_threads: int = Field(2, ge=1, description="threads of the server that read requests and write answers")
     job_queue_size: int = Field(
         128, ge=1, description="requests that may wait for a worker, for each model; one more is answered 503"
     )
     java_options: str = Field(
-        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:+ExitOnOutOfMemoryError -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         description="options of the Java virtual machine, for example `-Xmx2g`; its heap is a quarter of the memory",
     )
     start_timeout_s: float = Field(300, gt=0, description="seconds for the server and all models to become ready")

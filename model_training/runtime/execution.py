@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,15 +16,18 @@ from .card import ClassifierCard
 from .errors import BundleError
 from .network import ClassificationNetwork
 
+#: What a network sees: uint8 (N, height, width, 3), or at least one (height, width, 3), each taken when it comes.
+Images = np.ndarray | Iterable[np.ndarray]
+
 
 class Execution(Protocol):
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """`pixels`: uint8 (N, height, width, 3). Returns logits, float32 (N, classes)."""
+    def __call__(self, images: Images) -> np.ndarray:
+        """Logits, float32 (N, classes)."""
 
-    def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward_with_features(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
         """The logits, and the features that the last layer makes them of, float32 (N, F)."""
 
-    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def observe(self, images: Images) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same, and what the gate sees of the network (`observer.observe`), float32 (N, G)."""
 
 
@@ -41,19 +44,20 @@ class TorchExecution:
             self.network = self.network.to(memory_format=torch.channels_last)
             self.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        return self.forward_with_features(pixels)[0]
+    def __call__(self, images: Images) -> np.ndarray:
+        return self.forward_with_features(images)[0]
 
-    def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logits, features = self._run(self.network.forward_with_features, pixels)
+    def forward_with_features(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
+        logits, features = self._run(self.network.forward_with_features, images)
         return logits, features
 
-    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        logits, features, seen = self._run(lambda batch: self.network.observe(batch, self.until), pixels)
+    def observe(self, images: Images) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        logits, features, seen = self._run(lambda batch: self.network.observe(batch, self.until), images)
         return logits, features, seen
 
     @torch.inference_mode()
-    def _run(self, call: Callable[[Tensor], tuple[Tensor, ...]], pixels: np.ndarray) -> list[np.ndarray]:
+    def _run(self, call: Callable[[Tensor], tuple[Tensor, ...]], images: Images) -> list[np.ndarray]:
+        pixels = images if isinstance(images, np.ndarray) else np.stack(list(images))
         batch = torch.from_numpy(pixels).to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None):
             found = call(batch)
@@ -97,41 +101,50 @@ class OpenVINOExecution:
         self.lock = threading.Lock()
         self.at_once = at_once
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        return self.forward_with_features(pixels)[0]
+    def __call__(self, images: Images) -> np.ndarray:
+        return self.forward_with_features(images)[0]
 
-    def forward_with_features(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logits, features, *_ = self.run(pixels)
+    def forward_with_features(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
+        logits, features, *_ = self.run(images)
         return logits, features
 
-    def observe(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        logits, features, seen = self.run(pixels)
+    def observe(self, images: Images) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        logits, features, seen = self.run(images)
         return logits, features, seen
 
-    def run(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """What each of the network's outputs says of `pixels`, uint8 (N, height, width, 3): float32 (N, width)."""
-        # The queue never gets back a request whose input it refused, and once all are lost it waits for ever.
-        if pixels.shape[1:] != self.shape:
-            raise ValueError(f"The network takes pixels of shape {self.shape}, not {pixels.shape[1:]}.")
-        # OpenVINO reads shared memory while we go on, so it has to be memory that stays: of an array that it can not
-        # share (read-only or strided) it would read a copy that is already gone.
-        pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
-        found = [np.empty((len(pixels), width), np.float32) for width in self.widths]
-        size = max(1, min(self.at_once, -(-len(pixels) // len(self.queue))))
+    def run(self, images: Images) -> list[np.ndarray]:
+        """What each of the network's outputs says of `images`: float32 (N, width). One that comes is computed while the
+        next is waited for."""
+        started: list[tuple[np.ndarray, list[np.ndarray]]] = []
         with self.lock:  # the queue hands one free request to two threads; a batch fills all cores anyway
             try:
-                for start in range(0, len(pixels), size):
-                    self.queue.start_async([pixels[start : start + size]], userdata=(found, start), share_inputs=True)
+                for part in self._divide(images):
+                    # The queue never gets back a request whose input it refused; once all are lost it waits for ever.
+                    if part.shape[1:] != self.shape:
+                        raise ValueError(f"The network takes pixels of shape {self.shape}, not {part.shape[1:]}.")
+                    # OpenVINO reads shared memory while we go on, so it has to be memory that stays: of an array that
+                    # it can not share (read-only or strided) it would read a copy that is already gone.
+                    pixels = np.require(part, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+                    started.append((pixels, []))
+                    self.queue.start_async([pixels], userdata=started[-1][1], share_inputs=True)
             finally:
                 self.queue.wait_all()
-        return found
+        if not started:
+            return [np.empty((0, width), np.float32) for width in self.widths]
+        return [np.concatenate(each) for each in zip(*(outputs for _, outputs in started), strict=True)]
+
+    def _divide(self, images: Images) -> Iterator[np.ndarray]:
+        """(n, height, width, 3) each."""
+        if not isinstance(images, np.ndarray):
+            yield from (image[None] for image in images)
+            return
+        size = max(1, min(self.at_once, -(-len(images) // len(self.queue))))
+        for start in range(0, len(images), size):
+            yield images[start : start + size]
 
 
-def _store(request, target: tuple[list[np.ndarray], int]) -> None:  # type: ignore[no-untyped-def]
-    found, start = target
-    for number, each in enumerate(found):
-        part = request.get_output_tensor(number).data
-        each[start : start + len(part)] = part
+def _store(request, outputs: list[np.ndarray]) -> None:  # type: ignore[no-untyped-def]
+    outputs += [each.data.copy() for each in request.output_tensors]
 
 
 class _Traced(nn.Module):

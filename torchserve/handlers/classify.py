@@ -30,6 +30,13 @@ INTERNAL = HwapungError(
     "The model failed on this picture.", "Try another picture; the server's log names the cause.", code="internal"
 )
 
+TOO_SLOW = HwapungError(
+    "The answer would have come after the time that the caller wants to wait.",
+    "Send the picture again when fewer are waiting.",
+    code="model_too_slow",
+    status=504,
+)
+
 Request = Mapping[str, object]
 Answer = dict[str, Any]
 
@@ -62,6 +69,9 @@ class ClassifyHandler:
         answers: list[Answer | HwapungError] = [INTERNAL] * len(requests)
         images: list[int] = []
         for index, header in enumerate(headers):
+            if _is_late(header):
+                answers[index] = TOO_SLOW
+                continue
             match header.get("describe"):
                 case "true":
                     answers[index] = _guard(lambda: {"card": self.model.card.model_dump(mode="json")})
@@ -94,6 +104,15 @@ class ClassifyHandler:
 def _lower(headers: Mapping[str, object]) -> dict[str, str]:
     """Header names and the values that we look at are compared without regard to case, as HTTP wants of names."""
     return {name.lower(): str(value).lower() for name, value in headers.items()}
+
+
+def _is_late(headers: Mapping[str, str]) -> bool:
+    """Whether the caller has given up: the header `deadline` is the Unix time, in seconds, until which it waits.
+    TorchServe does not notice when a connection is closed."""
+    try:
+        return time.time() > float(headers["deadline"])
+    except (KeyError, ValueError):
+        return False
 
 
 def _image(request: Request) -> bytes | bytearray:
