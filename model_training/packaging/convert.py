@@ -40,7 +40,10 @@ def _recall_untouched(card: ModelCard) -> Untouched:
 
 
 def precision_of(card: ModelCard) -> Precision:
-    return card.openvino_model.precision if card.openvino_model is not None else "torch"
+    """Of the form that the card's figures are of."""
+    if card.openvino_model is None:
+        return "torch"
+    return "int8" if card.openvino_model.precision == "int8" else "float32"
 
 
 def parse_precision(name: str) -> Precision:

@@ -20,8 +20,6 @@ from model_training.runtime.errors import DatasetError
 from model_training.runtime.execution import OpenVINOExecution
 from tests.analysis.conftest import LABELS, draw_images
 
-pytest.importorskip("nncf", reason="nncf is not installed: pip install -r requirements/quantise.txt")
-
 
 def test_every_form_of_every_bundle_is_held_to_the_first(
     bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
