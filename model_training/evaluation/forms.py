@@ -22,7 +22,7 @@ from ..runtime.multi_label import calibrate, decide
 #: logits (N, C), and the same moved in several ways, (N, M, C) → what each change of the decision loses, (N, M)
 Regret = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-_DRAWS = 2000
+_DRAWS = 1000
 #: Of more images so many, drawn by seed, stand for all.
 _MOST = 400
 _AT_ONCE = 50
