@@ -110,7 +110,7 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (ai-vs-real webtoon analysis sketch)
+## Measure: make bench-NAME (analysis forms search serving sketch training video), make figures-NAME (ai-vs-real webtoon analysis sketch)
 figures: .venv/dev  ## the accuracy figures that the README quotes
 	$(run) -m tests.benchmarks.landscape_accuracy --data $(or $(DATA),$(landscapes)) --weights $(weights) $(SET)
 
@@ -141,6 +141,10 @@ bench-analysis: .venv/dev
 	$(run) -m tests.benchmarks.reports $(SET)
 
 # predictions a second against FastAPI, LitServe and the in-process limit
+# rates of float32, bfloat16 and 8-bit integers here, and decisions changed
+bench-forms: .venv/dev
+	$(run) -m tests.benchmarks.forms --data $(or $(DATA),../shared/data) $(SET)
+
 bench-serving: .venv/dev
 	$(run) -m tests.benchmarks.serving $(SET)
 

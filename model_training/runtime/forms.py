@@ -64,10 +64,16 @@ def serve_form(card: ClassifierCard, bundle: Path, wish: Wish) -> ClassifierCard
         if not can_run(wish):
             raise FormError(f"This processor has no instructions for {wish}.", _REMEDY)
         return card.as_served(Served(precision=wish, why="set"))
-    able = [each for each in models.values() if can_run(each.precision)]
+    able = able_forms(card)
     if len(able) == 1:
         return card.as_served(Served(precision=able[0].precision, why="only"))
     return card.as_served(_recall_or_measure(card, bundle, able))
+
+
+def able_forms(card: ClassifierCard) -> list[OpenVINOModel]:
+    """The OpenVINO forms that this processor can compute, the network's own first."""
+    forms = [form.openvino_model for form in card.forms if can_run(form.precision)]
+    return forms if card.openvino_model is None else [card.openvino_model, *forms]
 
 
 def _recall_or_measure(card: ClassifierCard, bundle: Path, models: Sequence[OpenVINOModel]) -> Served:

@@ -158,7 +158,7 @@ def make_bundle_and_images() -> tuple[Path, dict[str, list[Path]]]:
             images[kind].append(path)
             if not path.exists():
                 (image if kind == "web" else photograph(image, number)).save(path, quality=90)
-    recipe = load_recipe("landscape_demo", ["name=landscape", "training.epochs=1"])
+    recipe = load_recipe("landscape_demo", ["name=landscape", "training.epochs=1", "serving.agreement=100"])
     prepared = prepare(recipe, data, FOLDER / "cache")
     trained = train(recipe, prepared, FOLDER / "runs", start_fabric("cpu"))
     return make_bundle(recipe, prepared, trained, FOLDER / "bundles"), images
