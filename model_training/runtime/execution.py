@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -88,7 +89,6 @@ class OpenVINOExecution:
         }
         try:
             compiled = core.compile_model(model, "CPU", settings | {"PERFORMANCE_HINT": "THROUGHPUT"})
-            together = core.compile_model(model, "CPU", settings | {"PERFORMANCE_HINT": "LATENCY"})
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise BundleError(
@@ -99,9 +99,14 @@ class OpenVINOExecution:
         self.queue = openvino.AsyncInferQueue(compiled)
         self.queue.set_callback(_store)
         self.lock = threading.Lock()
-        self.together = together.create_infer_request()
+        self._compile = lambda: core.compile_model(model, "CPU", settings | {"PERFORMANCE_HINT": "LATENCY"})
         self.precision = precision
         self.at_once = at_once or _AT_ONCE[precision]
+
+    @cached_property
+    def _together(self) -> Any:
+        """The network on all cores, compiled where it is first asked for: batches in equal shares never do."""
+        return self._compile().create_infer_request()
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         return self.forward_with_features(pixels)[0]
@@ -134,8 +139,8 @@ class OpenVINOExecution:
             finally:
                 self.queue.wait_all()
             if even < len(pixels):
-                self.together.infer([pixels[even:]], share_inputs=True)
-                _store(self.together, (found, even))
+                self._together.infer([pixels[even:]], share_inputs=True)
+                _store(self._together, (found, even))
         return found
 
 

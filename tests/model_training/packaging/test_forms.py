@@ -12,10 +12,13 @@ import pytest
 
 from model_training.datasets.prepare import Prepared
 from model_training.packaging.bundle import describe_product, pack
+from model_training.packaging.gate import Gate
+from model_training.packaging.groundwork import Answered, Groundwork
+from model_training.packaging.model_card import describe_model
 from model_training.recipe import Recipe
 from model_training.recipe.sections import Serving
 from model_training.runtime import forms as forms_module
-from model_training.runtime.card import ModelCard, read_card
+from model_training.runtime.card import ModelCard, OpenVINOModel, OutOfDistribution, read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import FormError
 from model_training.runtime.execution import OpenVINOExecution, can_run
@@ -92,18 +95,33 @@ def test_a_form_has_a_gate_of_its_own(bundle: Path, tiny_prepared: Prepared) -> 
     assert np.abs(Mahalanobis.load(bundle / "gate-int8.npz").gaussians[0].mean - seen.mean(0)).max() < 0.05
 
 
-def test_a_form_that_may_lose_too_much_leaves_its_cost_alone(
-    tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained, tmp_path: Path
-) -> None:
-    made = make(tiny_recipe, tiny_prepared, tiny_trained, tmp_path, 1e-9)
-    card = card_of(made)
-    assert card.forms == ()
-    assert not card.form_costs["int8"].holds
-    assert not [each.name for each in made.iterdir() if "int8" in each.name or "bf16" in each.name]
-    assert (made / "network.xml").is_file()
-    assert "8-bit" in (made / "MODEL_CARD.md").read_text("utf-8")
-    with pytest.raises(FormError, match=r"no int8 form, which would lose up to \d"):
-        serve_form(card, made, "int8")
+def test_a_form_that_may_lose_too_much_leaves_its_cost_alone(bundle: Path, tmp_path: Path) -> None:
+    card = card_of(bundle)
+
+    def answered(model: OpenVINOModel | None, ood: OutOfDistribution | None) -> Answered:
+        assert ood is not None
+        return Answered(model, {}, Gate(ood, {}))
+
+    own = answered(card.openvino_model, card.ood)
+    others = tuple(answered(form.openvino_model, form.ood) for form in card.forms)
+    for name in [*card.files, "network-int8.xml"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    dear = card.form_costs["int8"].model_copy(update={"loss_bound": 0.031, "holds": False})
+    told = Groundwork(own, others).describe(
+        tmp_path, lambda each: {"openvino_model": each.openvino_model}, lambda *_: dear
+    )
+    assert told["forms"] == ()
+    assert told["form_costs"] == dict.fromkeys(card.form_costs, dear)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert {"network.xml", "network.bin", "gate.npz"} <= left
+    assert not [name for name in left if "int8" in name or "bf16" in name]
+    without = card.model_copy(update=told)
+    assert "3.10 at most (upper bound of 95%). That is more than the recipe allows, so this form was left out" in (
+        describe_model(without)
+    )
+    with pytest.raises(FormError, match=r"no int8 form, which would lose up to 3.1% of the accuracy"):
+        serve_form(without, bundle, "int8")
 
 
 def test_the_served_card_is_that_forms(bundle: Path) -> None:
