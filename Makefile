@@ -108,7 +108,7 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (verdict webtoon analysis encodings sketch)
+## Measure: make bench-NAME (analysis forms search serving sketch training video), make figures-NAME (verdict webtoon analysis encodings sketch)
 # accuracy, sure answers and strangers of the products by their own recipes, on real pictures
 figures-verdict: .venv/dev
 	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
@@ -143,6 +143,10 @@ bench-analysis: .venv/dev
 	$(run) -m tests.benchmarks.reports $(SET)
 
 # predictions a second against FastAPI, LitServe and the in-process limit
+# rates of float32, bfloat16 and 8-bit integers here, and decisions changed
+bench-forms: .venv/dev
+	$(run) -m tests.benchmarks.forms --data $(or $(DATA),../shared/data) $(SET)
+
 bench-serving: .venv/dev
 	$(run) -m tests.benchmarks.serving $(SET)
 

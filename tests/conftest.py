@@ -49,6 +49,7 @@ TINY = [
     "preprocessing.width=64",
     "training.batch_size=8",
     "training.epochs=2",
+    "serving.forms=[]",  # tests/model_training/packaging/test_forms.py makes them
 ]
 
 

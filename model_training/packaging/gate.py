@@ -50,7 +50,7 @@ class Gate:
     """`passes`: split → which of its images the gate lets through, bool; validation's are judged without themselves."""
 
     ood: OutOfDistribution
-    passes: dict[str, np.ndarray]
+    passes: dict[SplitName, np.ndarray]
 
 
 class Watched:
@@ -76,11 +76,20 @@ def export_companion(factor: int, preprocessing: Preprocessing, path: Path) -> O
     shape = (preprocessing.height, preprocessing.width, 3)
     example = torch.zeros((2, *shape), dtype=torch.uint8)
     save_openvino(Companion(backbone, factor), example, (-1, *shape), path, half=True)
-    return OpenVINOExecution(path, COMPANION_AT_ONCE)
+    return OpenVINOExecution(path, at_once=COMPANION_AT_ONCE)
 
 
-def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution, sight: Sight) -> Gate:
-    """Also writes the files that the gate needs into `stage`.
+def fit_gate(
+    stage: Path,
+    recipe: Recipe,
+    prepared: Prepared,
+    execute: Execution,
+    sight: Sight,
+    file: str = GATE,
+    limits: ImageLimits | None = None,
+) -> Gate:
+    """Also writes the files that the gate needs into `stage`; of them, `file` holds the distance. `limits`: of images,
+    where they are known already.
 
     The bound is of training and validation images, each judged by a fit without it; of bent features, which fit the
     training images better than any others, it is of the validation images alone.
@@ -90,11 +99,11 @@ def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution
     if sight.companion is not None:
         companion = export_companion(sight.companion, preprocessing, stage / COMPANION_MODEL)
     watch = Watched(execute, companion)
-    train, validation = _sample(prepared.rows["train"]), prepared.rows["validation"]
+    train, validation = sample_rows(prepared.rows["train"]), prepared.rows["validation"]
     features = watch(prepared.pixels, train)
     splits: tuple[SplitName, ...] = ("validation", "test")
     seen = {split: watch(prepared.pixels, prepared.rows[split]) for split in splits}
-    chosen = np.full(len(validation), False) if sight.bent else np.isin(validation, _sample(validation))
+    chosen = np.full(len(validation), False) if sight.bent else np.isin(validation, sample_rows(validation))
     features = np.concatenate([features, seen["validation"][chosen]])
     known = np.concatenate([train, validation[chosen]])
     classes = None if recipe.data.multi_label else prepared.targets[known]
@@ -107,11 +116,12 @@ def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution
         distances["validation"][chosen] = judged[len(train) :]
     threshold = bound_of(judged) if fitted else None
     if threshold is not None and fitted is not None:
-        fitted.save(stage / GATE)
+        fitted.save(stage / file)
     else:
         for path in (stage / COMPANION_MODEL, (stage / COMPANION_MODEL).with_suffix(".bin")):
             path.unlink(missing_ok=True)
     ood = OutOfDistribution(
+        file=file,
         companion=sight.companion,
         stages=sight.stages,
         bent=sight.bent,
@@ -120,9 +130,9 @@ def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution
         rejected=0,
         fitted_on=len(judged),
         images=len(validation),
-        limits=fit_limits(recipe, prepared, train),
+        limits=limits or fit_limits(recipe, prepared, train),
     )
-    passes: dict[str, np.ndarray] = {
+    passes: dict[SplitName, np.ndarray] = {
         split: _pass(ood, preprocessing, prepared, prepared.rows[split], distances[split]) for split in splits
     }
     refused = int((~passes["validation"]).sum())
@@ -137,7 +147,8 @@ def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution
     return Gate(ood.model_copy(update=found), passes)
 
 
-def _sample(rows: np.ndarray) -> np.ndarray:
+def sample_rows(rows: np.ndarray) -> np.ndarray:
+    """All training images, or of very many some."""
     if len(rows) <= MOST_IMAGES:
         return rows
     return rows[np.sort(np.random.default_rng(0).choice(len(rows), MOST_IMAGES, replace=False))]

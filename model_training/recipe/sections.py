@@ -286,5 +286,20 @@ class Search(Section):
         return {True: "median", False: "none"}.get(value, value) if isinstance(value, bool) else value
 
 
+class Serving(Section):
+    """What a server may answer with in the place of the network's own form, where its processor is faster at it."""
+
+    forms: tuple[Literal["bf16", "int8"], ...] = Field(
+        ("bf16", "int8"),
+        description="forms to make beside `precision: float32`; bf16 can be measured only on processors that have it",
+    )
+    agreement: float = Field(
+        0.5,
+        gt=0,
+        le=100,
+        description="points of accuracy that such a form may lose, at 95%; what may lose more is left out",
+    )
+
+
 #: OpenVINO in 32-bit floats, OpenVINO in 8-bit integers, or torch itself.
 Precision = Literal["float32", "int8", "torch"]

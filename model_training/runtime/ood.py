@@ -124,8 +124,8 @@ def load_observer(card: ClassifierCard, bundle: Path, execute: Execution) -> Obs
         path = bundle / COMPANION_MODEL
         if not path.is_file():
             raise BundleError(f"{path}: the companion is missing.", "Make the bundle again: hwapung train.")
-        companion = OpenVINOExecution(path, COMPANION_AT_ONCE)
-    return Observer(execute, Mahalanobis.load(bundle / GATE), companion)
+        companion = OpenVINOExecution(path, at_once=COMPANION_AT_ONCE)
+    return Observer(execute, Mahalanobis.load(bundle / card.ood.file), companion)
 
 
 def find_unknown(

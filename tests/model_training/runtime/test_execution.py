@@ -166,7 +166,7 @@ def test_an_exported_form_has_a_free_batch_and_fixed_images(card: ModelCard, tin
 @pytest.mark.parametrize("images", [1, 2, 7, 16])
 def test_parts_of_several_images_say_what_single_images_say(tiny_bundle: Path, card: ModelCard, images: int) -> None:
     pixels = noise(images, card)
-    single, parts = (OpenVINOExecution(tiny_bundle / "network.xml", at_once) for at_once in (1, 3))
+    single, parts = (OpenVINOExecution(tiny_bundle / "network.xml", at_once=at_once) for at_once in (1, 3))
     for ours, theirs in zip(parts.run(pixels), single.run(pixels), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
