@@ -1,7 +1,7 @@
 """`make bench-serving`: predictions a second of TorchServe, our front end, three rivals and no server.
 
 All run on this machine in one run, in turn, in short rounds; medians are reported, and ratios of each round. What must
-be reached depends on what the processor has. The parts can be measured in runs of their own (`--parts ratios`), each of
+be reached depends on what the processor has. The parts can be measured in runs of their own (`--parts web`), each of
 which a few minutes are enough for; `report` puts together what was measured last. Writes `build/bench/serving.json` and
 exits 1 naming each target missed.
 """
@@ -14,6 +14,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -64,9 +65,9 @@ def choose_targets() -> Targets:
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
-def measure_ratios(bundle: Path, images: Images, seconds: float, rounds: int) -> Figures:
-    """Every server with both kinds of image, at one connection and at 16; and what a picture costs our processes."""
-    asked: dict[tuple[str, str, int], list[Asked]] = defaultdict(list)
+def measure_ratios(kind: str, bundle: Path, images: Images, seconds: float, rounds: int) -> Figures:
+    """Every server with one kind of image, at one connection and at 16; and what a picture costs our processes."""
+    asked: dict[tuple[str, int], list[Asked]] = defaultdict(list)
     model = Classifier.load(bundle)
     with serving([bundle]) as server, ExitStack() as stack:
         front = stack.enter_context(front_end(server.inference_url, ["landscape"], 0))
@@ -83,35 +84,34 @@ def measure_ratios(bundle: Path, images: Images, seconds: float, rounds: int) ->
         }
         for url, form in addresses.values():
             load(url, 16, 2, form, images["web"])  # warm up
-        plan = [(kind, count) for _ in range(rounds) for kind in KINDS for count in CONNECTIONS]
+        plan = [count for _ in range(rounds) for count in CONNECTIONS]
         with follow("Measuring") as step:
-            for done, (kind, count) in enumerate(plan):
+            for done, count in enumerate(plan):
                 step.update(done, len(plan), f"{kind} at {count}")
                 for name, (url, form) in addresses.items():
-                    asked[kind, name, count].append(load(url, count, seconds, form, images[kind], watched))
+                    asked[name, count].append(load(url, count, seconds, form, images[kind], watched))
                 sent = images[kind] if count > 1 else images[kind][:1]
-                asked[kind, "in_process", count].append(ask_in_process(model, sent, seconds))
+                asked["in_process", count].append(ask_in_process(model, sent, seconds))
     figures: Figures = {}
-    for (kind, name, count), each in asked.items():
+    for (name, count), each in asked.items():
         key = f"{kind}_{name}_at_{count}"
         figures[key] = statistics.median(one.rate for one in each)
         for percent in (50, 99):
             figures[f"{key}_p{percent}_ms"] = statistics.median(one.percentile(percent) for one in each)
-    for kind in KINDS:
-        for one, other in RATIOS:
-            pairs = list(zip(asked[kind, one, 16], asked[kind, other, 16], strict=True))
-            figures[f"{kind}_{one}_over_{other}_at_16"] = statistics.median(a.rate / b.rate for a, b in pairs)
-        pairs = list(zip(asked[kind, "torchserve", 1], asked[kind, "fastapi", 1], strict=True))
-        figures[f"{kind}_torchserve_p50_over_fastapi_at_1"] = statistics.median(
-            a.percentile(50) / b.percentile(50) for a, b in pairs
-        )
-        through = asked[kind, "front_end", 16]
-        for group in serving_profile.GROUPS:
-            figures[f"{kind}_{group}_core_ms"] = statistics.median(one.core_ms[group] for one in through)
-        figures[f"{kind}_idle"] = statistics.median(one.idle for one in asked[kind, "torchserve", 16])
-        alone = {name: figures[f"{kind}_{name}_at_1_p50_ms"] for name in ("in_process", "torchserve", "front_end")}
-        figures[f"{kind}_http_ms"] = alone["torchserve"] - alone["in_process"]
-        figures[f"{kind}_front_ms"] = alone["front_end"] - alone["torchserve"]
+    for one, other in RATIOS:
+        pairs = list(zip(asked[one, 16], asked[other, 16], strict=True))
+        figures[f"{kind}_{one}_over_{other}_at_16"] = statistics.median(a.rate / b.rate for a, b in pairs)
+    pairs = list(zip(asked["torchserve", 1], asked["fastapi", 1], strict=True))
+    figures[f"{kind}_torchserve_p50_over_fastapi_at_1"] = statistics.median(
+        a.percentile(50) / b.percentile(50) for a, b in pairs
+    )
+    through = asked["front_end", 16]
+    for group in serving_profile.GROUPS:
+        figures[f"{kind}_{group}_core_ms"] = statistics.median(one.core_ms[group] for one in through)
+    figures[f"{kind}_idle"] = statistics.median(one.idle for one in asked["torchserve", 16])
+    alone = {name: figures[f"{kind}_{name}_at_1_p50_ms"] for name in ("in_process", "torchserve", "front_end")}
+    figures[f"{kind}_http_ms"] = alone["torchserve"] - alone["in_process"]
+    figures[f"{kind}_front_ms"] = alone["front_end"] - alone["torchserve"]
     return figures
 
 
@@ -126,7 +126,7 @@ def measure_profile(bundle: Path, images: Images, seconds: float, rounds: int) -
 
 PARTS: dict[str, Callable[[Path, Images, float, int], Figures]] = {
     "profile": measure_profile,
-    "ratios": measure_ratios,
+    **{kind: partial(measure_ratios, kind) for kind in KINDS},
     "growth": serving_growth.measure_growth,
 }
 

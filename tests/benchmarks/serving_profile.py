@@ -6,10 +6,12 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from model_training.runtime.card import ModelCard
 from model_training.runtime.classifier import Classifier
@@ -43,7 +45,7 @@ def profile_steps(bundle: Path, images: Sequence[Path]) -> dict[str, float]:
     model = Classifier.load(bundle)
     card: ModelCard = model.card
     preprocessing, ood = card.preprocessing, card.ood
-    assert ood is not None
+    assert ood is not None, "a bundle without a gate has no facts to profile"
     at_least = max(preprocessing.height, preprocessing.width)
     sees_itself = model.observe.distance is not None and model.observe.companion is None
     run: Callable[[Any], tuple[Any, ...]] = (
@@ -51,31 +53,35 @@ def profile_steps(bundle: Path, images: Sequence[Path]) -> dict[str, float]:
     )
     taken: dict[str, list[float]] = {step: [] for step in STEPS}
 
-    def take(step: str, call: Callable[[], Any], share: float = 1.0) -> Any:
+    def take(step: str, call: Callable[..., Any], *arguments: Any) -> Any:
         started = time.perf_counter()
-        result = call()
-        taken[step].append((time.perf_counter() - started) * 1000 * share)
+        result = call(*arguments)
+        taken[step].append((time.perf_counter() - started) * 1000)
         return result
+
+    def look(data: bytes, pixels: np.ndarray) -> None:
+        find_reason(ood.limits, read_file_facts(data), pixels, preprocessing)
+
+    def phrase(shares: np.ndarray) -> str:
+        return json.dumps(model._phrase(shares, None, 0.0), ensure_ascii=False)
 
     encoded = [path.read_bytes() for path in images]
     model.answer(encoded)
+    batch = []
     for data in encoded:
-        image = take("decode", lambda data=data: decode(data, at_least=at_least))
-        pixels = take("fit", lambda image=image: fit(image, preprocessing))
-        take(
-            "facts",
-            lambda data=data, pixels=pixels: find_reason(ood.limits, read_file_facts(data), pixels, preprocessing),
-        )
-        *_, seen = take("network", lambda pixels=pixels: run(pixels[None]))
-        if (companion := model.observe.companion) is not None:
-            (seen,) = take("companion", lambda pixels=pixels: companion.run(pixels[None]))
-        if (distance := model.observe.distance) is not None:
-            take("distance", lambda seen=seen: distance(seen))
-        probabilities = model.probabilities(pixels[None])[0]
-        take("words", lambda shares=probabilities: json.dumps(model._phrase(shares, None, 0.0), ensure_ascii=False))
-    batch = np.stack([fit(decode(data, at_least=at_least), preprocessing) for data in encoded])
+        image = take("decode", partial(decode, at_least=at_least), data)
+        pixels = take("fit", fit, image, preprocessing)
+        batch.append(pixels)
+        take("facts", look, data, pixels)
+        *_, seen = take("network", run, pixels[None])
+        if model.observe.companion is not None:
+            (seen,) = take("companion", model.observe.companion.run, pixels[None])
+        if model.observe.distance is not None:
+            take("distance", model.observe.distance, seen)
+        take("words", phrase, model.probabilities(pixels[None])[0])
     for _ in range(5):
-        take("network_full", lambda: model.execute(batch), model.readers.pool._max_workers / len(batch))
+        take("network_full", model.execute, np.stack(batch))
+    taken["network_full"] = [each * torch.get_num_threads() / len(batch) for each in taken["network_full"]]
     return {step: statistics.median(times) if times else 0.0 for step, times in taken.items()}
 
 
