@@ -1,8 +1,8 @@
 """The only module that knows TorchServe: its inference API, its faults, and how a model describes itself.
 
 Images are forwarded as the raw bytes that came in, over kept connections, and answers are handed back as the bytes that
-came out. Each thread has a connection of its own, straight from the standard library: what requests and urllib3 do around
-it took more time than all else that the front end does for a prediction.
+came out. Each thread has a connection of its own, straight from the standard library: what requests and urllib3 do
+around one took more time than all else that the front end does for a prediction.
 """
 
 from __future__ import annotations
