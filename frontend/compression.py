@@ -6,7 +6,7 @@ No page holds a secret beside what a visitor sent, so that their lengths tell an
 from __future__ import annotations
 
 from flask import Flask
-from flask_compress import Compress  # type: ignore[import-untyped]
+from flask_compress import Compress
 
 MEDIA_TYPES = (
     "text/html",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -23,6 +24,9 @@ from .settings import Settings
 #: How every error answer of our own handlers begins; TorchServe's own begin with "code".
 OWN_ERROR = re.compile(rb'\s*\{\s*"error"')
 
+
+#: A whole picture is handed over at once: else the thread is woken again and again while TorchServe reads.
+SEND_BUFFER = 2**20
 
 BYTES = {"Content-Type": "application/octet-stream"}
 
@@ -138,6 +142,7 @@ class ModelServer:
             except OSError:
                 raise errors.model_down() from None
             connection.sock.settimeout(self._answer_timeout)
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         return connection
 
     def _fault(self, model: str, status: int, content: bytes) -> errors.FrontEndError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from typing import Any
 
-from gunicorn.workers.gthread import TConn
+from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
 from .patience import PatientWorker
 
