@@ -137,13 +137,17 @@ class ModelServer:
             kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
             connection = self._threads.connection = kind(self._url.netloc, timeout=self._connect_timeout)
         if connection.sock is None:
-            try:
-                connection.connect()
-            except OSError:
-                raise errors.model_down() from None
-            connection.sock.settimeout(self._answer_timeout)
-            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            self._open(connection)
         return connection
+
+    def _open(self, connection: HTTPConnection) -> None:
+        try:
+            connection.connect()
+        except OSError:
+            connection.close()  # a handshake that failed leaves a socket behind
+            raise errors.model_down() from None
+        connection.sock.settimeout(self._answer_timeout)
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     def _fault(self, model: str, status: int, content: bytes) -> errors.FrontEndError:
         """TorchServe's own error answers, `{"code", "type", "message"}`, as ours.
