@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from PIL import Image, ImageOps
 
 from model_training.runtime.card import Text
 
@@ -19,6 +20,7 @@ from .style import CLASS_COLOURS, INK, LINE, SEAL, SHADES, SHEET, WASH, Style, s
 
 NAMED_CLASSES = 40
 LISTED_CURVES = 8
+SHEET_DPI = 120
 
 
 @dataclass(frozen=True)
@@ -192,14 +194,21 @@ def corruption_curves(curves: Sequence[tuple[Text, Sequence[Score]]], chance: fl
 
 
 def sheet(images: Sequence[np.ndarray], captions: Sequence[str], wrong: Sequence[bool]) -> Figure:
-    """Images, uint8 (height, width, 3), in rows of six at most with a caption under each; a wrong one's is red."""
+    """Images, uint8 (height, width, 3), in rows of six at most with a caption under each; a wrong one's is red.
+
+    Each is shrunk or enlarged to a square of 180 pixels at most: one axes an image takes seconds to lay out.
+    """
     columns = min(6, max(1, len(images)))
     rows = -(-len(images) // columns)
-    figure = start(1.55 * columns, 1.95 * rows)
-    grid: list[Axes] = list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, image, caption, bad in zip(grid, images, captions, wrong, strict=False):
-        axes.imshow(image)
-        axes.set_title(caption, fontsize=7.5, color=SEAL if bad else INK, y=-0.08, va="top")
+    across, down, side = 186, 234, 180
+    canvas = Image.new("RGB", (columns * across, rows * down), SHEET)
+    for number, image in enumerate(images):
+        fitted = ImageOps.contain(Image.fromarray(image), (side, side), Image.Resampling.BICUBIC)
+        left, top = number % columns * across, number // columns * down
+        canvas.paste(fitted, (left + (across - fitted.width) // 2, top + (across - fitted.height) // 2))
+    figure = Figure((canvas.width / SHEET_DPI, canvas.height / SHEET_DPI), dpi=SHEET_DPI, facecolor=SHEET)
+    FigureCanvasAgg(figure).figure.figimage(np.asarray(canvas))
+    for number, (caption, bad) in enumerate(zip(captions, wrong, strict=True)):
+        x, y = (number % columns + 0.5) * across / canvas.width, 1 - (number // columns * down + across) / canvas.height
+        figure.text(x, y, caption, fontsize=7.5, color=SEAL if bad else INK, ha="center", va="top")
     return figure

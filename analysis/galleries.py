@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,15 @@ def images(material: Material) -> Section:
     return section
 
 
-def maps(material: Material, cache: Path) -> Section:
-    """t-SNE and UMAP of what the last layer sees of the test images; the maps are kept in `cache`."""
+def features_to_map(material: Material) -> np.ndarray:
+    """Of the test images, or of a sample of them: float32 (N, F), in the order of the maps' points."""
+    test = material.test
+    return np.ascontiguousarray(test.features[projections.sample(len(test))])
+
+
+def maps(material: Material, cache: Path, wait: Callable[[], object] = lambda: None) -> Section:
+    """t-SNE and UMAP of what the last layer sees of the test images; the maps are kept in `cache`. `wait`: until they
+    are there, where they are being made (`projections.making_ahead`)."""
     test = material.test
     if len(test) < projections.FEWEST:
         raise CannotComputeError(
@@ -65,8 +73,10 @@ def maps(material: Material, cache: Path) -> Section:
     )
     if len(chosen) < len(test):
         section.words.append(_("{chosen} of {tested} pictures, a random sample.", chosen=len(chosen), tested=len(test)))
+    features = features_to_map(material)
+    wait()
     for name, title, project in (("tsne", "t-SNE", projections.tsne), ("umap", "UMAP", projections.umap)):
-        points = projections.keep(project, np.ascontiguousarray(some.features), cache)
+        points = projections.keep(project, features, cache)
 
         def draw(style: Style, points: np.ndarray = points) -> charts.Figure:
             return charts.projection(points, some.targets, some.predicted, material.names, style)

@@ -1,11 +1,22 @@
-"""Features of many dimensions on a plane: neighbours stay neighbours, distances between clusters mean little."""
+"""Features of many dimensions on a plane: neighbours stay neighbours, distances between clusters mean little.
+
+    python -m analysis.projections FEATURES.npy CACHE      makes both maps, for whoever asks for them later
+
+UMAP is compiled anew in each process, which takes longer than the map itself and keeps one core busy: `making_ahead`
+does it beside the rest of a report.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -46,7 +57,7 @@ def umap(features: np.ndarray) -> np.ndarray:
 
 def keep(project: Callable[[np.ndarray], np.ndarray], features: np.ndarray, cache: Path) -> np.ndarray:
     """`project(features)`, taken from the cache folder where the same features were projected before."""
-    path = cache / f"{project.__name__}-{hashlib.sha256(features.tobytes()).hexdigest()[:16]}.npy"
+    path = _place(project, features, cache)
     if not path.exists():
         temporary = path.with_name(f".{path.name}")
         np.save(temporary, project(features))
@@ -54,7 +65,44 @@ def keep(project: Callable[[np.ndarray], np.ndarray], features: np.ndarray, cach
     return np.load(path)
 
 
+@contextmanager
+def making_ahead(features: np.ndarray, cache: Path) -> Iterator[Callable[[], object]]:
+    """Both maps of these features are made by another process while the body goes on; yields what waits for it.
+
+    What that process could not do is done by `keep` itself, so that its errors are met where the map is wanted.
+    """
+    if len(features) < FEWEST or all(_place(project, features, cache).exists() for project in PROJECTIONS):
+        yield lambda: None
+        return
+    with TemporaryDirectory(prefix="hwapung-maps-") as folder:
+        file = Path(folder) / "features.npy"
+        np.save(file, features)
+        path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "analysis.projections", str(file), str(cache.absolute())],
+            env=os.environ | {"PYTHONPATH": path},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield process.wait
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _place(project: Callable[[np.ndarray], np.ndarray], features: np.ndarray, cache: Path) -> Path:
+    return cache / f"{project.__name__}-{hashlib.sha256(features.tobytes()).hexdigest()[:16]}.npy"
+
+
 def _reduce(features: np.ndarray) -> np.ndarray:
     """The first 50 principal components at most."""
     components = min(_COMPONENTS, *features.shape)
     return PCA(components, random_state=0).fit_transform(np.asarray(features, np.float64))
+
+
+PROJECTIONS = (tsne, umap)
+
+if __name__ == "__main__":
+    for each in PROJECTIONS:
+        keep(each, np.load(sys.argv[1]), Path(sys.argv[2]))

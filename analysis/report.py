@@ -20,6 +20,7 @@ from . import audit_sections, confidence, declared, explanations, galleries, rob
 from .document import CannotComputeError, Document, Section
 from .material import Material
 from .predictions import Evaluated, Predictions, evaluate, evaluate_test, evaluate_unlike
+from .projections import making_ahead
 from .translation import _
 from .verdicts import verdicts
 from .writer import write_document
@@ -52,13 +53,36 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
     names = [label.title for label in found.card.labels]
     predictions = found.predictions
     material = Material(predictions.where(predictions.answered), names)
+    with making_ahead(galleries.features_to_map(material), found.cache) as wait_for_maps:
+        made, failed = make_sections(_plan(found, sources, material, unlike, other, wait_for_maps))
+    document = Document(
+        name=found.card.name,
+        version=found.card.version,
+        title=found.card.title,
+        summary=found.card.summary,
+        facts=sections.measure_headline(material.test),
+        notices=_notices(found, sources, material),
+        sections=made,
+    )
+    return write_report(document, found.card, reports), failed
+
+
+def _plan(
+    found: Evaluated,
+    sources: Sources,
+    material: Material,
+    unlike: Sequence[tuple[str, Evaluated]],
+    other: Evaluated | None,
+    wait_for_maps: Callable[[], object],
+) -> list[tuple[Text, Make]]:
+    """The sections in their order; the maps come late, since they are made by a process of their own meanwhile."""
+    network, device = found.network, found.device
     plan: list[tuple[Text, Make]] = [
         (_("Class by class"), lambda: sections.scores(material)),
         (_("Ranking"), lambda: sections.curves(material)),
         (_("What confidence means"), lambda: confidence.calibration(material)),
         (_("Pictures and answers"), lambda: galleries.images(material)),
-        (_("Where it looked"), lambda: explanations.heatmaps(material, found.network, device)),
-        (_("Maps of the pictures"), lambda: galleries.maps(material, found.cache)),
+        (_("Where it looked"), lambda: explanations.heatmaps(material, network, device)),
         (
             _("Pictures of another kind"),
             lambda: confidence.unknown(material, found, [(name, _answered(each)) for name, each in unlike]),
@@ -77,22 +101,13 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         (_("Copies across the splits"), lambda: audit_sections.leaks(found)),
         (_("Contradicting labels"), lambda: audit_sections.contradictions(found)),
         (_("Doubtful labels"), lambda: audit_sections.label_errors(material, found)),
+        (_("Maps of the pictures"), lambda: galleries.maps(material, found.cache, wait_for_maps)),
         (_("Training"), lambda: sections.training(sources.bundle)),
     ]
     if sources.against is not None and other is not None:
         name, theirs = sources.against.name, _answered(other)
         plan.insert(1, (_("Comparison"), lambda: audit_sections.comparison(material, name, theirs)))
-    made, failed = make_sections(plan)
-    document = Document(
-        name=found.card.name,
-        version=found.card.version,
-        title=found.card.title,
-        summary=found.card.summary,
-        facts=sections.measure_headline(material.test),
-        notices=_notices(found, sources, material),
-        sections=made,
-    )
-    return write_report(document, found.card, reports), failed
+    return plan
 
 
 def _evaluate(bundle: Path, sources: Sources, build: Path, device: str) -> Evaluated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 
 from model_training.fonts import using_plain_text
 from model_training.runtime.card import Text
@@ -23,6 +25,9 @@ Language = Literal["en", "ko"]
 SHEET, LINE, WASH, INK, SEAL = "#fbf7ed", "#d6cab3", "#5d5549", "#201d19", "#a92f1c"
 #: One colour a class; they differ in lightness, too. Beyond, they come round again.
 CLASS_COLOURS = ("#201d19", "#a92f1c", "#3d6a85", "#b98a2f", "#6d7f4a", "#84506e", "#7a9aa6", "#d08b6c")
+#: The same on a dark page.
+DARK_CLASS_COLOURS = ("#efe7d8", "#ef7d63", "#7fb2d1", "#e0b45c", "#a9bd80", "#c98fb2", "#5f7f8b", "#a8664a")
+DPI = 180
 SHADES = LinearSegmentedColormap.from_list("ink", [SHEET, "#b9ab93", INK])
 
 AXES = {
@@ -60,8 +65,14 @@ class Style:
         return self.say(AXES[name])
 
 
-def save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, format="png", dpi=180, facecolor=SHEET)
+def save(figure: Figure, path: Path) -> tuple[int, int]:
+    """As PNG in 128 colours: a third of the bytes, and nothing that the eye would miss. Returns width and height."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="raw", dpi=DPI, facecolor=SHEET)
+    width, height = (int(side * DPI) for side in figure.get_size_inches())
+    image = Image.frombytes("RGBA", (width, height), buffer.getvalue()).convert("RGB")
+    image.quantize(128, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+    return image.size
 
 
 def start(width: float, height: float) -> Figure:

@@ -1,11 +1,17 @@
-"""A document as files: one page that needs nothing else, charts and sheets as PNG, tables as CSV."""
+"""A document as a folder: the page, charts and sheets as PNG, tables as CSV, and the page's pictures.
+
+The page is small, so that it is there at once on a telephone, and what it shows is loaded as it comes into view. Its
+script reads no file: from the disk it may not, nor in the front end's sandbox. What it needs is packed into the page.
+"""
 
 from __future__ import annotations
 
 import base64
 import csv
 import io
+import json
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,18 +27,19 @@ from model_training.translation import plain
 from .charts import sheet
 from .document import Cell, Chart, Document, LabelReview, Part, Projection, Sheet, Table
 from .metrics import Score
-from .style import CLASS_COLOURS, Language, Style, save, using_look
+from .style import CLASS_COLOURS, DARK_CLASS_COLOURS, Language, Style, save, using_look
 from .translation import _
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
 SHOWN_ROWS = 12
-#: Larger tables lie beside the page only.
-_MOST_CSV_INSIDE = 200_000
+#: Of the page's pictures, beside it.
+PICTURES = "pictures"
 
 
 def write_document(document: Document, folder: Path, report: Callable[[int, int, str], None]) -> None:
-    """`index.html`, each chart as `<name>.png` and `<name>.ko.png`, each sheet as PNG, each table as CSV.
+    """`index.html`, each chart as `<name>.png` and `<name>.ko.png`, each sheet as PNG, each table as CSV, and
+    `pictures/`.
 
     `report` hears how many of how many sections are written, and which is next.
     """
@@ -49,6 +56,8 @@ def write_document(document: Document, folder: Path, report: Callable[[int, int,
         document=document,
         sections=shown,
         number=number,
+        pack=pack,
+        colours=(CLASS_COLOURS, DARK_CLASS_COLOURS),
         _=_,
         style=(TEMPLATES / "report.css").read_text("utf-8"),
         script=(TEMPLATES / "report.js").read_text("utf-8"),
@@ -62,6 +71,8 @@ class _Writer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.thumbnails: dict[str, str] = {}
+        self.pictures = 0
+        (folder / PICTURES).mkdir()
 
     def write(self, part: Part) -> dict[str, Any]:
         if isinstance(part, Chart):
@@ -75,12 +86,12 @@ class _Writer:
         return self._projection(part)
 
     def _chart(self, chart: Chart) -> dict[str, Any]:
-        images: dict[str, str] = {}
+        images: dict[str, dict[str, Any]] = {}
         for language in LANGUAGES:
             path = self.folder / (f"{chart.name}.png" if language == "en" else f"{chart.name}.{language}.png")
             with _using_look():
-                save(chart.draw(Style(language)), path)
-            images[language] = data_uri(_palette(path), "image/png")
+                width, height = save(chart.draw(Style(language)), path)
+            images[language] = {"src": path.name, "width": width, "height": height}
         return {"name": chart.name, "images": images}
 
     def _table(self, table: Table) -> dict[str, Any]:
@@ -88,7 +99,6 @@ class _Writer:
         # With its mark, so that spreadsheets read Hangul; a file's name need not be text.
         encoded = content.encode("utf-8-sig", "backslashreplace")
         (self.folder / f"{table.name}.csv").write_bytes(encoded)
-        inside = len(content) <= _MOST_CSV_INSIDE
         return {
             "kind": "table",
             "name": table.name,
@@ -96,7 +106,6 @@ class _Writer:
             "header": table.header,
             "rows": [[_show(cell) for cell in row] for row in table.rows[:SHOWN_ROWS]],
             "total": len(table.rows),
-            "csv": data_uri(encoded, "text/csv") if inside else f"{table.name}.csv",
         }
 
     def _sheet(self, part: Sheet) -> dict[str, Any]:
@@ -104,20 +113,29 @@ class _Writer:
         with _using_look():
             captions = [image.caption.en.replace(" · ", "\n") for image in images]
             figure = sheet([each.pixels for each in images], captions, [each.wrong for each in images])
-            save(figure, self.folder / f"{part.name}.png")
+            figure.savefig(self.folder / f"{part.name}.png", pil_kwargs={"compress_level": 3})
         shown = [
-            {"src": jpeg_uri(each.pixels, 224, 82), "caption": each.caption, "wrong": each.wrong, "place": each.place}
+            self._picture(each.pixels, 224) | {"caption": each.caption, "wrong": each.wrong, "place": each.place}
             for each in images
         ]
         return {"kind": "sheet", "name": part.name, "title": part.title, "pictures": shown}
 
     def _review(self, part: LabelReview) -> dict[str, Any]:
         shown = [
-            {"src": jpeg_uri(each.pixels, 160, 80), "place": each.place, "caption": each.caption, "suggested": label}
+            self._picture(each.pixels, 160) | {"place": each.place, "caption": each.caption, "suggested": label}
             for each, label in zip(part.images, part.suggested, strict=True)
         ]
         manifest = [list(pair) for pair in part.manifest]
         return {"kind": "review", "name": part.name, "title": part.title, "pictures": shown, "manifest": manifest}
+
+    def _picture(self, pixels: np.ndarray, side: int) -> dict[str, Any]:
+        """Writes uint8 (height, width, 3), shrunk to `side` pixels at most."""
+        image = Image.fromarray(pixels)
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        self.pictures += 1
+        address = f"{PICTURES}/{self.pictures:04d}.webp"
+        image.save(self.folder / address, "WEBP", quality=75)
+        return {"src": address, "width": image.width, "height": image.height}
 
     def _projection(self, part: Projection) -> dict[str, Any]:
         low, high = part.points.min(axis=0), part.points.max(axis=0)
@@ -125,24 +143,24 @@ class _Writer:
         points = []
         for place, target, image in zip(unit, part.targets, part.images, strict=True):
             # One thumbnail serves both maps.
-            known = image.place in self.thumbnails
-            self.thumbnails.setdefault(image.place, f"t{len(self.thumbnails)}")
+            if image.place not in self.thumbnails:
+                self.thumbnails[image.place] = self._picture(image.pixels, 96)["src"]
             points.append(
-                {
-                    "x": round(10 + 620 * float(place[0]), 1),
-                    "y": round(10 + 440 * float(1 - place[1]), 1),
-                    "colour": CLASS_COLOURS[int(target) % len(CLASS_COLOURS)],
-                    "wrong": image.wrong,
-                    "thumbnail": self.thumbnails[image.place],
-                    "src": None if known else jpeg_uri(image.pixels, 72, 70),
-                    "caption": image.caption,
-                }
+                [
+                    round(10 + 620 * float(place[0]), 1),
+                    round(10 + 440 * float(1 - place[1]), 1),
+                    int(target) % len(CLASS_COLOURS),
+                    image.wrong,
+                    self.thumbnails[image.place],
+                    image.caption.en,
+                    image.caption.ko,
+                ]
             )
         drawn = self._chart(part.chart)
         words, title = part.chart.words, part.chart.title
         present = np.unique(part.targets).tolist()
         # Beyond as many classes as there are colours a legend would mislead.
-        legend = [(CLASS_COLOURS[each], part.names[each]) for each in present if len(part.names) <= len(CLASS_COLOURS)]
+        legend = [(each, part.names[each]) for each in present if len(part.names) <= len(CLASS_COLOURS)]
         return {"kind": "projection", "title": title, "words": words, "points": points, "legend": legend} | drawn
 
 
@@ -198,21 +216,6 @@ def number(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.3f}"
 
 
-def data_uri(content: bytes, media_type: str) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def jpeg_uri(pixels: np.ndarray, side: int, quality: int) -> str:
-    """`pixels`: uint8 (height, width, 3), shrunk to `side` pixels at most."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return data_uri(buffer.getvalue(), "image/jpeg")
-
-
-def _palette(path: Path) -> bytes:
-    """The chart in 128 colours: a third of the bytes, and nothing that the eye would miss."""
-    buffer = io.BytesIO()
-    Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+def pack(content: object) -> str:
+    """JSON, deflated, in base64: as a hundred thousand paths and labels are short enough to lie in a page."""
+    return base64.b64encode(zlib.compress(json.dumps(content).encode(), 9)).decode("ascii")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import api, failures, formatting, health, languages, limits, metrics, pages, pwa, reports, security
+from . import api, compression, failures, formatting, health, languages, limits, metrics, pages, pwa, reports, security
 from .catalogue import Catalogue
 from .classify import views as classify_views
 from .model_server import ModelServer
@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions |= {"settings": settings, "model_server": server, "catalogue": Catalogue(settings, server)}
     app.extensions["readiness"] = health.Readiness(settings, server)
 
+    compression.init_app(app)
     security.init_app(app, settings)
     failures.init_app(app)
     metrics.init_app(app)

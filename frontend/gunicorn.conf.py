@@ -19,8 +19,8 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["HWAPUNG_COMMON_DIRECTORY"] 
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
-from frontend.patience import PatientWorker  # noqa: E402
 from frontend.settings import SettingsError, read_settings  # noqa: E402
+from frontend.worker import FrontEndWorker  # noqa: E402
 
 try:
     settings = read_settings()
@@ -40,8 +40,8 @@ graceful_timeout = int(settings.answer_timeout)
 control_socket_disable = True
 worker_tmp_dir = SHARED_MEMORY
 
-PatientWorker.upload_timeout = settings.upload_timeout
-worker_class = PatientWorker
+FrontEndWorker.upload_timeout = settings.upload_timeout
+worker_class = FrontEndWorker
 
 
 def child_exit(server: Any, worker: Any) -> None:

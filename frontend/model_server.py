@@ -1,19 +1,21 @@
 """The only module that knows TorchServe: its inference API, its faults, and how a model describes itself.
 
-Images are forwarded as the raw bytes that came in, over pooled connections, and answers are handed back as the bytes
-that came out. Each thread has a session of its own, since requests does not promise that one may be shared.
+Images are forwarded as the raw bytes that came in, over kept connections, and answers are handed back as the bytes that
+came out. Each thread has a connection of its own, straight from the standard library: what requests and urllib3 do
+around one took more time than all else that the front end does for a prediction.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 import time
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, NamedTuple
-
-import requests
-from urllib3.exceptions import MaxRetryError
+from urllib.parse import urlsplit
 
 from . import errors
 from .metrics import MODEL_SECONDS
@@ -22,6 +24,9 @@ from .settings import Settings
 #: How every error answer of our own handlers begins; TorchServe's own begin with "code".
 OWN_ERROR = re.compile(rb'\s*\{\s*"error"')
 
+
+#: A whole picture is handed over at once: else the thread is woken again and again while TorchServe reads.
+SEND_BUFFER = 2**20
 
 BYTES = {"Content-Type": "application/octet-stream"}
 
@@ -59,10 +64,10 @@ class ModelServer:
 
     def __init__(self, settings: Settings) -> None:
         self._answer_timeout = settings.answer_timeout
+        self._connect_timeout = settings.connect_timeout
         self._max_upload_bytes = settings.max_upload_bytes
         self._last_answer: dict[str, float] = {}
-        self._url = settings.model_server_url
-        self._timeouts = (settings.connect_timeout, settings.answer_timeout)
+        self._url = urlsplit(settings.model_server_url)
         self._threads = threading.local()
 
     def predict(self, model: str, image: bytes, *, paper: bool = False) -> Reply:
@@ -99,34 +104,52 @@ class ModelServer:
         headers = headers | {"deadline": f"{time.time() + self._answer_timeout:.3f}"}
         try:
             with MODEL_SECONDS.labels(model).time():
-                response = self._send(path, body, headers)
-        except requests.ReadTimeout:
+                reply = self._send(path, body, headers)
+        except TimeoutError:
             raise errors.model_too_slow(model, self._answer_timeout) from None
-        except requests.ConnectionError as error:
-            # Refused or no way there, else a connection that broke off.
-            down = isinstance(error, requests.ConnectTimeout) or isinstance(error.args[0], MaxRetryError)
-            raise (errors.model_down() if down else errors.model_failed(model)) from None
-        except requests.RequestException:
+        except (OSError, HTTPException):
             raise errors.model_failed(model) from None
-        if response.status_code == 200 or OWN_ERROR.match(response.content):
+        if reply.status == 200 or OWN_ERROR.match(reply.body):
             self._last_answer[model] = time.monotonic()
-            return Reply(response.status_code, response.content)
-        raise self._fault(model, response.status_code, response.content)
+            return reply
+        raise self._fault(model, reply.status, reply.body)
 
-    def _send(self, path: str, body: bytes, headers: dict[str, str]) -> requests.Response:
+    def _send(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
         """Send once, and once more where a kept connection turns out to be closed: a prediction changes nothing."""
-        session = self._session()
         try:
-            return session.post(self._url + path, data=body, headers=headers, timeout=self._timeouts)
-        except requests.ConnectionError:
-            return session.post(self._url + path, data=body, headers=headers, timeout=self._timeouts)
+            return self._exchange(path, body, headers)
+        except ConnectionError:
+            return self._exchange(path, body, headers)
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._threads, "session", None)
-        if session is None:
-            session = self._threads.session = requests.Session()
-            session.trust_env = False  # no proxy or .netrc lies between us and TorchServe, and looking costs time
-        return session
+    def _exchange(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        connection = self._connection()
+        try:
+            with suppress(BrokenPipeError):  # what it refuses, it answers before it has all of it
+                connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            return Reply(response.status, response.read())
+        except BaseException:
+            connection.close()
+            raise
+
+    def _connection(self) -> HTTPConnection:
+        """This thread's connection to TorchServe, open. Raises `ModelServerError` (`model_down`)."""
+        connection: HTTPConnection | None = getattr(self._threads, "connection", None)
+        if connection is None:
+            kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
+            connection = self._threads.connection = kind(self._url.netloc, timeout=self._connect_timeout)
+        if connection.sock is None:
+            self._open(connection)
+        return connection
+
+    def _open(self, connection: HTTPConnection) -> None:
+        try:
+            connection.connect()
+        except OSError:
+            connection.close()  # a handshake that failed leaves a socket behind
+            raise errors.model_down() from None
+        connection.sock.settimeout(self._answer_timeout)
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     def _fault(self, model: str, status: int, content: bytes) -> errors.FrontEndError:
         """TorchServe's own error answers, `{"code", "type", "message"}`, as ours.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, request, send_from_directory
 
 from . import errors
 from .catalogue import Model
@@ -13,19 +13,20 @@ from .current import catalogue, settings
 blueprint = Blueprint("reports", __name__)
 
 PAGE = "index.html"
-#: What lies beside the page: charts, tables, the model card.
-BESIDE = (".png", ".csv", ".md")
+#: What lies beside the page: charts, the pictures of the page, tables, the model card.
+IMAGES = (".png", ".webp")
+BESIDE = (*IMAGES, ".csv", ".md")
 
-#: A report is one file with its scripts, styles and images inside it. The sandbox gives it an origin of its own, so
-#: that whatever a class's or file's name might smuggle in reads no cookie and asks nothing of this server; the form of
-#: doubtful labels only makes a download.
+#: A report's page has its scripts and styles inside it. The sandbox gives it an origin of its own, so that whatever a
+#: class's or file's name might smuggle in reads no cookie and no answer of this server; of it the page shows images
+#: alone. The form of doubtful labels only makes a download.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "sandbox allow-scripts allow-forms allow-downloads",
         "default-src 'none'",
         "script-src 'unsafe-inline'",
         "style-src 'unsafe-inline'",
-        "img-src data:",
+        "img-src 'self' data:",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -45,13 +46,17 @@ def find_report(model: Model) -> Path | None:
 
 @blueprint.get("/models/<name>/report/")
 @blueprint.get("/models/<name>/report/<file>")
-def show_report(name: str, file: str = PAGE) -> Response:
+@blueprint.get("/models/<name>/report/<any(pictures):folder>/<file>")
+def show_report(name: str, file: str = PAGE, folder: str = "") -> Response:
     """The page, or a file beside it. Raises `RequestError` (`no_report`, `not_found`)."""
-    folder = find_report(catalogue.model(name))
-    if folder is None:
+    report = find_report(catalogue.model(name))
+    if report is None:
         raise errors.no_report(name)
     if file != PAGE and not file.endswith(BESIDE):
-        raise errors.not_found(f"/models/{name}/report/{file}")
-    response = send_from_directory(folder, file)
+        raise errors.not_found(request.path)
+    response = send_from_directory(report / folder, file)
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    if file.endswith(IMAGES):
+        # The sandboxed page is another origin than this server. Others may thus show an image, too, but not read it.
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

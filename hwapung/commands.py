@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import platform
+import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -106,6 +107,9 @@ def evaluate(
     reports: Annotated[
         Path | None, typer.Option(help="where reports go; analysis/reports in a checkout, else build/reports")
     ] = None,
+    zipped: Annotated[
+        bool, typer.Option("--zip", help="pack the report's folder into one file beside it, too")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a bundle and write a report on it: figures with intervals, charts, heatmaps, doubtful labels."""
@@ -128,7 +132,7 @@ def evaluate(
             raise DatasetError(
                 f"{folder} names several labels of a picture.", "Give --data alone, the pictures of its training."
             )
-        _evaluate_labels(folder, data, device, build, reports or default_reports(), as_json)
+        _evaluate_labels(folder, data, device, build, reports or default_reports(), zipped, as_json)
         return
     other = find_bundle(against, build) if against else None
     sources = Sources(folder, data or Path(), test, tuple(unlike or ()), other)
@@ -137,26 +141,33 @@ def evaluate(
     found = evaluate_test(folder, test, build, device) if test else evaluate_split(folder, sources.data, build, device)
     answers = found.predictions.where(found.predictions.answered).of("test")
     score = accuracy(answers.targets, answers.predicted, answers.group)
-    _say_report(folder, "accuracy", score, report, failed, as_json)
+    _say_report(folder, "accuracy", score, report, failed, zipped, as_json)
 
 
-def _evaluate_labels(folder: Path, data: Path, device: str, build: Path, reports: Path, as_json: bool) -> None:
+def _evaluate_labels(
+    folder: Path, data: Path, device: str, build: Path, reports: Path, zipped: bool, as_json: bool
+) -> None:
     from analysis.multi_label import answer_test_images, make_label_report
 
     answers = answer_test_images(folder, data, build, device)
     report, failed = make_label_report(answers, folder, reports)
-    _say_report(folder, "macro_average_precision", answers.headline()[0][1], report, failed, as_json)
+    _say_report(folder, "macro_average_precision", answers.headline()[0][1], report, failed, zipped, as_json)
 
 
-def _say_report(folder: Path, name: str, score: Score, report: Path, failed: list[str], as_json: bool) -> None:
+def _say_report(
+    folder: Path, name: str, score: Score, report: Path, failed: list[str], zipped: bool, as_json: bool
+) -> None:
     page = report / "index.html"
+    packed = shutil.make_archive(str(report), "zip", report.parent, report.name) if zipped else None
     if as_json:
         figures = {"value": score.value, "low": score.low, "high": score.high, "images": score.images}
-        print_json({"bundle": str(folder), name: figures, "report": str(page), "failed": failed})
+        print_json({"bundle": str(folder), name: figures, "report": str(page), "zip": packed, "failed": failed})
     else:
         said = f"{score.value:.3f} (95% interval {score.low:.3f} to {score.high:.3f}, {score.images} test pictures)"
         print(f"{name.replace('_', ' ').capitalize()} {said}")
         print(f"Report: {page}")
+        if packed:
+            print(f"Packed: {packed}")
     if failed:
         console.print(f"Failed unexpectedly: {', '.join(failed)}.", style="red", markup=False)
         raise typer.Exit(1)

@@ -7,6 +7,11 @@
   say();
   document.querySelector(".languages").addEventListener("change", say);
 
+  const unpack = (element) => {
+    const bytes = Uint8Array.from(atob(element.querySelector(".packed").textContent), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+  };
+
   const tip = document.querySelector(".tip");
   let shown = null;
   const hide = () => { tip.hidden = true; shown?.classList.remove("shown"); shown = null; };
@@ -14,7 +19,7 @@
     hide();
     shown = circle;
     circle.classList.add("shown");
-    tip.querySelector("img").src = document.getElementById(circle.dataset.picture).src;
+    tip.querySelector("img").src = circle.dataset.picture;
     tip.querySelector("p").textContent = korean.checked ? circle.dataset.ko : circle.dataset.en;
     tip.hidden = false;
     const place = circle.getBoundingClientRect();
@@ -22,7 +27,27 @@
     tip.style.left = `${scrollX + Math.max(4, Math.min(left, innerWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${scrollY + Math.max(4, Math.min(place.top - 20, innerHeight - tip.offsetHeight - 4))}px`;
   };
+  const undrawn = new Map();
+  const draw = (map) => {
+    map.append(...undrawn.get(map).map(([x, y, colour, wrong, picture, en, ko]) => {
+      const circle = document.createElementNS(map.namespaceURI, "circle");
+      for (const [name, value] of Object.entries({ cx: x, cy: y, r: 4.5 })) circle.setAttribute(name, value);
+      circle.setAttribute("class", `c${colour}${wrong ? " wrong" : ""}`);
+      Object.assign(circle.dataset, { picture, en, ko });
+      return circle;
+    }));
+    undrawn.delete(map);
+    coming.unobserve(map);
+  };
+  const coming = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) draw(target);
+  }, { rootMargin: "100%" });
+  addEventListener("beforeprint", () => [...undrawn.keys()].forEach(draw));
   for (const map of document.querySelectorAll(".map")) {
+    unpack(map.parentElement).then((points) => {
+      undrawn.set(map, points);
+      coming.observe(map);
+    });
     map.addEventListener("pointerover", (event) => event.target.dataset.picture ? show(event.target) : hide());
     map.addEventListener("pointerleave", hide);
     map.addEventListener("click", (event) => { if (event.target.dataset.picture) show(event.target); });
@@ -30,10 +55,10 @@
 
   const quote = (value) => /[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
   for (const review of document.querySelectorAll(".review")) {
-    review.addEventListener("submit", (event) => {
+    review.addEventListener("submit", async (event) => {
       event.preventDefault();
       const mended = new Map([...review.querySelectorAll("input:checked")].map((box) => [box.value, box.dataset.label]));
-      const rows = JSON.parse(review.querySelector("script").textContent);
+      const rows = await unpack(review);
       const lines = rows.map(([path, label]) => `${quote(path)},${quote(mended.get(path) ?? label)}`);
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob([["path,label", ...lines, ""].join("\n")], { type: "text/csv" }));

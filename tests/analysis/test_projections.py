@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from analysis.document import CannotComputeError, Projection
 from analysis.galleries import maps
 from analysis.material import Material
-from analysis.projections import FEWEST, keep, sample, tsne, umap
+from analysis.projections import FEWEST, keep, making_ahead, sample, tsne, umap
 from model_training.runtime.card import Text
 from tests.analysis.made_up import make_predictions
 
@@ -67,3 +67,19 @@ def test_a_map_is_made_once(tmp_path: Path) -> None:
     assert (keep(project, features + 1, tmp_path) == features[:, :2] + 1).all()
     assert calls == [4, 4]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_another_process_makes_the_same_maps(tmp_path: Path) -> None:
+    features = np.random.default_rng(2).normal(size=(FEWEST, 5)).astype(np.float32)
+    with making_ahead(features, tmp_path) as wait:
+        wait()
+    assert len(list(tmp_path.iterdir())) == 2
+
+    def fail(_: np.ndarray) -> np.ndarray:
+        raise AssertionError("it should be there")
+
+    for project in (tsne, umap):
+        fail.__name__ = project.__name__
+        np.testing.assert_array_equal(keep(fail, features, tmp_path), project(features))
+    with making_ahead(features, tmp_path) as wait:  # no process for what is there
+        assert wait() is None

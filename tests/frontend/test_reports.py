@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, expect
+from werkzeug.serving import make_server
 
 from frontend.reports import CONTENT_SECURITY_POLICY
+from tests.frontend.model_server_stub import image
 
 MakeClient = Callable[..., FlaskClient]
 ADDRESS = "/models/landscape/report/"
@@ -20,6 +24,9 @@ def folder(tmp_path: Path) -> Path:
     (report / "index.html").write_text("<!doctype html><title>Report</title>", "utf-8")
     (report / "predictions.csv").write_text("path,answer\n", "utf-8")
     (report / ".hidden").write_text("secret")
+    (report / "pictures").mkdir()
+    (report / "pictures" / "0001.webp").write_bytes(image(kind="WEBP"))
+    (report / "pictures" / "note.txt").write_text("secret")
     (tmp_path / "reports" / "secret.csv").write_text("secret")
     return tmp_path / "reports"
 
@@ -43,7 +50,55 @@ def test_tables_too_large_for_the_page_lie_beside_it(make_client: MakeClient, fo
     assert (table.status_code, table.mimetype, table.text) == (200, "text/csv", "path,answer\n")
 
 
-@pytest.mark.parametrize("file", ["../../secret.csv", "..%2F..%2Fsecret.csv", ".hidden", "no.png", "a/index.html"])
+def test_pictures_are_shown_to_the_sandboxed_page(make_client: MakeClient, folder: Path) -> None:
+    client = make_client(reports=folder)
+    picture = client.get(ADDRESS + "pictures/0001.webp")
+    assert (picture.status_code, picture.mimetype, picture.data) == (200, "image/webp", image(kind="WEBP"))
+    assert picture.headers.getlist("Cross-Origin-Resource-Policy") == ["cross-origin"]
+    for file in ("", "predictions.csv"):
+        assert client.get(ADDRESS + file).headers.getlist("Cross-Origin-Resource-Policy") == ["same-origin"]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_browser_shows_them_and_gives_the_page_nothing_else(
+    make_client: MakeClient, folder: Path, browser: Browser, lazy: bool
+) -> None:
+    attribute = ' loading="lazy"' if lazy else ""
+    (folder / "landscape" / "1.0" / "index.html").write_text(
+        f"""<!doctype html><title>Report</title><img src="pictures/0001.webp"{attribute}><p></p><script>
+        fetch("/api/v1/models").then(() => "read", () => "refused").then((said) => {{
+            document.querySelector("p").textContent = `${{origin}} ${{said}}`;
+        }});
+        </script>""",
+        "utf-8",
+    )
+    server = make_server("127.0.0.1", 0, make_client(reports=folder).application, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}{ADDRESS}")
+        expect(page.locator("p")).to_have_text("null refused")
+        page.wait_for_function("document.querySelector('img').naturalWidth === 40")
+        page.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "pictures/note.txt",
+        "pictures/../index.html",
+        "pictures/",
+        "elsewhere/0001.webp",
+        "../../secret.csv",
+        "..%2F..%2Fsecret.csv",
+        ".hidden",
+        "no.png",
+        "a/index.html",
+    ],
+)
 def test_nothing_else_is_read(make_client: MakeClient, folder: Path, file: str) -> None:
     answered = make_client(reports=folder).get(ADDRESS + file)
     assert answered.status_code == 404

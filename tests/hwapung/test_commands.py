@@ -182,7 +182,7 @@ def test_an_evaluation_for_a_program(
     tiny_bundle: Path, procedural_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = ["--build", str(tmp_path / "build"), "--reports", str(tmp_path / "reports")]
-    given = ["--data", str(procedural_folder), "--device", "cpu", "--json"]
+    given = ["--data", str(procedural_folder), "--device", "cpu", "--json", "--zip"]
     status, out, err = run(capsys, "evaluate", str(tiny_bundle), *given, *places)
     assert status == 0, err
     found = json.loads(out)
@@ -190,7 +190,10 @@ def test_an_evaluation_for_a_program(
     assert found["accuracy"]["value"] == pytest.approx(headline.value, abs=1e-4)
     assert found["accuracy"]["images"] == headline.images
     assert found["accuracy"]["low"] < found["accuracy"]["value"] <= found["accuracy"]["high"]
-    assert Path(found["report"]).is_file()
+    report = Path(found["report"])
+    with zipfile.ZipFile(found["zip"]) as packed:
+        assert packed.read(f"{report.parent.name}/index.html") == report.read_bytes()
+        assert any(name.endswith(".webp") for name in packed.namelist())
 
 
 def test_without_a_name_the_newest_bundle_is_meant(tmp_path: Path) -> None:
