@@ -10,7 +10,8 @@ from ..datasets.prepare import Prepared
 from ..evaluation.predict import predict_logits
 from ..recipe import Precision, Recipe
 from ..runtime.card import Agreement, OpenVINOModel
-from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution
+from ..runtime.export import export_openvino
 from ..runtime.network import ClassificationNetwork
 from .quantise import quantise
 from .sight import Sight, Untouched, choose_sight

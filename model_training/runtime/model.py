@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import torch
-
 from .card import Card
 from .errors import BundleError, ImageError
+from .threads import count_threads
 
 Answer = dict[str, object]
 Bytes = bytes | bytearray
@@ -49,7 +48,7 @@ class Readers:
     """Threads that decode side by side: Pillow releases the interpreter's lock while it decodes and resizes."""
 
     def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(max_workers=torch.get_num_threads(), thread_name_prefix="read")
+        self.pool = ThreadPoolExecutor(max_workers=count_threads(), thread_name_prefix="read")
 
     def read(self, read: Callable[..., T], *arguments: Sequence[object]) -> list[T | ImageError]:
         """`map`, with an `ImageError` in the place of what raised it."""

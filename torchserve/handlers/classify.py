@@ -14,7 +14,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import torch
 from ts.context import Context
 from ts.metrics.metric_type_enum import MetricTypes
 
@@ -41,9 +40,8 @@ class ClassifyHandler:
         """Load the bundle that the archive was unpacked to. Raises `RuntimeError`, which TorchServe reports by name."""
         properties = context.system_properties
         gpu = properties["gpu_id"]
-        device = f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
         try:
-            self.model = load_bundle(Path(properties["model_dir"]), device)
+            self.model = load_bundle(Path(properties["model_dir"]), _name_device(gpu))
         except HwapungError as error:
             raise RuntimeError(str(error)) from error
         self.model.warm_up()
@@ -89,6 +87,15 @@ class ClassifyHandler:
         # One image may be the cause (or the batch too large for the memory): its neighbours still get their answers.
         alone = zip(images, explain, paper, strict=True)
         return [self._judge([image], [explained], [sheet])[0] for image, explained, sheet in alone]
+
+
+def _name_device(gpu: int | None) -> str:
+    """torch is asked only where TorchServe gives the worker a GPU: to import it takes a processor's worker seconds."""
+    if gpu is None:
+        return "cpu"
+    import torch
+
+    return f"cuda:{gpu}" if torch.cuda.is_available() else "cpu"
 
 
 def _lower(headers: Mapping[str, object]) -> dict[str, str]:
