@@ -20,7 +20,7 @@ paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo demo-sketch train archive serve up down test test-unit test-serving test-browser test-compose browser database \
         lint format figures-verdict figures-webtoon figures-analysis figures-encodings figures-sketch \
-        bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
+        bench-analysis bench-forms bench-serving bench-search bench-training bench-video bench-sketch bench-start clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^##/ {print substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,7 +108,7 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-## Measure: make bench-NAME (analysis forms search serving sketch training video), make figures-NAME (verdict webtoon analysis encodings sketch)
+## Measure: make bench-NAME (analysis forms search serving sketch start training video), make figures-NAME (verdict webtoon analysis encodings sketch)
 # accuracy, sure answers and strangers of the products by their own recipes, on real pictures
 figures-verdict: .venv/dev
 	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
@@ -149,6 +149,10 @@ bench-forms: .venv/dev
 
 bench-serving: .venv/dev
 	$(run) -m tests.benchmarks.serving $(SET)
+
+# hwapung serve until the first answer; memory of one, three and six models
+bench-start: .venv/dev
+	$(run) -m tests.benchmarks.cold_start $(SET)
 
 # a film of a minute through the front end: speed, and memory against length
 bench-video: .venv/dev

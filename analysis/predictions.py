@@ -194,7 +194,7 @@ def _evaluate(
     if not len(readable):
         raise DatasetError(f"{dataset.root}: not one picture can be read.", "Give a folder of pictures.")
     network = load_network(card, bundle)
-    execution = choose_execution(card, bundle, network, device)
+    execution = choose_execution(card, bundle, lambda: network, device)
     cache = build / "analysis" / name_predictions(bundle, card, device, store, readable)
     logits, features = predict_kept(execution.forward_with_features, store.pixels, readable, cache / "plain")
     columns = _columns([dataset.entries[row] for row in readable])

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import requests
 
@@ -32,15 +32,18 @@ PACKAGES = Path(__file__).resolve().parents[1]
 def serving(store: Path, port: int = 0) -> Iterator[str]:
     """TorchServe and the front end, both answering; yields the front end's address. Raises `ServingError`."""
     settings = read_settings(port=0, metrics_port=0, management_port=0)
-    with TorchServe(store, settings) as server:
-        started = time.monotonic()
+    started = time.monotonic()
+    with (
+        TorchServe(store, settings) as server,
+        FrontEnd(server.inference_url, list(server.models), port) as site,  # it starts while the models load
+    ):
         with console.status("Loading the models …"):
             for name in server.models:
                 server.wait_until_ready(name)
                 seconds = time.monotonic() - started
                 console.print(f"TorchServe: {server.inference_url}/predictions/{name} ({seconds:.0f} s)")
-        with front_end(server.inference_url, list(server.models), port) as address:
-            yield address
+        site.wait_until_ready()
+        yield site.address
 
 
 @contextmanager
@@ -61,31 +64,50 @@ def keep_serving(address: str) -> None:
         time.sleep(3600)
 
 
-@contextmanager
-def front_end(model_server: str, models: list[str], port: int) -> Iterator[str]:
-    """gunicorn before a TorchServe; yields its address once it answers. Raises `ServingError`."""
-    address = f"127.0.0.1:{_free_port(port)}"
-    environment = os.environ | {
-        "HWAPUNG_MODEL_SERVER_URL": model_server,
-        "HWAPUNG_MODELS": ",".join(models),
-        "HWAPUNG_BIND": address,
-        "HWAPUNG_REPORTS": os.environ.get("HWAPUNG_REPORTS", str(default_reports().absolute())),
-        "HWAPUNG_GALLERY": os.environ.get("HWAPUNG_GALLERY", str(default_gallery() or "")),
-        "PYTHONPATH": str(PACKAGES),
-    }
-    folder = Path(tempfile.mkdtemp(prefix="hwapung-front-"))
-    group = ProcessGroup([sys.executable, "-m", "frontend"], folder=folder, env=environment, echo=None)
-    try:
+class FrontEnd:
+    """gunicorn before a TorchServe, as a context manager. `address`: where it answers once it is ready."""
+
+    def __init__(self, model_server: str, models: list[str], port: int) -> None:
+        listening = f"127.0.0.1:{_free_port(port)}"
+        self.address = f"http://{listening}"
+        environment = os.environ | {
+            "HWAPUNG_MODEL_SERVER_URL": model_server,
+            "HWAPUNG_MODELS": ",".join(models),
+            "HWAPUNG_BIND": listening,
+            "HWAPUNG_REPORTS": os.environ.get("HWAPUNG_REPORTS", str(default_reports().absolute())),
+            "HWAPUNG_GALLERY": os.environ.get("HWAPUNG_GALLERY", str(default_gallery() or "")),
+            "PYTHONPATH": str(PACKAGES),
+        }
+        self._folder = Path(tempfile.mkdtemp(prefix="hwapung-front-"))
+        command = [sys.executable, "-m", "frontend"]
+        self._group = ProcessGroup(command, folder=self._folder, env=environment, echo=None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._group.stop(5)
+        self._folder.rmdir()
+
+    def wait_until_ready(self) -> None:
+        """Return when it answers for every model; ask when these are ready, since it remembers an answer for seconds.
+
+        Raises `ServingError`.
+        """
         deadline = time.monotonic() + 60
-        while not _answers(f"http://{address}/readyz"):
-            if not group.running or time.monotonic() > deadline:
-                said = next((line for line in reversed(group.lines()) if line.strip()), "no word")
+        while not _answers(f"{self.address}/readyz"):
+            if not self._group.running or time.monotonic() > deadline:
+                said = next((line for line in reversed(self._group.lines()) if line.strip()), "no word")
                 raise ServingError(f"The front end did not start: {said.strip()}.", "See frontend/README.md.")
             time.sleep(0.1)
-        yield f"http://{address}"
-    finally:
-        group.stop(5)
-        folder.rmdir()
+
+
+@contextmanager
+def front_end(model_server: str, models: list[str], port: int) -> Iterator[str]:
+    """The front end before a TorchServe that is ready; yields its address once it answers. Raises `ServingError`."""
+    with FrontEnd(model_server, models, port) as site:
+        site.wait_until_ready()
+        yield site.address
 
 
 def _answers(url: str) -> bool:

@@ -23,6 +23,7 @@ from .settings import FORM, ServingSettings, count_cores, count_gpus, divide_mac
 from .store import StoredModel
 
 CONFIG = Path(__file__).parent / "config"
+WORKER = Path(__file__).with_name("worker.py")
 
 #: What would change TorchServe behind the configuration's back, or let its workers find the repository.
 _DROPPED = ("TS_", "LOG_LOCATION", "METRICS_LOCATION", "PYTHONPATH", "PYTHONHOME", "JAVA_TOOL_OPTIONS")
@@ -61,18 +62,21 @@ def prepare_launch(
     folder: Path, java: Path, models: Sequence[StoredModel], settings: ServingSettings, ports: Ports
 ) -> list[str]:
     """Fill the working folder `folder`, of `make_folder`, and return the command line."""
-    scratch, store, configuration = folder / "tmp", folder / "store", folder / "config.properties"
-    scratch.mkdir()
-    store.mkdir()
+    scratch, store, home, configuration = (folder / each for each in ("tmp", "store", "home", "config.properties"))
+    for each in (scratch, store, home / "ts"):
+        each.mkdir(parents=True)
     for model in models:
         (store / f"{model.name}.mar").symlink_to(model.path.resolve())
     configuration.write_text(_configure(models, settings, ports), "ascii")
     packages = _packages_folder()
+    (home / "ts" / "version.txt").symlink_to(packages / "ts" / "version.txt")
+    # A copy, since Python would put the folder that a link leads to, this repository's, on the worker's path.
+    shutil.copyfile(WORKER, home / "ts" / "model_service_worker.py")
     return [
         str(java),
         *settings.java_options.split(),
         "--enable-native-access=ALL-UNNAMED",  # Netty's; Java 24 and later complain without
-        f"-Dmodel_server_home={packages}",
+        f"-Dmodel_server_home={home}",
         f"-Dlog4j2.configurationFile={(CONFIG / 'log4j2.xml').as_uri()}",
         f"-Djava.io.tmpdir={scratch}",
         "-cp",

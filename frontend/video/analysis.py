@@ -22,7 +22,7 @@ from ..catalogue import Model
 from ..errors import FrontEndError, ModelServerError
 from ..model_server import ModelServer
 from ..settings import Settings
-from .frames import NetworkSize, draw_image, draw_preview, upright_size
+from .frames import Drawer, NetworkSize, upright_size
 from .reader import Limits, TimedFrame, read_frames, survey
 from .sampling import Sampling, choose_skip, sample
 from .summary import Answer, summarise
@@ -144,8 +144,9 @@ class Analysis:
         try:
             skip = choose_skip(self._survey, self._interval)
             frames = read_frames(self._file, self._limits, skip, self._stop)
+            drawer = Drawer(self._network, packed=self._wish.images)
             for timed in sample(frames, self._interval, self._wish.sampling):
-                picked = self._draw(timed)
+                picked = self._draw(drawer, timed)
                 if self._stop.is_set():
                     return
                 self._put(Asked(picked, self._pool.submit(self._ask, picked.image)))
@@ -163,9 +164,9 @@ class Analysis:
                 self._queue.put(entry, timeout=HEARTBEAT_SECONDS)
                 return
 
-    def _draw(self, timed: TimedFrame) -> Picked:
-        preview = draw_preview(timed.frame) if self._wish.images else None
-        return Picked(timed.time, draw_image(timed.frame, self._network), preview, upright_size(timed.frame))
+    def _draw(self, drawer: Drawer, timed: TimedFrame) -> Picked:
+        preview = drawer.draw_preview(timed.frame) if self._wish.images else None
+        return Picked(timed.time, drawer.draw_image(timed.frame), preview, upright_size(timed.frame))
 
     # ---- asking, in the pool's threads
 

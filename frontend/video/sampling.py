@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from .reader import Skip, Survey, TimedFrame
 
@@ -54,9 +55,11 @@ def _every(frames: Iterator[TimedFrame], interval: float) -> Iterator[TimedFrame
 def _scenes(frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
     before: np.ndarray | None = None
     looked = -math.inf
+    scaler = VideoReformatter()
     for timed in frames:
         width, height = THUMBNAIL
-        thumbnail = timed.frame.reformat(width=width, height=height, format="rgb24").to_ndarray().astype(np.int16)
+        small = scaler.reformat(timed.frame, width=width, height=height, format="rgb24", threads=1)
+        thumbnail = small.to_ndarray().astype(np.int16)
         if before is None or np.abs(thumbnail - before).mean() >= CUT or timed.time - looked >= SCENE_SECONDS - EARLY:
             looked = timed.time
             yield timed

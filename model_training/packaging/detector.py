@@ -30,7 +30,7 @@ from ..runtime.card import (
 from ..runtime.detector import Detector, suppress
 from ..runtime.drawing import measure_flatness
 from ..runtime.errors import DatasetError
-from ..runtime.execution import save_openvino
+from ..runtime.export import save_openvino
 from ..runtime.image import decode
 from ..runtime.network import count_parameters, save_state
 from ..training.loop import Trained

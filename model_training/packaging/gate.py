@@ -19,7 +19,8 @@ from ..evaluation.strangers import draw_strangers, spoil
 from ..models.weights import read_weights
 from ..recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe
 from ..runtime.card import OutOfDistribution, Preprocessing
-from ..runtime.execution import Execution, OpenVINOExecution, save_openvino
+from ..runtime.execution import Execution, OpenVINOExecution
+from ..runtime.export import save_openvino
 from ..runtime.facts import (
     LOWEST_CONTRAST,
     FileFacts,

@@ -11,7 +11,8 @@ import numpy as np
 from ..datasets.prepare import Prepared
 from ..recipe import Precision, Recipe
 from ..runtime.card import Agreement
-from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, can_run, export_openvino
+from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, can_run
+from ..runtime.export import export_openvino
 from ..runtime.network import ClassificationNetwork
 from .quantise import quantise
 from .sight import Sight, Untouched, choose_sight

@@ -7,23 +7,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .card import ClassifierCard, ModelCard, Reason, Verdict, read_card
 from .errors import ImageError
 from .execution import choose_execution
-from .explain import Explainer, encode_heatmaps
 from .facts import find_reason, read_file_facts
 from .model import Answer, Bytes, Readers, read_examples
-from .network import load_network
 from .ood import Observed, find_unknown, load_observer
 from .preprocess import Part, ReadImage, read_parts
 from .provenance.credentials import CredentialsReader
 from .provenance.read import read_provenance
+from .weights import check_weights
 from .whole import JudgedImage, bound, sum_up
+
+if TYPE_CHECKING:
+    from .explain import Explainer
+    from .network import ClassificationNetwork
 
 #: Panels whose gradients are in memory at a time.
 _EXPLAINED_AT_ONCE = 16
@@ -47,12 +52,25 @@ class ImageClassifier(ABC):
     def __init__(self, card: ClassifierCard, bundle: Path, device: str) -> None:
         self.card = card
         self.bundle = bundle
-        network = load_network(card, bundle)
-        self.execute = choose_execution(card, bundle, network, device)
+        self.device = device
+        check_weights(bundle)
+        self.execute = choose_execution(card, bundle, lambda: self.network, device)
         self.observe = load_observer(card, bundle, self.execute)
-        self.explainer = Explainer(network, device)
         self.readers = Readers()
         self.credentials = CredentialsReader.from_environment() if card.reads_provenance else None
+
+    @cached_property
+    def network(self) -> ClassificationNetwork:
+        """The torch network, when something asks for it: a GPU at once, a processor with the first heatmap."""
+        from .network import load_network
+
+        return load_network(self.card, self.bundle)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        from .explain import Explainer
+
+        return Explainer(self.network, self.device)
 
     @abstractmethod
     def calibrate(self, logits: np.ndarray) -> np.ndarray:
@@ -132,7 +150,9 @@ class ImageClassifier(ABC):
     def warm_up(self) -> None:
         preprocessing = self.card.preprocessing
         pixels = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
-        self.explainer.heatmaps(pixels, self.choose_explained(self.probabilities(pixels)).tolist())
+        observed = self.observe(pixels)
+        if self.device != "cpu":  # there the first heatmap waits for the GPU's kernels, here for torch itself
+            self.explainer.heatmaps(pixels, self.choose_explained(self.calibrate(observed.logits)).tolist())
 
     def examples(self) -> list[dict[str, object]]:
         return read_examples(self.card, self.bundle)
@@ -158,8 +178,12 @@ class ImageClassifier(ABC):
         """A map is of the image, without the margins that a letterbox adds; that of a strip is its panels' maps of the
         class of the whole, one after the other."""
         explained = [each for each, is_wanted in zip(judged, wanted, strict=True) if is_wanted]
+        if not explained:
+            return [{} for _ in wanted]
+        from .explain import encode_heatmaps
+
         means = [sum_up(each)[0].value for each in explained]
-        classes = self.choose_explained(np.stack(means)).tolist() if means else []
+        classes = self.choose_explained(np.stack(means)).tolist()
         parts = [(part, index) for each, index in zip(explained, classes, strict=True) for part in each.image.parts]
         maps = self._draw_heatmaps(parts)
         drawn = iter(

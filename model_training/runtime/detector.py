@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
-from torchvision.ops import batched_nms
 
 from .card import DetectorPart
 from .drawing import Box, has_drawing
 from .errors import BundleError
+from .threads import count_threads
 
 #: Most objects of one drawing that are answered, the surest first: the answer's time stays bounded.
 MOST_OBJECTS = 24
@@ -46,7 +45,7 @@ class Detector:
                 {
                     "PERFORMANCE_HINT": "LATENCY",
                     "INFERENCE_PRECISION_HINT": "f32",
-                    "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+                    "INFERENCE_NUM_THREADS": count_threads(),
                 },
             )
         except RuntimeError as error:
@@ -98,6 +97,29 @@ def suppress(
     kept = np.argsort(-scores, kind="stable")[:_CANDIDATES]
     kept = kept[scores[kept] >= score]
     boxes = np.ascontiguousarray(output[:4, kept].T, np.float32)
-    groups = torch.from_numpy(classes[kept] if by_class else np.zeros_like(kept))
-    order = batched_nms(torch.from_numpy(boxes), torch.from_numpy(scores[kept]), groups, iou).numpy()[:_MOST]
+    order = drop_overlapping(boxes, classes[kept] if by_class else np.zeros_like(kept), iou)
     return boxes[order], scores[kept][order].astype(np.float32), classes[kept][order].astype(np.int64)
+
+
+def drop_overlapping(boxes: np.ndarray, groups: np.ndarray, iou: float) -> np.ndarray:
+    """Greedy non-maximum suppression, as torchvision's `batched_nms`, for whose sake a worker would load torch.
+
+    `boxes`: float (n, 4), corners, best first; only boxes of one of the `groups`, (n,), compete. Returns the indices of
+    at most `_MOST` that no better one overlaps by more than `iou`.
+    """
+    left, top, right, bottom = boxes.T
+    areas = (right - left) * (bottom - top)
+    there = np.ones(len(boxes), bool)
+    kept: list[int] = []
+    for index in range(len(boxes)):
+        if not there[index]:
+            continue
+        kept.append(index)
+        if len(kept) == _MOST:
+            break
+        width = np.minimum(right, right[index]) - np.maximum(left, left[index])
+        height = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        overlapping = shared > iou * (areas + areas[index] - shared)
+        there &= ~(overlapping & (groups == groups[index]))
+    return np.array(kept, np.int64)

@@ -4,6 +4,7 @@ HwapungError                 code, message, remedy, HTTP status
 ├── ImageError               the image that was sent can't be used
 ├── CardError                a card that can't be read: broken, or of another schema version
 ├── BundleError              a bundle whose files are missing or do not belong together
+│   └── FormError            a form of the network that the bundle has not, or that this processor can't compute
 ├── RecipeError              a recipe with an unknown key or a value out of range
 ├── DatasetError             a folder of images that can't be trained on
 ├── WeightsError             pretrained weights that can't be had or do not fit
@@ -62,7 +63,7 @@ class BundleError(HwapungError):
 
 
 class FormError(BundleError):
-    """A form of the network that the bundle has not, or that this processor can't compute."""
+    code = "bad_form"
 
 
 class RecipeError(HwapungError):

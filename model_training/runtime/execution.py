@@ -1,22 +1,28 @@
-"""One call from pixels to logits and features, whichever engine runs it: torch on a GPU, OpenVINO on a CPU."""
+"""One call from pixels to logits and features, whichever engine runs it: torch on a GPU, OpenVINO on a CPU.
+
+Of the two only the one that runs is imported: torch costs a worker two seconds and 150 MB.
+"""
 
 from __future__ import annotations
 
 import threading
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from .card import ClassifierCard
 from .errors import BundleError
 from .measures import Precision
-from .network import ClassificationNetwork
+from .threads import count_threads
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from .network import ClassificationNetwork
 
 #: What a network sees: uint8 (N, height, width, 3), or at least one (height, width, 3), each taken when it comes.
 Images = np.ndarray | Iterable[np.ndarray]
@@ -38,6 +44,8 @@ class TorchExecution:
 
     def __init__(self, network: ClassificationNetwork, device: str, until: int | None = None) -> None:
         """`until`: which of its stages the gate sees, see `observer.observe`."""
+        import torch
+
         self.device = torch.device(device)
         self.until = until
         self.network = network.to(self.device).eval()
@@ -57,13 +65,15 @@ class TorchExecution:
         logits, features, seen = self._run(lambda batch: self.network.observe(batch, self.until), images)
         return logits, features, seen
 
-    @torch.inference_mode()
     def _run(self, call: Callable[[Tensor], tuple[Tensor, ...]], images: Images) -> list[np.ndarray]:
+        import torch
+
         pixels = images if isinstance(images, np.ndarray) else np.stack(list(images))
-        batch = torch.from_numpy(pixels).to(self.device, non_blocking=True)
-        with torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None):
-            found = call(batch)
-        return [each.float().cpu().numpy() for each in found]
+        with torch.inference_mode():
+            batch = torch.from_numpy(pixels).to(self.device, non_blocking=True)
+            with torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None):
+                found = call(batch)
+            return [each.float().cpu().numpy() for each in found]
 
 
 #: Images of a part, by precision: several share what is read of the weights, as long as their maps stay in the cache.
@@ -85,11 +95,10 @@ class OpenVINOExecution:
 
         core = openvino.Core()
         core.set_property({"CACHE_DIR": ""})  # the archive's folder may be read-only
-        # As many as torch was told to use (OMP_NUM_THREADS): several workers share the machine.
-        threads = torch.get_num_threads()
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-            "INFERENCE_NUM_THREADS": threads,
+            # As many as torch uses (OMP_NUM_THREADS): several workers share the machine.
+            "INFERENCE_NUM_THREADS": count_threads(),
         }
         try:
             compiled = core.compile_model(model, "CPU", settings | {"PERFORMANCE_HINT": "THROUGHPUT"})
@@ -175,51 +184,6 @@ def _store(request, outputs: list[np.ndarray]) -> None:  # type: ignore[no-untyp
     outputs += [each.data.copy() for each in request.output_tensors]
 
 
-class _Traced(nn.Module):
-    """The tracer follows `forward`."""
-
-    def __init__(self, network: ClassificationNetwork, seen: bool, until: int | None) -> None:
-        super().__init__()
-        self.network = network
-        self.seen = seen
-        self.until = until
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        if not self.seen:
-            return self.network.forward_with_features(pixels)
-        return self.network.observe(pixels, self.until)
-
-
-def export_openvino(
-    network: ClassificationNetwork, example: np.ndarray, path: Path, *, seen: bool = False, until: int | None = None
-) -> None:
-    """Write the network, normalisation included, as `path` (.xml) and its .bin, with a free batch dimension and two
-    outputs, the logits and the features; with `seen` a third, what the gate sees of it (`until`: of which stages).
-
-    `example`: uint8 (N, height, width, 3), used to trace the graph.
-    """
-    _, height, width, _ = example.shape
-    save_openvino(_Traced(network, seen, until), torch.tensor(example), (-1, height, width, 3), path)
-
-
-def save_openvino(network: nn.Module, example: Tensor, shape: Sequence[int], path: Path, *, half: bool = False) -> None:
-    """Write what `network` makes of uint8 pixels of `shape` (-1: any) as `path` (.xml) and its .bin.
-
-    `half`: its weights are stored in 16 bits; they are computed with in 32.
-    """
-    import openvino
-
-    with warnings.catch_warnings():
-        # OpenVINO traces by torch.jit, which tells its users that it is deprecated; ours can do nothing about that.
-        warnings.filterwarnings("ignore", r"`torch\.jit", FutureWarning)
-        # What a transformer computes from the pictures' size may become a constant: it is fixed, and the batch is not.
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        model = openvino.convert_model(
-            network.cpu().eval(), example_input=example, input=[(list(shape), openvino.Type.u8)]
-        )
-    openvino.save_model(model, path, compress_to_fp16=half)
-
-
 def can_run(precision: Precision) -> bool:
     """Whether this processor has the instructions. Without, OpenVINO would silently compute in float32."""
     import openvino
@@ -227,11 +191,13 @@ def can_run(precision: Precision) -> bool:
     return precision != "bf16" or "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def choose_execution(card: ClassifierCard, bundle: Path, network: ClassificationNetwork, device: str) -> Execution:
-    """OpenVINO where the device is a CPU and the bundle has its form, else torch."""
+def choose_execution(
+    card: ClassifierCard, bundle: Path, load: Callable[[], ClassificationNetwork], device: str
+) -> Execution:
+    """OpenVINO where the device is a CPU and the bundle has its form, else torch with the network that `load` gives."""
     if device == "cpu" and card.openvino_model is not None:
         path = bundle / card.openvino_model.file
         if not path.is_file():
             raise BundleError(f"{path}: the OpenVINO form is missing.", "Make the bundle again: hwapung train.")
         return OpenVINOExecution(path, card.openvino_model.precision)
-    return TorchExecution(network, device, card.ood.stages if card.ood is not None else None)
+    return TorchExecution(load(), device, card.ood.stages if card.ood is not None else None)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-import torch
 
 from .card import ClassifierCard, OpenVINOModel
 from .errors import FormError
 from .execution import OpenVINOExecution, can_run
 from .measures import Precision, Served
+from .threads import count_threads
 
 #: What may be asked for: the fastest, or one form whatever the processor.
 Wish = Literal["fastest", "float32", "bf16", "int8"]
@@ -79,7 +79,7 @@ def able_forms(card: ClassifierCard) -> list[OpenVINOModel]:
 def _recall_or_measure(card: ClassifierCard, bundle: Path, models: Sequence[OpenVINOModel]) -> Served:
     processor = _name_processor()
     files = {name: digest for name, digest in card.files.items() if name.endswith((".xml", ".bin"))}
-    facts = [card.name, card.version, files, processor, torch.get_num_threads(), [each.file for each in models]]
+    facts = [card.name, card.version, files, processor, count_threads(), [each.file for each in models]]
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     folder = Path(tempfile.gettempdir()) / f"hwapung-forms-{os.getuid()}"
     try:
@@ -118,7 +118,7 @@ def measure_rates(bundle: Path, models: Sequence[OpenVINOModel]) -> dict[Precisi
     the machine does can only take away."""
     forms = {each.precision: OpenVINOExecution(bundle / each.file, each.precision) for each in models}
     shape = next(iter(forms.values())).shape
-    size = (_IMAGES * torch.get_num_threads(), *shape)
+    size = (_IMAGES * count_threads(), *shape)
     pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     for execute in forms.values():
         execute.run(pixels[: len(execute.queue)])

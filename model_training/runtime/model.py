@@ -10,10 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-import torch
-
 from .card import Card
 from .errors import BundleError, ImageError
+from .threads import count_threads
 
 Answer = dict[str, object]
 Bytes = bytes | bytearray
@@ -50,7 +49,7 @@ class Readers:
     """Threads that decode side by side: Pillow releases the interpreter's lock while it decodes and resizes."""
 
     def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(max_workers=torch.get_num_threads(), thread_name_prefix="read")
+        self.pool = ThreadPoolExecutor(max_workers=count_threads(), thread_name_prefix="read")
 
     def start(self, read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Future[T | ImageError]:
         """What `read` returns, or the `ImageError` that it raises."""

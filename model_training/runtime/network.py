@@ -17,9 +17,10 @@ from .card import ClassifierCard
 from .ensemble import EnsembleBackbone
 from .errors import BundleError, WeightsError
 from .files import replacing
+from .normalise import Normalise
 from .observer import observe
-from .preprocess import Normalise
 from .stages import StagesBackbone
+from .weights import WEIGHTS, missing_weights, unfit_weights
 
 MEAN_IMAGE = "mean_image.npy"  # in the bundle, where `preprocessing.mean` is `image`
 
@@ -137,16 +138,13 @@ def load_network(card: ClassifierCard, bundle: Path) -> ClassificationNetwork:
     network = build_network(card.network, len(card.labels), card.preprocessing)
     if card.preprocessing.mean == "image":
         _read_mean_image(network, bundle / MEAN_IMAGE)
-    path = bundle / "weights.safetensors"
+    path = bundle / WEIGHTS
     try:
         network.backbone.load_state_dict(load_file(path))
     except FileNotFoundError:
-        raise BundleError(f"{path}: the weights are missing.", "Make the bundle again: hwapung train.") from None
+        raise missing_weights(path) from None
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]  # torch lists the names that do not fit on lines of their own
-        raise BundleError(
-            f"{path}: the weights do not fit the card ({reason}).", "Make the bundle again: hwapung train."
-        ) from None
+        raise unfit_weights(path, error) from None
     return network.eval()
 
 

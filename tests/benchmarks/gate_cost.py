@@ -18,7 +18,7 @@ from model_training.recipe import load_recipe
 from model_training.runtime.architecture import Network
 from model_training.runtime.card import ModelCard, read_card
 from model_training.runtime.classifier import Classifier
-from model_training.runtime.execution import export_openvino
+from model_training.runtime.export import export_openvino
 from model_training.runtime.network import count_parameters, load_network
 from model_training.training.start import build_network
 

@@ -14,7 +14,7 @@ from model_training.datasets.procedural import draw, write_dataset
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import load_recipe
 from model_training.runtime.card import ModelCard, read_card, write_card
-from model_training.runtime.execution import export_openvino
+from model_training.runtime.export import export_openvino
 from model_training.runtime.network import ClassificationNetwork, save_weights
 from model_training.training.classification import train
 from model_training.training.loop import start_fabric

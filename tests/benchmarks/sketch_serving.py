@@ -25,7 +25,7 @@ from model_training.packaging.detector import export_detector
 from model_training.recipe import load_recipe
 from model_training.runtime.card import ModelCard, read_card, write_card
 from model_training.runtime.detector import letterbox
-from model_training.runtime.execution import export_openvino
+from model_training.runtime.export import export_openvino
 from model_training.runtime.network import build_network, save_weights
 from model_training.sketch.bundle import compose_sketch
 from model_training.sketch.recipe import load_sketch_recipe

@@ -30,7 +30,7 @@ from model_training.progress import console
 from model_training.recipe import load_recipe
 from model_training.training.classification import train
 from model_training.training.loop import start_fabric
-from tests.benchmarks.results import MADE_HERE, Entry, Table, publish
+from tests.benchmarks.results import MADE_HERE, Entry, Table, describe_machine, publish
 from torchserve.archive import build_archive
 from torchserve.server import TorchServe
 from torchserve.settings import read_settings
@@ -49,7 +49,7 @@ MODELS = {
     ],
 }
 TARGETS = {
-    "resnet18_times_real_time": (">=", 10),
+    "resnet18_times_real_time": (">=", 12 if "no VNNI" in describe_machine() else 20),
     "small_times_real_time": (">=", 10),
     "memory_long_over_short": ("<=", 1.15),
 }

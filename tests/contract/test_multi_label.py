@@ -35,7 +35,7 @@ ANSWER: dict[str, Any] = {
     "probabilities": closed(**dict.fromkeys(COLOURS, SHARE)),
     "verdict": {"enum": ["sure", "unsure", "unknown"]},
     "model": {"const": "webtoon_genres"},
-    "version": {"const": "1.0"},
+    "version": {"enum": ["1.0", "1.0+bf16", "1.0+int8"]},
     "prediction_set": closed(risk=SHARE, classes=CLASSES | {"minItems": 0}),
 }
 

@@ -62,6 +62,9 @@ def test_several_models_are_served_and_stopping_lets_requests_finish(hangul_stor
             server.wait_until_ready(name)
         processes = family(server._group.pid)
         assert len(processes) >= 3  # Java and a worker for each model
+        libraries = {Path(each.path).name for process in processes for each in process.memory_maps()}
+        assert any(name.startswith("libopenvino") for name in libraries)
+        assert not any(name.startswith("libtorch") for name in libraries)  # nobody has asked for a heatmap
         with pytest.raises(ServingError, match="no model 'third'"):
             server.wait_until_ready("third")
         # They wait a second for others to join their batch: they are under way while the server is told to stop.

@@ -14,7 +14,7 @@ from PIL import Image
 
 from model_training.runtime.card import ModelCard, write_card
 from model_training.runtime.classifier import Classifier
-from model_training.runtime.execution import export_openvino
+from model_training.runtime.export import export_openvino
 from model_training.runtime.network import ClassificationNetwork, head_name, save_weights
 from tests.cards import make_card
 

@@ -15,7 +15,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import torch
 from ts.context import Context
 from ts.metrics.dimension import Dimension
 from ts.metrics.metric_type_enum import MetricTypes
@@ -55,9 +54,8 @@ class ClassifyHandler:
         """Load the bundle that the archive was unpacked to. Raises `RuntimeError`, which TorchServe reports by name."""
         properties = context.system_properties
         gpu = properties["gpu_id"]
-        device = f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
         try:
-            self.model = _load(Path(properties["model_dir"]), device)
+            self.model = _load(Path(properties["model_dir"]), _name_device(gpu))
         except HwapungError as error:
             raise RuntimeError(str(error)) from error
         _tell_form(self.model.card, context)
@@ -136,6 +134,15 @@ def _tell_form(card: Card, context: Context) -> None:
             dimensions=[Dimension("Form", name), Dimension("Serves", str(name == served.precision).lower())],
             metric_type=MetricTypes.GAUGE,
         )
+
+
+def _name_device(gpu: int | None) -> str:
+    """torch is asked only where TorchServe gives the worker a GPU: to import it takes a processor's worker seconds."""
+    if gpu is None:
+        return "cpu"
+    import torch
+
+    return f"cuda:{gpu}" if torch.cuda.is_available() else "cpu"
 
 
 def _lower(headers: Mapping[str, object]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frontend.video.frames import NetworkSize, draw_image, draw_preview, upright_size
+from frontend.video.frames import Drawer, NetworkSize, upright_size
 from frontend.video.reader import Limits, read_frames
 from model_training.datasets.procedural import draw
 from model_training.runtime.architecture import Preprocessing
@@ -34,7 +34,7 @@ def test_a_turned_film_is_turned_back(rotation: int, top: str) -> None:
     frame = first_frame(make_film(rotation=rotation))
     size = (48, 64) if rotation % 180 else (64, 48)
     assert upright_size(frame) == size
-    preview = pixels(draw_preview(frame))
+    preview = pixels(Drawer(STRETCH, packed=True).draw_preview(frame))
     assert preview.shape == (size[1], size[0], 3)
     high, low = preview[size[1] // 8, size[0] // 2], preview[-size[1] // 8, size[0] // 2]
     left, right = preview[size[1] // 2, size[0] // 8], preview[size[1] // 2, -size[0] // 8]
@@ -55,7 +55,7 @@ def test_what_is_transparent_is_white(pixel_format: str) -> None:
         return image
 
     frame = first_frame(make_film("matroska", "ffv1", pixels=pixel_format, paint=paint, drawn_as="rgba", seconds=0.2))
-    image = pixels(draw_image(frame, STRETCH))
+    image = pixels(Drawer(STRETCH, packed=True).draw_image(frame))
     assert image[12, 8].tolist() == pytest.approx([255, 255, 255], abs=3)
     assert image[12, 24].tolist() == pytest.approx([200, 20, 20], abs=8)
 
@@ -67,7 +67,7 @@ def test_grey_with_alpha_is_laid_on_white_too() -> None:
         return image
 
     frame = first_frame(make_film("mov", "png", pixels="ya8", paint=paint, drawn_as="rgba", seconds=0.2))
-    image = pixels(draw_image(frame, STRETCH))
+    image = pixels(Drawer(STRETCH, packed=True).draw_image(frame))
     assert image[12, 8].tolist() == [255, 255, 255]
     assert image[12, 24].tolist() == pytest.approx([60, 60, 60], abs=2)
 
@@ -80,7 +80,7 @@ def test_scaling_before_sending_is_the_models_own_transform_but_for_rounding(fit
     preprocessing = Preprocessing(fit=fit, height=96, width=112, mean=(0.5,) * 3, std=(0.5,) * 3)  # type: ignore[arg-type]
     whole = io.BytesIO()
     Image.fromarray(frame.to_ndarray(format="rgb24")).save(whole, "PNG")
-    sent = draw_image(frame, NetworkSize(112, 96, fit))
+    sent = Drawer(NetworkSize(112, 96, fit), packed=False).draw_image(frame)
     assert Image.open(io.BytesIO(sent)).format == "PNG"
     difference = np.abs(read(sent, preprocessing).astype(int) - read(whole.getvalue(), preprocessing))
     assert difference.mean() < 1.5
@@ -92,7 +92,7 @@ def test_a_letterbox_is_sent_what_lies_between_its_margins(size: tuple[int, int]
     """The model has nothing left to resize, so what is shown and explained is what was judged, pixel by pixel."""
     landscape = draw("china", 5, 640).resize(size)
     film = make_film("matroska", "libx264", size=size, paint=lambda _: np.asarray(landscape), seconds=0.2)
-    sent = draw_image(first_frame(film), NetworkSize(112, 96, "letterbox"))
+    sent = Drawer(NetworkSize(112, 96, "letterbox"), packed=False).draw_image(first_frame(film))
     preprocessing = Preprocessing(fit="letterbox", height=96, width=112, mean=(0.5,) * 3, std=(0.5,) * 3)
     (part,) = read_parts(sent, preprocessing).parts
     seen, (left, top, right, bottom) = part.pixels, part.content
@@ -103,3 +103,20 @@ def test_a_letterbox_is_sent_what_lies_between_its_margins(size: tuple[int, int]
 def test_a_browser_can_hold_the_images_of_a_film() -> None:
     assert NetworkSize(224, 224, "stretch").count_images(400 * 2**20) == 2089
     assert NetworkSize(2048, 2048, "stretch").count_images(1000) == 1
+
+
+def test_stored_and_packed_images_hold_the_same_pixels() -> None:
+    frame = first_frame(make_film())
+    stored, packed = (Drawer(STRETCH, packed=packed).draw_image(frame) for packed in (False, True))
+    assert np.array_equal(pixels(stored), pixels(packed))
+    assert len(stored) > 32 * 24 * 3 > len(packed)
+
+
+def test_a_drawer_draws_a_frame_as_if_it_were_the_first() -> None:
+    """It keeps what it prepared for another size, shape or colour space no longer than for that."""
+    films = [make_film(), make_film(size=(48, 96)), make_film(rotation=90), make_film()]
+    drawer = Drawer(NetworkSize(40, 30, "letterbox"), packed=False)
+    for film in films:
+        frame, alone = first_frame(film), Drawer(NetworkSize(40, 30, "letterbox"), packed=False)
+        assert drawer.draw_image(frame) == alone.draw_image(frame)
+        assert drawer.draw_preview(frame) == alone.draw_preview(frame)

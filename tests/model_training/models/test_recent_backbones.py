@@ -16,8 +16,9 @@ from model_training.models.factory import make_network
 from model_training.models.frozen_prefix import cut_at_freeze
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.errors import WeightsError
-from model_training.runtime.execution import OpenVINOExecution, TorchExecution, export_openvino
+from model_training.runtime.execution import OpenVINOExecution, TorchExecution
 from model_training.runtime.explain import Explainer
+from model_training.runtime.export import export_openvino
 from model_training.runtime.network import create_backbone
 from tests import tiny_vits  # noqa: F401, registers its networks
 

@@ -25,7 +25,8 @@ from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier, softmax
 from model_training.runtime.errors import BundleError
-from model_training.runtime.execution import OpenVINOExecution, save_openvino
+from model_training.runtime.execution import OpenVINOExecution
+from model_training.runtime.export import save_openvino
 from model_training.runtime.network import ClassificationNetwork
 from model_training.runtime.observer import Companion
 from model_training.runtime.ood import COMPANION_MODEL, GATE, Mahalanobis

@@ -215,7 +215,8 @@ def test_an_image_waits_for_none_that_is_decoded_later(classifier: Classifier, m
 
     late = image(8)
     monkeypatch.setattr("model_training.runtime.classifier.read_parts", read_late)
-    queue = SimpleNamespace(start_async=start_async, wait_all=classifier.execute.queue.wait_all)  # type: ignore[attr-defined]
+    real = classifier.execute.queue  # type: ignore[attr-defined]
+    queue = SimpleNamespace(start_async=start_async, wait_all=real.wait_all, is_ready=real.is_ready)
     monkeypatch.setattr(classifier.execute, "queue", queue)
     answers = classifier.answer([image(1), late])
     assert [answered(each)["model"] for each in answers] == [classifier.card.name] * 2

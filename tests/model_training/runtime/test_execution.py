@@ -11,7 +11,8 @@ import torch
 
 from model_training.runtime.card import ModelCard, read_card
 from model_training.runtime.errors import BundleError
-from model_training.runtime.execution import OpenVINOExecution, TorchExecution, choose_execution, export_openvino
+from model_training.runtime.execution import OpenVINOExecution, TorchExecution, choose_execution
+from model_training.runtime.export import export_openvino
 from model_training.runtime.network import load_network
 
 REMEDY = "hwapung train"
@@ -116,14 +117,14 @@ def test_images_of_another_size_are_refused_and_the_next_are_answered(card: Mode
 
 def test_a_processor_takes_the_fast_form(card: ModelCard, tiny_bundle: Path) -> None:
     network = load_network(card, tiny_bundle)
-    assert isinstance(choose_execution(card, tiny_bundle, network, "cpu"), OpenVINOExecution)
+    assert isinstance(choose_execution(card, tiny_bundle, lambda: network, "cpu"), OpenVINOExecution)
     plain = card.model_copy(update={"openvino_model": None})
-    assert isinstance(choose_execution(plain, tiny_bundle, network, "cpu"), TorchExecution)
+    assert isinstance(choose_execution(plain, tiny_bundle, lambda: network, "cpu"), TorchExecution)
 
 
 def refusal(card: ModelCard, bundle: Path) -> BundleError:
     with pytest.raises(BundleError) as caught:
-        choose_execution(card, bundle, load_network(card, bundle), "cpu")
+        choose_execution(card, bundle, lambda: load_network(card, bundle), "cpu")
     assert "\n" not in str(caught.value)
     assert str(bundle / "network.xml") in caught.value.message
     assert REMEDY in caught.value.remedy
@@ -174,6 +175,6 @@ def test_parts_of_several_images_say_what_single_images_say(tiny_bundle: Path, c
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_agrees_in_half_precision(card: ModelCard, tiny_bundle: Path, exact: TorchExecution) -> None:
     pixels = noise(33, card)
-    fast = choose_execution(card, tiny_bundle, load_network(card, tiny_bundle), "cuda:0")
+    fast = choose_execution(card, tiny_bundle, lambda: load_network(card, tiny_bundle), "cuda:0")
     assert isinstance(fast, TorchExecution)
     assert np.abs(fast(pixels) - exact(pixels)).max() <= 0.1

@@ -10,7 +10,8 @@ from torchvision import transforms
 
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.errors import ImageError
-from model_training.runtime.preprocess import Normalise, content_box, fit, read
+from model_training.runtime.normalise import Normalise
+from model_training.runtime.preprocess import content_box, fit, read
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frontend.video.frames import NetworkSize, Turn, draw_image, draw_preview, upright_size
+from frontend.video.frames import Drawer, NetworkSize, Turn, upright_size
 from frontend.video.reader import Limits, TimedFrame, read_frames, survey
 from tests.frontend.video.films import make_film
 
@@ -70,9 +70,9 @@ def test_a_display_matrix_is_followed(name: str, kind: str, codec: str, pixels: 
     matrix, shown = MATRICES[name]
     frame = read(with_matrix(make_film(kind, codec, pixels=pixels, paint=corners, seconds=0.2), *matrix))[0].frame
     assert upright_size(frame) == ((48, 64) if matrix[0] == 0 else (64, 48))
-    assert name_corners(draw_preview(frame)) == shown
-    assert name_corners(draw_image(frame, STRETCH)) == shown
-    assert Image.open(io.BytesIO(draw_preview(frame))).size == upright_size(frame)
+    assert name_corners(Drawer(STRETCH, packed=True).draw_preview(frame)) == shown
+    assert name_corners(Drawer(STRETCH, packed=False).draw_image(frame)) == shown
+    assert Image.open(io.BytesIO(Drawer(STRETCH, packed=True).draw_preview(frame))).size == upright_size(frame)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,13 @@ def test_a_display_matrix_is_followed(name: str, kind: str, codec: str, pixels: 
 )
 def test_matroskas_angle_is_followed_too(degrees: int, shown: tuple[str, ...]) -> None:
     film = make_film("matroska", paint=corners, seconds=0.2, rotation=degrees)
-    assert name_corners(draw_preview(read(film)[0].frame)) == shown
+    assert name_corners(Drawer(STRETCH, packed=True).draw_preview(read(film)[0].frame)) == shown
 
 
 def test_a_mirrored_film_with_transparency_is_mirrored_and_laid_on_white() -> None:
     film = make_film("mov", "png", pixels="rgba", paint=half_transparent, drawn_as="rgba", seconds=0.2)
-    image = Image.open(io.BytesIO(draw_image(read(with_matrix(film, -1, 0, 0, 1))[0].frame, STRETCH)))
+    frame = read(with_matrix(film, -1, 0, 0, 1))[0].frame
+    image = Image.open(io.BytesIO(Drawer(STRETCH, packed=False).draw_image(frame)))
     assert image.getpixel((26, 5)) == (255, 255, 255)
     assert image.getpixel((6, 5)) == (200, 20, 20)
 
@@ -149,7 +150,7 @@ def test_what_is_transparent_is_white_in_every_codec(kind: str, codec: str, pixe
     frames = read(film)
     assert [round(each.time, 1) for each in frames] == [0, 0.1, 0.2]
     for each in frames:
-        image = np.asarray(Image.open(io.BytesIO(draw_image(each.frame, STRETCH)))).astype(int)
+        image = np.asarray(Image.open(io.BytesIO(Drawer(STRETCH, packed=False).draw_image(each.frame)))).astype(int)
         assert np.abs(image[5, 6] - (255, 255, 255)).max() <= 4
         assert np.abs(image[5, 26] - (200, 20, 20)).max() <= 10
         assert np.abs(image[18, 6] - (127, 127, 227)).max() <= 10
@@ -163,14 +164,16 @@ def test_a_gif_with_a_transparent_colour_is_laid_on_white() -> None:
         frame.paste(2, (40 + number, 0, 44 + number, 48))
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], transparency=0, duration=100)
-    image = np.asarray(Image.open(io.BytesIO(draw_image(read(buffer.getvalue())[0].frame, STRETCH)))).astype(int)
+    image = np.asarray(
+        Image.open(io.BytesIO(Drawer(STRETCH, packed=False).draw_image(read(buffer.getvalue())[0].frame)))
+    ).astype(int)
     assert np.abs(image[12, 6] - (255, 255, 255)).max() <= 2
     assert np.abs(image[12, 29] - (200, 20, 20)).max() <= 8
 
 
 def test_a_frame_is_one_panel_of_a_model_of_strips() -> None:
     frame = read(make_film(paint=corners, seconds=0.2, size=(64, 48)))[0].frame
-    assert Image.open(io.BytesIO(draw_image(frame, NetworkSize(32, 24, "strip")))).size == (32, 24)
+    assert Image.open(io.BytesIO(Drawer(NetworkSize(32, 24, "strip"), packed=False).draw_image(frame))).size == (32, 24)
 
 
 # --- sizes that change -----------------------------------------------------------------------------------------------
@@ -229,7 +232,7 @@ def test_a_size_that_changes_midway_is_followed(name: str, kind: str, codec: str
     for each in frames:
         colour, size = parts[int(each.time / 0.5 + 0.01)]
         assert upright_size(each.frame) == size
-        image = np.asarray(Image.open(io.BytesIO(draw_image(each.frame, STRETCH)))).astype(int)
+        image = np.asarray(Image.open(io.BytesIO(Drawer(STRETCH, packed=False).draw_image(each.frame)))).astype(int)
         assert image.shape == (24, 32, 3)
         assert np.abs(image - COLOURS[colour]).max() <= 12, each.time
 
