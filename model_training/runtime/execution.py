@@ -86,6 +86,8 @@ class OpenVINOExecution:
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
+            # Every process would pin its threads to the same first cores; one that is busy then holds all of them up.
+            "ENABLE_CPU_PINNING": False,
         }
         try:
             compiled = core.compile_model(model, "CPU", settings | {"PERFORMANCE_HINT": "THROUGHPUT"})
