@@ -99,6 +99,8 @@ class OpenVINOExecution:
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             # As many as torch uses (OMP_NUM_THREADS): several workers share the machine.
             "INFERENCE_NUM_THREADS": count_threads(),
+            # Every process would pin its threads to the same first cores; one that is busy then holds all of them up.
+            "ENABLE_CPU_PINNING": False,
         }
         try:
             compiled = core.compile_model(model, "CPU", settings | {"PERFORMANCE_HINT": "THROUGHPUT"})
