@@ -16,12 +16,10 @@ given = $(if $(DATA),--data "$(DATA)")
 install := $(run) -m pip install --quiet --constraint requirements/constraints.txt
 requirements := pyproject.toml $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
-landscapes := ../shared/data/landscape
-ai_vs_real := ../shared/data/ai_vs_real
 paintings := ../shared/data/painting_styles
 
 .PHONY: help setup demo demo-sketch train archive serve up down test test-unit test-serving test-browser test-compose browser database \
-        lint format figures figures-ai-vs-real figures-webtoon figures-analysis figures-encodings figures-sketch figures-verdict \
+        lint format figures-verdict figures-webtoon figures-analysis figures-encodings figures-sketch \
         bench-analysis bench-serving bench-search bench-training bench-video bench-sketch clean
 
 help:  ## this list
@@ -110,13 +108,10 @@ format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-## Measure: make bench-NAME (analysis search serving sketch training video), make figures-NAME (ai-vs-real webtoon analysis encodings sketch)
-figures: .venv/dev  ## the accuracy figures that the README quotes
-	$(run) -m tests.benchmarks.landscape_accuracy --data $(or $(DATA),$(landscapes)) --weights $(weights) $(SET)
-
-# accuracy, calibration and sure answers of ai_vs_real_small on real data
-figures-ai-vs-real: .venv/dev
-	$(run) -m tests.benchmarks.ai_vs_real_figures --data $(or $(DATA),$(ai_vs_real)) --weights $(weights) $(SET)
+## Measure: make bench-NAME (analysis forms search serving sketch training video), make figures-NAME (verdict webtoon analysis encodings sketch)
+# accuracy, sure answers and strangers of the products by their own recipes, on real pictures
+figures-verdict: .venv/dev
+	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
 
 # webtoon's recipe on paintings by artist against frozen features
 figures-webtoon: .venv/dev
@@ -131,20 +126,27 @@ figures-encodings: .venv/dev
 	$(run) -m tests.benchmarks.encodings $(SET)
 
 searching := $(run) -m tests.benchmarks.search --data $(or $(DATA),$(paintings)) --weights $(weights)
-# a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe
+# a grid of 54 with caches and without, small; then its frozen rows as large as webtoon's recipe; then with halving
 bench-search: .venv/dev
 	missed=0; $(searching) $(SET) || missed=$$?; \
+	  $(run) -m tests.benchmarks.search_halving --data $(or $(DATA),$(paintings)) --weights $(weights) || missed=$$?; \
 	  $(searching) --depths 0 --size 112 --epochs 10 --pictures 360 $(SET) || missed=$$?; exit $$missed
 
-# pictures a second against torchvision's own loop; memory at 100,000 pictures
+# pictures a second against torchvision's own loop; what bfloat16 costs in accuracy; 1,000 to 1,000,000 pictures
 bench-training: .venv/dev
-	$(run) -m tests.benchmarks.training --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET)
+	missed=0; for part in training training_precision; do \
+	  $(run) -m tests.benchmarks.$$part --data $(or $(DATA),$(paintings)) --weights $(weights) $(SET) || missed=$$?; done; \
+	  $(run) -m tests.benchmarks.training_growth || missed=$$?; exit $$missed
 
 # a report on 10,000 predicted pictures in seconds, and on 50,000 in memory
 bench-analysis: .venv/dev
 	$(run) -m tests.benchmarks.reports $(SET)
 
 # predictions a second against FastAPI, LitServe and the in-process limit
+# rates of float32, bfloat16 and 8-bit integers here, and decisions changed
+bench-forms: .venv/dev
+	$(run) -m tests.benchmarks.forms --data $(or $(DATA),../shared/data) $(SET)
+
 bench-serving: .venv/dev
 	$(run) -m tests.benchmarks.serving $(SET)
 
@@ -153,9 +155,6 @@ bench-video: .venv/dev
 	$(run) -m tests.benchmarks.video $(SET)
 
 # mAP50 of the sketch detector with and without composed pre-training, BCE against focal
-figures-verdict: .venv/dev
-	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
-
 figures-sketch: .venv/dev
 	$(run) -m tests.benchmarks.sketch_detection --data $(or $(DATA),../shared/data/sketch_scenes) $(SET)
 

@@ -1,6 +1,7 @@
 """`hwapung compare precisions BUNDLE… --data FOLDER`: which form of which network to serve, in one table.
 
-Every bundle in torch, in OpenVINO with 32-bit floats and in OpenVINO with 8-bit integers, on the same test images:
+Every bundle in torch, and in OpenVINO with 32-bit floats, with bfloat16 where the processor has it, and with 8-bit
+integers, on the same test images:
 accuracy with its interval, agreement with the first row, size, latency of one image and throughput.
 """
 
@@ -17,13 +18,12 @@ from rich.table import Table as Printed
 
 from model_training.datasets.reopen import Opened, open_bundle
 from model_training.evaluation.predict import predict_logits
-from model_training.packaging.convert import precision_of
 from model_training.packaging.served_form import export_form
 from model_training.progress import follow, print_whole
-from model_training.recipe import Precision
 from model_training.runtime.errors import DatasetError
-from model_training.runtime.execution import Execution, OpenVINOExecution, TorchExecution
+from model_training.runtime.execution import Execution, OpenVINOExecution, TorchExecution, can_run
 from model_training.runtime.files import replacing
+from model_training.runtime.forms import able_forms
 from model_training.runtime.network import load_network
 from model_training.translation import plain
 
@@ -34,7 +34,7 @@ from .translation import _
 from .writer import to_csv
 
 BATCH = 16
-FORMS: tuple[Precision, ...] = ("torch", "float32", "int8")
+FORMS = ("torch", "float32", "bf16", "int8")
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,23 @@ def _load_forms(opened: Opened) -> Iterator[tuple[str, Execution, int]]:
     """Name, execution and bytes of each form: the one that the bundle has, and the others made for the occasion, as
     packing makes them."""
     network = load_network(opened.card, opened.folder)
+    made = {each.precision: each for each in able_forms(opened.card)}
     with tempfile.TemporaryDirectory(prefix="forms-") as folder:
         for form in FORMS:
             model = Path(folder) / f"{form}.xml"
             if form == "torch":
                 execution: Execution = TorchExecution(network, "cpu")
                 model = opened.folder / "weights.safetensors"
-            elif opened.card.openvino_model is not None and form == precision_of(opened.card):
-                model = opened.folder / opened.card.openvino_model.file
-                execution = OpenVINOExecution(model)
+            elif form in made:
+                model = opened.folder / made[form].file
+                execution = OpenVINOExecution(model, made[form].precision)
+            elif form == "bf16":
+                if not can_run("bf16"):
+                    continue
+                export_form(model, "float32", opened.prepared, network)
+                execution = OpenVINOExecution(model, "bf16")
             else:
-                execution = export_form(model, form, opened.prepared, network)
+                execution = export_form(model, "int8" if form == "int8" else "float32", opened.prepared, network)
             files = (model, model.with_suffix(".bin"))
             yield form, execution, sum(each.stat().st_size for each in files if each.exists())
 

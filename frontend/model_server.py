@@ -95,6 +95,8 @@ class ModelServer:
         return content
 
     def _ask(self, model: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        # What is still queued when we have given up needs no answer.
+        headers = headers | {"deadline": f"{time.time() + self._answer_timeout:.3f}"}
         try:
             with MODEL_SECONDS.labels(model).time():
                 response = self._send(path, body, headers)

@@ -37,7 +37,9 @@ def find_report(model: Model) -> Path | None:
     """The folder of the report on the version that is served; None where there is none."""
     if settings.reports is None:
         return None
-    folder = settings.reports.absolute() / model.name / str(model.card["version"])
+    # A report is on the bundle; a served version may also name the form that answers: 1.0+int8.
+    version = str(model.card["version"]).partition("+")[0]
+    folder = settings.reports.absolute() / model.name / version
     return folder if (folder / PAGE).is_file() else None
 
 

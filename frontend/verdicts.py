@@ -37,7 +37,8 @@ def words_of(model: Model, answer: Mapping[str, Any]) -> VerdictWords | None:
         return VerdictWords(text(told["title"]), text(told["text"]), told["instead_of_class"] or verdict == UNKNOWN)
     if verdict == UNKNOWN:
         return VerdictWords(str(wording.UNKNOWN), str(wording.REASONS.get(reason, wording.REASONS[UNLIKE])), leads=True)
-    own = wording.VERDICTS.get(verdict)
+    # With an interval, as that of a strip's panels, its lower end decides.
+    own = (wording.VIDEO_VERDICTS if answer.get("interval") else wording.VERDICTS).get(verdict)
     return VerdictWords(str(own[0]), str(own[1]), leads=False) if own else None
 
 

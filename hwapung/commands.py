@@ -60,6 +60,10 @@ def predict(
         Path | None,
         typer.Option(help="folder for copies of the pictures under a heatmap of what decided; none of unknown ones"),
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(help="of the network on a CPU: float32, bf16, int8 or fastest; if not given, the one measured"),
+    ] = None,
     device: Device = "auto",
     build: Build = BUILD,
     as_json: Json = False,
@@ -67,7 +71,7 @@ def predict(
     """Say what pictures are, without a server. Status 1 if one can't be read; the others are answered."""
     from .model import ImageError, load, overlay
 
-    model = load(find_bundle(bundle, build), device)
+    model = load(find_bundle(bundle, build), device, form)
     titles = {label.key: label.title.en for label in model.card.labels}
     answered: list[dict[str, object]] = []
     failed = False

@@ -114,12 +114,13 @@ Answer = TypedDict(
 class Model:
     """A bundle, ready to answer. Made by `load`."""
 
-    def __init__(self, bundle: Path, device: str) -> None:
+    def __init__(self, bundle: Path, device: str, form: str | None) -> None:
         # torch takes seconds to import, which whoever only asks for a type or for --help need not wait for.
         from model_training.runtime.device import choose_device
+        from model_training.runtime.forms import parse_wish
         from model_training.runtime.load import load_bundle
 
-        self._model = load_bundle(bundle, choose_device(device))
+        self._model = load_bundle(bundle, choose_device(device), parse_wish(form))
 
     @property
     def card(self) -> Card:
@@ -146,12 +147,15 @@ class Model:
         return answers
 
 
-def load(bundle: str | PathLike[str], device: str = "auto") -> Model:
+def load(bundle: str | PathLike[str], device: str = "auto", form: str | None = None) -> Model:
     """Open the folder that training left. `device`: `cpu`, `cuda`, `cuda:1`, or `auto`: CUDA where there is any.
+    `form`: how the network computes on a CPU, one of the card's `forms` or `fastest` of them here; if not given, the
+    one that the card's figures are of, so that answers are the same on every machine.
 
-    Raises `CardError` or `BundleError` for what is no whole bundle, `RecipeError` for a device that is not there.
+    Raises `CardError` or `BundleError` for what is no whole bundle, `RecipeError` for a device that is not there,
+    `FormError` for a form that the bundle has not.
     """
-    return Model(Path(bundle), device)
+    return Model(Path(bundle), device, form)
 
 
 def overlay(image: ImageLike, explanation: Explanation) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from model_training.datasets.prepare import Prepared, prepare
 from model_training.datasets.procedural import write_dataset
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Recipe, load_recipe
+from model_training.runtime.card import read_card, write_card
 from model_training.training.classification import train
 from model_training.training.loop import Trained, start_fabric
 from tests.tiny_sketch import make_tiny_sketch_bundle
@@ -47,6 +49,7 @@ TINY = [
     "preprocessing.width=64",
     "training.batch_size=8",
     "training.epochs=2",
+    "serving.forms=[]",  # tests/model_training/packaging/test_forms.py makes them
 ]
 
 
@@ -85,6 +88,17 @@ def tiny_bundle(
     tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     return make_bundle(tiny_recipe, tiny_prepared, tiny_trained, tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="session")
+def tiny_strip_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle with `fit: strip`, and a gate that asks only what a picture is like."""
+    bundle = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("strip") / "bundle")
+    card = read_card(bundle / "card.json")
+    preprocessing = card.preprocessing.model_copy(update={"fit": "strip"})
+    ood = card.ood.model_copy(update={"threshold": None}) if card.ood else None
+    write_card(card.model_copy(update={"preprocessing": preprocessing, "ood": ood}), bundle / "card.json")
+    return bundle
 
 
 @pytest.fixture(scope="session")

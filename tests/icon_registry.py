@@ -6,15 +6,16 @@ import base64
 import dataclasses
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Iterator, Mapping
 
 import pytest
 
-from model_training.datasets.icons.sets import ICON_SETS
+from model_training.datasets.icons.sets import DEFAULT_SETS, ICON_SETS, IconifySet, IconSet
 from tests.model_training.datasets.test_sources.conftest import Service
 
-#: What each thing is drawn of: three icons that differ a little, as the sets do.
+#: What each thing is drawn of: icons that differ a little, as the sets do.
 SHAPES = {
     "house": '<path d="M3 {0}L12 3l9 7v11H3z"/><path d="M9 21v-{0}h6v{0}"/>',
     "moon": '<path d="M21 {0}A9 9 0 1 1 11 3a7 7 0 0 0 10 {0}Z"/>',
@@ -23,7 +24,7 @@ SHAPES = {
 }
 LINE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="currentColor">{0}</svg>'
 AREA = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="currentColor">{0}</svg>'
-CLASSES = {label: dict.fromkeys(("lucide", "tabler", "phosphor"), (label,)) for label in SHAPES}
+CLASSES = {label: dict.fromkeys(DEFAULT_SETS, (label,)) for label in SHAPES}
 
 
 def pack(files: Mapping[str, str]) -> bytes:
@@ -61,12 +62,20 @@ def record(service: Service, name: str, version: str, archive: bytes) -> None:
     service.answers[tarball] = archive
 
 
+def draw_files(chosen: IconSet, frame: str, number: int) -> dict[str, str]:
+    shapes = {label: shape.format(number) for label, shape in SHAPES.items()}
+    if isinstance(chosen, IconifySet):
+        body = '<g fill="none" stroke="currentColor">{0}</g>'
+        icons = {label: {"body": body.format(shape)} for label, shape in shapes.items()}
+        return {chosen.path: json.dumps({"prefix": "small", "icons": icons, "width": 24, "height": 24})}
+    return {chosen.place(label): frame.format(shape) for label, shape in shapes.items()}
+
+
 def publish(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small packages of the default sets at `service`, which npm's variable names; the pins are theirs."""
-    for number, name in enumerate(("lucide", "tabler", "phosphor"), 5):
+    for number, name in enumerate(DEFAULT_SETS, 5):
         chosen = ICON_SETS[name]
-        frame = AREA if name == "phosphor" else LINE
-        files = {chosen.place(label): frame.format(shape.format(number)) for label, shape in SHAPES.items()}
+        files = draw_files(chosen, AREA if name == "phosphor" else LINE, number)
         archive = pack(files | {chosen.licence_file: f"The licence of {name}"})
         package = dataclasses.replace(chosen.package, integrity=measure(archive))
         monkeypatch.setitem(ICON_SETS, name, dataclasses.replace(chosen, package=package))
@@ -77,6 +86,6 @@ def publish(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def packages() -> Iterator[str]:
     """The paths of the default sets' archives."""
-    for name in ("lucide", "tabler", "phosphor"):
+    for name in DEFAULT_SETS:
         package = ICON_SETS[name].package
         yield f"/{package.name}/-/{package.name.rpartition('/')[2]}-{package.version}.tgz"

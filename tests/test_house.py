@@ -42,7 +42,7 @@ RUNTIME = ("runtime",)
 TRAINING = (*RUNTIME, "training")
 SERVING = (*RUNTIME, "serving")
 APPLICATION = (*TRAINING, "serving", "frontend", "analysis")
-EXTRAS = ("quantise", "sources", "spreadsheets", "detector")
+EXTRAS = ("sources", "spreadsheets", "detector")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from model_training.runtime.errors import ServingError
 from model_training.runtime.provenance.credentials import TRUST
 
-from .settings import ServingSettings, count_cores, count_gpus, divide_machine
+from .settings import FORM, ServingSettings, count_cores, count_gpus, divide_machine
 from .store import StoredModel
 
 CONFIG = Path(__file__).parent / "config"
@@ -96,6 +96,7 @@ def make_environment(java: Path, settings: ServingSettings) -> dict[str, str]:
     return kept | {
         "JAVA_HOME": str(java.parent.parent),
         "OMP_NUM_THREADS": str(divide_machine(settings, count_cores(), count_gpus()).threads),
+        FORM: settings.form,
         "LC_ALL": "C.UTF-8",  # Java unpacks files named in Hangul only where the locale can spell them
         "PYTHONUNBUFFERED": "1",
     }

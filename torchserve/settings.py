@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from model_training.runtime.errors import ServingError
 
 PREFIX = "HWAPUNG_SERVING_"
+#: The one that the workers read, too.
+FORM = PREFIX + "FORM"
 
 
 class ServingSettings(BaseSettings):
@@ -36,14 +38,19 @@ class ServingSettings(BaseSettings):
     )
     batch_size: int = Field(16, ge=1, description="most requests that a worker answers together")
     max_batch_delay_ms: int = Field(
-        5, ge=1, description="milliseconds that the first request of a batch waits for others to join it"
+        1,
+        ge=1,
+        description="milliseconds that a request waits for others where none is queued; TorchServe takes 0 for 100",
+    )
+    form: Literal["fastest", "float32", "bf16", "int8"] = Field(
+        "fastest", description="form of the networks that answers on a CPU: the fastest here of a bundle's, or this one"
     )
     netty_threads: int = Field(2, ge=1, description="threads of the server that read requests and write answers")
     job_queue_size: int = Field(
         128, ge=1, description="requests that may wait for a worker, for each model; one more is answered 503"
     )
     java_options: str = Field(
-        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:+ExitOnOutOfMemoryError -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         description="options of the Java virtual machine, for example `-Xmx2g`; its heap is a quarter of the memory",
     )
     start_timeout_s: float = Field(300, gt=0, description="seconds for the server and all models to become ready")

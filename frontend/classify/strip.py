@@ -15,8 +15,9 @@ HUES = 6
 @dataclass(frozen=True)
 class PanelView:
     """A panel's bar: `start` and `length` are shares of the strip, `height` of the timeline, 0…1; `hue` is the number
-    of its class's colour, or `unknown`."""
+    of its class's colour, or `unknown`; `box`: where in the picture it lies."""
 
+    box: tuple[int, ...]
     start: float
     length: float
     height: float
@@ -27,9 +28,10 @@ class PanelView:
 
 @dataclass(frozen=True)
 class StripView:
-    """`interval`: of the confidence, 0…1, or None."""
+    """`interval`: of the confidence, 0…1, or None. `lying`: the strip goes from left to right."""
 
     panels: tuple[PanelView, ...]
+    lying: bool
     interval: tuple[float, float] | None
 
 
@@ -49,6 +51,7 @@ def view_strip(answer: dict[str, Any], model: Model) -> StripView | None:
         confidence = panel["probabilities"][best]
         panels.append(
             PanelView(
+                tuple(panel["box"]),
                 start / whole,
                 (end - start) / whole,
                 1.0 if unknown else confidence,
@@ -58,4 +61,4 @@ def view_strip(answer: dict[str, Any], model: Model) -> StripView | None:
             )
         )
     interval = answer.get("interval")
-    return StripView(tuple(panels), (interval[0], interval[1]) if interval else None)
+    return StripView(tuple(panels), lying, (interval[0], interval[1]) if interval else None)

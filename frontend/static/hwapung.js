@@ -1,4 +1,8 @@
 // Picture in, answer out. Every word on the page comes from the server's templates: this file only moves them about.
+import { unroll } from "./strip.js";
+
+// A side so many times as long as the other is shown through a window.
+const LONG = 3;
 
 const bench = document.querySelector("[data-workbench]");
 if (bench) prepare(bench);
@@ -8,9 +12,11 @@ function prepare(bench) {
   const form = bench.querySelector("form");
   const [easel, picture, heat, unseen] = ["easel", "picture", "heat", "unseen"].map(find);
   const [slider, opacity, result, status] = ["slider", "opacity", "result", "status"].map(find);
+  const [mount, marks, beside] = ["mount", "marks", "beside"].map(find);
   let file = null; // the visitor's picture, kept for another try
   let again = null; // what another try does
   let pending = null; // the request under way, so that a newer picture can call it off
+  let rollUp = null; // what lets go of a strip
 
   // ---- a picture comes in
 
@@ -28,6 +34,7 @@ function prepare(bench) {
     picture.hidden = false;
     unseen.hidden = true;
     easel.classList.add("filled");
+    leaveStrip();
     cool();
   }
 
@@ -38,7 +45,17 @@ function prepare(bench) {
   });
 
   function fit() {
-    picture.parentElement.style.setProperty("--ratio", picture.naturalWidth / picture.naturalHeight);
+    const ratio = picture.naturalWidth / picture.naturalHeight;
+    mount.style.setProperty("--ratio", ratio);
+    if (!rollUp) setWindow(ratio < 1 / LONG, ratio > LONG); // an answer may be there before its picture
+  }
+
+  // A window is scrolled by the keyboard too, and so can be reached by it.
+  function setWindow(tall, wide) {
+    mount.classList.toggle("tall", tall);
+    mount.classList.toggle("wide", wide);
+    if (tall || wide) mount.tabIndex = 0;
+    else mount.removeAttribute("tabindex");
   }
 
   bench.querySelectorAll("[data-file]").forEach((input) =>
@@ -128,11 +145,29 @@ function prepare(bench) {
     const map = result.querySelector("[data-heatmap]");
     if (map) warm(map.src);
     else cool();
+    enterStrip();
     if (hadFocus) result.focus({ preventScroll: true });
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (result.getBoundingClientRect().top > innerHeight * 0.8) {
       result.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "end" });
     }
+  }
+
+  // ---- a long strip: its timeline stands below the picture, and goes along with it
+
+  function enterStrip() {
+    leaveStrip();
+    const part = bench.querySelector("[data-strip]");
+    if (!part) return;
+    beside.append(part);
+    setWindow(!("lying" in part.dataset), "lying" in part.dataset);
+    rollUp = unroll(part, mount, marks);
+  }
+
+  function leaveStrip() {
+    rollUp?.();
+    rollUp = null;
+    beside.replaceChildren();
   }
 
   function fault(code) {
@@ -159,6 +194,7 @@ function prepare(bench) {
 
   if (picture.getAttribute("src") && picture.complete) fit();
   if (heat.getAttribute("src")) warm(heat.src);
+  enterStrip();
   if ("waiting" in bench.dataset) reloadWhenReady();
 
   async function reloadWhenReady() {

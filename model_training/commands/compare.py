@@ -119,7 +119,7 @@ def _compare(
     if ":" in device:
         raise RecipeError(f"A comparison gives each run one device, not {device!r}.", "Use cpu, cuda or auto.")
     chosen = load_recipe(recipe, overrides or [])
-    comparison = compare(chosen, Runner(data, build, start_fabric(device)))
+    comparison = compare(chosen, Runner(data, build, start_fabric(device, chosen.training.precision)))
     files = comparison.write(build / "comparisons" / f"{chosen.name}-{name}")
     if as_json:
         typer.echo(comparison.as_json(), nl=False)

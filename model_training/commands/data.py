@@ -25,6 +25,9 @@ def check(
     recipe: Annotated[str, typer.Option(help="whose classes and settings are meant")] = "pictures",
     encoding: Annotated[str | None, typer.Option(help="of names that are no UTF-8: data.encoding")] = None,
     build: Annotated[Path, typer.Option(help="where the cache goes, which a training then finds")] = Path("build"),
+    drawn: Annotated[
+        Path | None, typer.Option("--draw", help="folder for the first ten labelled pictures with their boxes drawn on")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
 ) -> None:
     """Say what a training would read: classes, splits, what is left out and why, labels that contradict, sizes."""
@@ -50,8 +53,19 @@ def check(
         lines = [*(summarise_scenes(scenes, data) if scenes else []), *(phrase_checked(checked) if checked else [])]
         for line in lines:
             print(line.en)
+    if drawn is not None:
+        _draw_scenes(scenes, data, drawn)
     if fault is not None:
         raise fault
+
+
+def _draw_scenes(scenes: Scenes | None, data: Path, folder: Path) -> None:
+    from ..detection.proof import draw_pages
+
+    if scenes is None:
+        raise DatasetError(f"{data}: there are no labelled pictures to draw.", "Leave --draw out.")
+    pages = draw_pages(scenes.scenes, scenes.classes, folder)
+    console.print(f"{folder} has the first {len(pages)} pages with their boxes drawn on.", markup=False)
 
 
 def _find_scenes(data: Path, *, needed: bool) -> Scenes | None:

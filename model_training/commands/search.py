@@ -49,7 +49,7 @@ def search(
             f"A search gives each trial one device, not {device!r}.",
             "Start one search for each device, on the same study, with CUDA_VISIBLE_DEVICES=0, 1, and so on.",
         )
-    fabric = start_fabric(device)
+    fabric = start_fabric(device, chosen.training.precision)
     study = study or chosen.name
     folder = build / "search" / study
     place = storage or str(folder / "journal.log")
@@ -65,10 +65,15 @@ def search(
     finally:
         for other in others:
             other.terminate()
-    lines = write_results(shared, chosen, prepared, folder)
+    lines, stopped = write_results(shared, chosen, prepared, folder)
     best = lines[0]
     console.print(f"Best of {len(lines)}: {shorten(best.point)}")
     console.print(f"  validation {best.metric} {best.value:.4f} (95% {best.low:.4f} to {best.high:.4f})")
+    if stopped:
+        console.print(
+            f"Stopped early: {len(stopped)} of {shared.total} (search.prune={chosen.search.prune}). What starts slowly "
+            "and would have ended best may be among them."
+        )
     console.print(f"Leaderboard: {folder / 'leaderboard.html'}")
     if winner:
         console.print(f"Bundle: {train_winner(chosen, best, data, name or chosen.name, build, fabric)}")

@@ -123,7 +123,7 @@ def train_recipe(
     if titles:
         values: dict[str, object] = {"labels": {**chosen.labels, **added}}
         chosen = override(chosen, values | ({"title": titles.title} if titles.title else {}))
-    fabric = start_fabric(device)
+    fabric = start_fabric(device, chosen.training.precision)
     fabric.launch()
     first = fabric.is_global_zero
     with fabric.rank_zero_first():  # the others find the cache filled

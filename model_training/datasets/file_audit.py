@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -113,21 +114,21 @@ def audit_files(dataset: Dataset, seed: int = 0) -> FileAudit | None:
     where an image has several classes.
 
     Extremely randomised trees, five folds, of more than 5,000 files a sample; first with all facts together, then with
-    each alone.
+    each alone. A strip is one file, however many panels it was cut into.
     """
-    rows = [row for row, entry in enumerate(dataset.entries) if entry.label]
-    if any(dataset.entries[row].also for row in rows):
+    if any(entry.also for entry in dataset.entries):
         return None
-    counts = {label: sum(dataset.entries[row].label == label for row in rows) for label in dataset.labels}
-    rows = [row for row in rows if counts[dataset.entries[row].label] >= FEWEST_A_CLASS]
-    if len({dataset.entries[row].label for row in rows}) < 2:
+    listed = list(dict.fromkeys((entry.file, entry.label) for entry in dataset.entries if entry.label))
+    counts = Counter(label for _, label in listed)
+    files = [(path, label) for path, label in listed if counts[label] >= FEWEST_A_CLASS]
+    if len({label for _, label in files}) < 2:
         return None
-    if len(rows) > _MOST:
-        rows = sorted(np.random.default_rng(seed).choice(rows, _MOST, replace=False).tolist())
-    entries = [dataset.entries[row] for row in rows]
+    if len(files) > _MOST:
+        chosen = np.random.default_rng(seed).choice(len(files), _MOST, replace=False)
+        files = [files[row] for row in sorted(chosen.tolist())]
     with ThreadPoolExecutor() as readers:
-        facts = list(readers.map(lambda entry: read_facts(entry.path), entries))
-    targets = np.unique([entry.label for entry in entries], return_inverse=True)[1]
+        facts = list(readers.map(lambda file: read_facts(file[0]), files))
+    targets = np.unique([label for _, label in files], return_inverse=True)[1]
     together = guess(facts, list(FACTS), targets, seed)
     chance = 1 / (int(targets.max()) + 1)
     varied = [name for name in FACTS if len({each[name] for each in facts}) > 1]
@@ -138,7 +139,7 @@ def audit_files(dataset: Dataset, seed: int = 0) -> FileAudit | None:
         key=lambda each: -each.accuracy,
     )  # fmt: skip
     return FileAudit(
-        files=len(rows),
+        files=len(files),
         chance=round(chance, 4),
         accuracy=round(together.accuracy, 4),
         low=round(together.low, 4),

@@ -28,7 +28,7 @@ class Entry:
 
     `label` is empty where the class is not among the dataset's. `columns` are those of a manifest, or the attributes
     that folders inside a class folder name; `line` is where a manifest says so, 0 where a folder does; `also` are
-    further classes of a multi-label image.
+    further classes of a multi-label image; `strip` is the file that a panel was cut out of.
     """
 
     path: Path
@@ -37,6 +37,12 @@ class Entry:
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     line: int = 0
     also: tuple[str, ...] = ()
+    strip: Path | None = None
+
+    @property
+    def file(self) -> Path:
+        """The file as people have it."""
+        return self.strip or self.path
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -55,8 +61,7 @@ class Dataset:
 
     `labels` are the classes to tell apart; an entry of another class is listed, so that caches serve every choice of
     classes, but not used. `source` is the folder or the manifest, `dropped` are classes that had too few images,
-    `panels` is the folder of what strips were cut into. `findings`: what was left out while listing, and what was taken
-    for what; `unlabelled`: images without a class.
+    `findings`: what was left out while listing, and what was taken for what; `unlabelled`: images without a class.
     """
 
     root: Path
@@ -67,16 +72,15 @@ class Dataset:
     dropped: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     unlabelled: tuple[Path, ...] = ()
-    panels: Path | None = None
 
     @property
     def source(self) -> Path:
         return self.manifest or self.root
 
     def place(self, entry: Entry) -> str:
-        """The file's path from the root where it lies below it, else the whole path."""
-        inside = next((each for each in (self.root, self.panels) if each and entry.path.is_relative_to(each)), None)
-        return (entry.path.relative_to(inside) if inside else entry.path).as_posix()
+        """The file's path from the root where it lies below it, else the whole path; a panel's lies in its strip."""
+        file = entry.file.relative_to(self.root) if entry.file.is_relative_to(self.root) else entry.file
+        return (file / entry.path.name if entry.strip else file).as_posix()
 
     def keep(self, labels: Sequence[str]) -> Dataset:
         """The same images, of which only those of `labels` are used."""

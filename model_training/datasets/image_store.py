@@ -1,4 +1,4 @@
-"""Every image decoded and fitted once, into one memory-mapped file.
+"""Every image decoded and fitted once, into one memory-mapped file (`pixel_files.py`).
 
 Training reads it as often as it has epochs, memory stays flat however large the folder is, and a scan that was cut off
 goes on where it stopped.
@@ -13,17 +13,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import imagehash
 import numpy as np
 
 from ..locks import exclusive, is_full
+from ..progress import console
 from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.image import DECODER_VERSION, HEIF, ImageWarning, decode_with_warnings
 from ..runtime.preprocess import FIT_VERSION, fit
 from .file_kinds import sniff
 from .folders import Dataset, Entry
+from .pixel_files import INDICES, NAMES, WRITERS, Form, Shape, Writer, open_pixels, suits
 
 Progress = Callable[[int, int], None]  # done, total
 
@@ -34,7 +37,8 @@ _CHUNK = 64  # images between two flushes of the index
 class ImageStore:
     """Row i belongs to `dataset.entries[i]`.
 
-    `pixels`: uint8 (N, height, width, 3), memory-mapped; a row that could not be read is black.
+    `pixels`: uint8 (N, height, width, 3), memory-mapped, or what is indexed like it and reads a compressed file; a row
+    that could not be read is black.
     `sha256`: of each file. `hashes`: uint64 (N,), perceptual. `errors`: row → what was wrong with the file.
     `warnings`: row → what an answer would say of it.
     """
@@ -46,46 +50,78 @@ class ImageStore:
     warnings: dict[int, list[ImageWarning]]
 
 
-def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, progress: Progress) -> ImageStore:
+def open_store(
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    cache: Path,
+    progress: Progress,
+    asked: Literal["auto", "raw", "compressed"] = "auto",
+) -> ImageStore:
     """Read a dataset's images, or take them from the cache folder.
 
     The cache is keyed by each file's path, size and time, the preprocessing, and the versions of decoder and transform.
+    `asked`: the form of the files (`pixel_files.py`); `auto` takes what is there, finished or begun, else what suits
+    the disk. The images are the same in both.
     Raises `DatasetError` where the disk is full, or where the cache was damaged.
     """
-    total = len(dataset.entries)
-    shape = (total, preprocessing.height, preprocessing.width, 3)
+    shape = (len(dataset.entries), preprocessing.height, preprocessing.width, 3)
     folder = cache / _key(dataset, preprocessing)
-    finished, partial, index = folder / "pixels.npy", folder / "pixels.npy.part", folder / "index.jsonl"
+    form = _choose_form(folder, shape) if asked == "auto" else asked
+    finished, index = folder / NAMES[form], folder / INDICES[form]
+    partial = finished.with_name(finished.name + ".part")
     try:
         with exclusive(folder):  # several searches may start at once
             if not finished.exists():
-                _scan(dataset.entries, preprocessing, shape, partial, index, progress)
+                _scan(dataset.entries, preprocessing, shape, form, partial, index, progress)
                 partial.replace(finished)
     except OSError as error:
         if not is_full(error):
             raise
         needed = int(np.prod(shape)) / 2**30
+        advice = "Free some space and run again" + (", or pass data.cache=compressed." if form == "raw" else ".")
         raise DatasetError(
-            f"{folder}: the disk is full; the prepared pictures need {needed:.1f} GiB.",
-            "Free some space and run again.",
+            f"{folder}: the disk is full; the prepared pictures need {needed:.1f} GiB, compressed less than half.",
+            advice,
         ) from None
-    hashes, sha256, errors, warnings = np.zeros(total, np.uint64), [], {}, {}
+    return _open(finished, index, form, shape)
+
+
+def _choose_form(folder: Path, shape: Shape) -> Form:
+    forms: tuple[Form, ...] = ("raw", "compressed")
+    for name in ("{}", "{}.part"):
+        for form in forms:
+            if (folder / name.format(NAMES[form])).exists():
+                return form
+    form = suits(shape, folder)
+    if form == "compressed":
+        console.print(
+            f"The prepared pictures would take {np.prod(shape) / 2**30:.3g} GiB, more than half of the free disk: they "
+            "are kept compressed, without loss (data.cache=raw keeps them as they are)."
+        )
+    return form
+
+
+def _open(finished: Path, index: Path, form: Form, shape: Shape) -> ImageStore:
+    total = shape[0]
+    hashes, ends = np.zeros(total, np.uint64), np.zeros(total, np.int64)
+    sha256, errors, warnings = [], {}, {}
     try:
-        pixels = np.load(finished, mmap_mode="r")
         with index.open(encoding="utf-8") as lines:  # one by one: all of them take more memory than what is kept
             for number, line in enumerate(lines):
                 row = json.loads(line)
                 sha256.append(row["sha256"])
+                ends[number] = row.get("end", 0)  # older indices of raw pixels have none
                 hashes[number] = int(row["hash"], 16)
                 if row["error"]:
                     errors[number] = row["error"]
                 if row["warnings"]:
                     warnings[number] = row["warnings"]
-        whole = pixels.shape == shape and len(sha256) == total
+        if len(sha256) != total:
+            raise ValueError(f"{len(sha256)} lines, not {total}")
+        pixels: Any = open_pixels(finished, form, shape, ends)
     except (ValueError, EOFError, OSError, IndexError, KeyError):
-        whole = False
-    if not whole:
-        raise DatasetError(f"{folder}: this cache of pictures is damaged.", f"Remove {folder} and run again.")
+        folder = finished.parent
+        raise DatasetError(f"{folder}: this cache of pictures is damaged.", f"Remove {folder} and run again.") from None
     return ImageStore(
         pixels=pixels,
         sha256=tuple(sha256),
@@ -98,44 +134,43 @@ def open_store(dataset: Dataset, preprocessing: Preprocessing, cache: Path, prog
 def _scan(
     entries: Sequence[Entry],
     preprocessing: Preprocessing,
-    shape: tuple[int, ...],
+    shape: Shape,
+    form: Form,
     partial: Path,
     index: Path,
     progress: Progress,
 ) -> None:
-    done = _cut_to_whole_lines(index) if index.exists() and partial.exists() else 0
-    if done:
-        pixels = np.lib.format.open_memmap(partial, mode="r+")
-    else:
+    ends = _cut_to_whole_lines(index) if index.exists() and partial.exists() else []
+    if not ends:
         index.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
-        pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-        # Claim the space now: writing to a hole of a mapped file on a full disk would kill the process.
-        if hasattr(os, "posix_fallocate"):  # not on macOS
-            with partial.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
+    writer: Writer = WRITERS[form](partial, shape, ends)
+    done = len(ends)
     progress(done, shape[0])
+
+    def read(row: int) -> tuple[Any, dict[str, object]]:
+        image, facts = _read(entries[row].path, preprocessing)
+        return writer.encode(image), facts
+
     with index.open("a", encoding="utf-8") as lines, ThreadPoolExecutor(os.cpu_count()) as readers:
         for start in range(done, shape[0], _CHUNK):
             rows = range(start, min(start + _CHUNK, shape[0]))
-            read = readers.map(lambda row: _read(entries[row].path, preprocessing), rows)
             written: list[str] = []
-            for row, (image, facts) in zip(rows, read, strict=True):
-                pixels[row] = image
-                written.append(json.dumps(facts) + "\n")
+            for row, (encoded, facts) in zip(rows, readers.map(read, rows), strict=True):
+                end = writer.write(row, encoded)
+                written.append(json.dumps({**facts, "end": end}) + "\n")
                 progress(row + 1, shape[0])
             # Pixels reach the disk before the line that vouches for them.
-            pixels.flush()
+            writer.flush()
             lines.write("".join(written))
             lines.flush()
 
 
-def _cut_to_whole_lines(index: Path) -> int:
-    """Drop a last line that a kill or a full disk cut off; returns how many are left."""
+def _cut_to_whole_lines(index: Path) -> list[int]:
+    """Drop a last line that a kill or a full disk cut off; returns the `end` of each that is left."""
     written = index.read_bytes()
     whole = written[: written.rfind(b"\n") + 1]
     os.truncate(index, len(whole))
-    return whole.count(b"\n")
+    return [json.loads(line).get("end", 0) for line in whole.splitlines()]
 
 
 def _read(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray | int, dict[str, object]]:

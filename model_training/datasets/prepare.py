@@ -14,7 +14,7 @@ from ..progress import follow
 from ..recipe import Data, Recipe
 from ..runtime.card import DataProvenance, FileAudit, Text
 from .contradictions import Contradiction, find_contradictions, settle_contradictions
-from .duplicates import find_duplicates
+from .duplicates import find_duplicates, unite_strips
 from .findings import Findings
 from .folders import Dataset, SplitName, check_classes
 from .image_store import check_readable, open_store
@@ -30,7 +30,7 @@ from .splits import check_groups, read_groups, split, unite
 class Prepared:
     """A dataset ready for training; its findings are also of the files' reading.
 
-    `pixels`: uint8 (N, height, width, 3), memory-mapped; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
+    `pixels`: as `ImageStore`'s; `targets`: int64 (N,), indices into `dataset.labels`, −1 where
     the class is not among them, or of multi-label images float32 (N, classes), 1 for each class of an image; `sha256`:
     of each file, in hexadecimal; `rows`: split → rows of all three; `copies`: int64 (N,), the same number for images
     that must stay together (copies of one image, or a group), −1 for an image that is not used; `contradictions`: files
@@ -94,7 +94,7 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
             dataset = cut_strips(dataset, recipe.preprocessing, column, cache, step.update, found)
         column = column or STRIP
     with follow("Reading pictures", quiet=quiet) as step:
-        store = open_store(dataset, recipe.preprocessing, cache, step.update)
+        store = open_store(dataset, recipe.preprocessing, cache, step.update, recipe.data.cache)
     for row in store.warnings:
         found.add("pictures that end early, read without their last rows", dataset.place(dataset.entries[row]))
     dataset = replace(dataset, findings=tuple(found))
@@ -104,6 +104,11 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
     contradictions = find_contradictions(dataset, store.sha256, usable)
     usable = settle_contradictions(dataset, contradictions, usable, recipe.data.contradictions)
     duplicates = find_duplicates(store, usable, recipe.data.near_duplicate_distance)
+    alike = None
+    if recipe.preprocessing.fit == "strip":
+        alike = duplicates.group
+        strip = np.unique([str(dataset.entries[row].file) for row in usable], return_inverse=True)[1]
+        duplicates = replace(duplicates, group=unite_strips(strip, alike))
     if column:
         if not _is_divided(dataset):
             # Duplicates unite groups: a class may have fewer than the column says.
@@ -111,7 +116,8 @@ def prepare(recipe: Recipe, place: Path, cache: Path, *, quiet: bool = False) ->
             dataset = check_groups(dataset, usable, group, column, recipe.data.too_few)
         inside = np.array([bool(dataset.entries[row].label) for row in usable])
         usable, duplicates = usable[inside], replace(duplicates, group=duplicates.group[inside])
-    splits = split(dataset, usable, duplicates, recipe.data.split, column, recipe.data.stratify)
+        alike = None if alike is None else alike[inside]
+    splits = split(dataset, usable, duplicates, recipe.data.split, column, recipe.data.stratify, alike)
     group = unite(duplicates.group, read_groups(dataset, usable, column)) if column else duplicates.group
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):

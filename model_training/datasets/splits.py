@@ -14,6 +14,7 @@ from ..recipe import Split
 from ..runtime.errors import DatasetError
 from .duplicates import Duplicates
 from .folders import Dataset, SplitName
+from .panels import STRIP
 
 ORDER: tuple[SplitName, ...] = ("test", "validation", "train")  # who keeps a duplicate that given folders share
 
@@ -23,7 +24,7 @@ _TRIES = 10  # orders in which groups are dealt out; the one that comes nearest 
 @dataclass(frozen=True)
 class Splits:
     """Rows of the store by split, int64, and how many images were set aside because a duplicate of them, or an image
-    of their group, is in a given split that comes first in `ORDER`.
+    of their group, is in a split that comes first in `ORDER`.
 
     `borrowed`: classes with too few groups to validate on one of their own, whose validation images are of groups
     that are also in training. Their test images are not.
@@ -41,8 +42,10 @@ def split(
     settings: Split,
     column: str | None = None,
     stratify: Sequence[str] = (),
+    alike: np.ndarray | None = None,
 ) -> Splits:
-    """Divide `rows`; `duplicates.group[i]` belongs to `rows[i]`.
+    """Divide `rows`; `duplicates.group[i]` belongs to `rows[i]`, and `alike[i]`: int (N,), the same number for images
+    whose groups may be divided, but of which one side only keeps any.
 
     Given train/val/test folders stay as they are, except that an image whose duplicate is in test (or validation) is
     set aside from the others; a split that is missing is cut from train. Otherwise each class is divided by seed; with
@@ -80,6 +83,9 @@ def split(
             assigned[inside] = _divide(group[inside], strata[inside], wanted, generator)
         if not given.any():
             assigned = _unite(assigned, group)
+    if alike is not None:
+        assigned, more = _keep_first(assigned, alike)
+        set_aside += more
     result = {name: rows[assigned == name] for name in ORDER}
     for name in ORDER:
         for label in dataset.labels:
@@ -162,10 +168,15 @@ def check_groups(
         label = few[0]
         more = f" The same goes for {', '.join(few[1:])}." if len(few) > 1 else ""
         instead = f"pass data.too_few=drop or data.labels=[{', '.join(kept)}]" if len(kept) > 1 else "leave it out"
+        if column == STRIP:
+            what = "a single strip, or strips that are one group because panels of theirs are alike"
+            remedy = f"Add other strips, {instead}, or pass data.near_duplicate_distance=0 if none is a copy."
+        else:
+            what = f"a single group by {column!r}"
+            remedy = f"Add pictures of another {column!r}, {instead}, or divide without regard to it: data.group=null."
         raise DatasetError(
-            f"{dataset.source}: the class {label!r} has a single group by {column!r}, which can't be in training and "
-            f"in the test.{more}",
-            f"Add pictures of another {column!r}, {instead}, or pass data.group=null to divide without regard to it.",
+            f"{dataset.source}: the class {label!r} has {what}, which can't be in training and in the test.{more}",
+            remedy,
         )
     return dataset.drop(few)
 
@@ -241,14 +252,13 @@ def _fill_empty(side: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> Non
 
 
 def _keep_first(given: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
-    """Blank (`aside`) every image whose group has one in a split that comes earlier in `ORDER`."""
-    assigned = given.copy()
-    rank = np.array([ORDER.index(name) for name in given])
-    best = np.full(group.max() + 1, len(ORDER))
+    """Blank (`aside`) every image whose group has one in a split that comes earlier in `ORDER`; and how many."""
+    order: list[str] = [*ORDER, "aside"]
+    rank = np.array([order.index(name) for name in given])
+    best = np.full(group.max() + 1, len(order))
     np.minimum.at(best, group, rank)
-    aside = rank > best[group]
-    assigned[aside] = "aside"
-    return assigned, int(aside.sum())
+    later = (rank > best[group]) & (given != "aside")
+    return np.where(later, "aside", given), int(later.sum())
 
 
 def _divide(
@@ -259,26 +269,25 @@ def _divide(
     The groups of a stratum (that of a group's first image) are spread evenly over the order, as in systematic
     sampling, so that each share of the order has its share of every stratum, but for one image.
     """
-    assigned = np.full(len(group), "train", dtype="U10")
-    names, first = np.unique(group, return_index=True)
-    shuffled = generator.permutation(len(names))
-    order, kind = names[shuffled], strata[first][shuffled]
+    _, first, member, counts = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
+    assigned = np.full(len(first), "train", dtype="U10")
+    order = generator.permutation(len(first))
+    kind = strata[first][order]
     if len(np.unique(kind)) > 1:
         place = np.empty(len(order))
         for each in np.unique(kind):
             inside = np.nonzero(kind == each)[0]
             place[inside] = (np.arange(len(inside)) + generator.random()) / len(inside)
         order = order[np.argsort(place, kind="stable")]
-    sizes = np.array([(group == each).sum() for each in order])
     position = 0
     for name, share in shares:
         wanted = max(1, round(share * len(group)))
         filled = 0
         while filled < wanted and position < len(order) - 1:
-            assigned[group == order[position]] = name
-            filled += sizes[position]
+            assigned[order[position]] = name
+            filled += counts[order[position]]
             position += 1
-    return assigned
+    return assigned[member]
 
 
 def _unite(assigned: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -49,6 +49,7 @@ class DetectionTask:
     max_gradient_norm: float | None = 10.0
     patience: int | None = None
     average: Literal["none", "ema", "swa", "wise"] = "none"
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __init__(
         self,

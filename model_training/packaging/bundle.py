@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel
 
 from ..datasets.prepare import Prepared
 from ..evaluation.calibration import choose_thresholds, fit_temperature
+from ..evaluation.forms import Decided, class_regret, measure_cost
 from ..evaluation.metrics import measure, measure_classes
 from ..models.factory import depth_of
 from ..models.freezing import count_untouched
@@ -31,21 +34,21 @@ from ..runtime.card import (
     Provenance,
     write_card,
 )
-from ..runtime.execution import TorchExecution
+from ..runtime.classifier import softmax
 from ..runtime.measures import UnseenSources
 from ..runtime.network import ClassificationNetwork, count_parameters
 from ..training.loop import Trained
 from .examples import answer_examples, write_example_images
-from .groundwork import lay_groundwork
+from .groundwork import Answered, lay_groundwork
 from .model_card import write_model_card
 from .promises import Known, measure_calibration, phrase_verdicts, promise_sets
 from .resistance import measure_resistance
-from .served_form import describe_form
 from .sight import Untouched
 
 LIBRARIES = ("torch", "torchvision", "timm", "openvino", "pillow", "numpy")
 #: How the training went.
 RECORDS = ("loss_accuracy.png", "metrics.json")
+MEASURED: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -100,27 +103,21 @@ def pack(recipe: Recipe, prepared: Prepared, product: Product, bundles: Path) ->
 
 
 def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> None:
-    validation, test = prepared.rows["validation"], prepared.rows["test"]
-    network = product.network
-    torch_form = TorchExecution(network, "cpu")
     with follow("Packing") as step:
         total = 5
-        begun = lay_groundwork(stage, recipe, prepared, network, product.untouched, step, total)
-        logits, gate = begun.logits, begun.gate
-        calibration = measure_calibration(
-            fit_temperature(logits["validation"], prepared.targets[validation]), logits["test"], prepared.targets[test]
+        begun = lay_groundwork(stage, recipe, prepared, product.network, product.untouched, step, total)
+        fitted = begun.describe(
+            stage,
+            lambda each: _fit(each, recipe, prepared, product.unseen),
+            lambda own, fitted, other, other_fitted: measure_cost(
+                _decide(own, fitted),
+                _decide(other, other_fitted),
+                prepared.targets[prepared.rows["validation"]],
+                class_regret(fitted["calibration"].temperature),
+                recipe.serving.agreement / 100,
+            ),
         )
-        known = Known(logits, prepared, gate.passes, calibration.temperature)
-        thresholds = choose_thresholds(
-            *known.of("validation"),
-            recipe.verdicts.max_error_rate,
-            recipe.verdicts.confidence_level,
-        )
-        if product.unseen is not None and product.unseen.thresholds is not None:
-            # Sure only where both the seen and the unseen sources vouch for it.
-            thresholds = max(thresholds, product.unseen.thresholds, key=lambda each: each.sure)
         keys = prepared.dataset.labels
-        predicted = logits["test"].argmax(1)
         copy_records(product.records, stage)
         examples = write_example_images(stage / "examples", prepared)
         card = ModelCard(
@@ -132,24 +129,15 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             labels=tuple(Label(key=key, title=recipe.name_class(key)) for key in keys),
             preprocessing=recipe.preprocessing,
             network=product.architecture,
-            calibration=calibration,
-            thresholds=thresholds,
             verdicts=phrase_verdicts(recipe.verdicts, product.unseen),
             reads_provenance=recipe.provenance,
-            conformal=promise_sets(known),
-            ood=gate.ood,
             probe=product.probe,
-            metrics=(
-                *measure(logits["validation"].argmax(1), prepared.targets[validation], "validation", len(keys)),
-                *measure(predicted, prepared.targets[test], "test", len(keys)),
-            ),
-            class_metrics=measure_classes(predicted, prepared.targets[test], keys),
             unseen_sources=product.unseen,
-            openvino_model=describe_form(recipe, prepared, torch_form, logits),
             data=prepared.provenance,
             provenance=product.provenance,
             examples=examples,
             files={},
+            **fitted,
         )
         if recipe.resistance:
             resistance = measure_resistance(card, stage, prepared)
@@ -157,6 +145,39 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
         step.update(4, total, "examples")
         finish(card, stage)
         step.update(5, total, "done")
+
+
+def _fit(form: Answered, recipe: Recipe, prepared: Prepared, unseen: UnseenSources | None) -> dict[str, Any]:
+    """The parts of the card that depend on the form that answers."""
+    logits, targets = form.logits, {split: prepared.targets[rows] for split, rows in prepared.rows.items()}
+    keys = prepared.dataset.labels
+    calibration = measure_calibration(
+        fit_temperature(logits["validation"], targets["validation"]), logits["test"], targets["test"]
+    )
+    known = Known(logits, prepared, form.gate.passes, calibration.temperature)
+    thresholds = choose_thresholds(
+        *known.of("validation"), recipe.verdicts.max_error_rate, recipe.verdicts.confidence_level
+    )
+    if unseen is not None and unseen.thresholds is not None:
+        # Sure only where both the seen and the unseen sources vouch for it.
+        thresholds = max(thresholds, unseen.thresholds, key=lambda each: each.sure)
+    predicted = {split: logits[split].argmax(1) for split in MEASURED}
+    return {
+        "calibration": calibration,
+        "thresholds": thresholds,
+        "conformal": promise_sets(known),
+        "ood": form.gate.ood,
+        "metrics": tuple(
+            each for split in MEASURED for each in measure(predicted[split], targets[split], split, len(keys))
+        ),
+        "class_metrics": measure_classes(predicted["test"], targets["test"], keys),
+        "openvino_model": form.openvino_model,
+    }
+
+
+def _decide(form: Answered, fitted: dict[str, Any]) -> Decided:
+    logits = np.concatenate([form.logits["train"], form.logits["validation"]])
+    return Decided(logits, softmax(logits, fitted["calibration"].temperature), logits.argmax(1))
 
 
 def record_making(recipe: BaseModel, seconds: float, device: str) -> Provenance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from ..datasets.reopen import open_bundle
+from ..datasets.reopen import open_bundle, read_recipe
 from ..recipe import Precision
 from ..runtime.card import ModelCard, read_card
 from ..runtime.errors import RecipeError
@@ -16,12 +16,13 @@ from .sight import Untouched
 
 def convert_bundle(bundle: Path, precision: Precision, data: Path, build: Path) -> Path:
     """The bundle with another form of its network, in `build/forms/<form>/<name>`: its calibration, thresholds and
-    figures are that form's own. A bundle that has this form already is returned as it is, and `data` not looked at.
+    figures are that form's own. A bundle that has this form already is returned as it is, and `data` not looked at,
+    unless it was made before there were further forms beside float32.
 
     Raises what `open_bundle` raises.
     """
     card = read_card(bundle / "card.json")
-    if precision == precision_of(card):
+    if precision == precision_of(card) and not _lacks_forms(card):
         return bundle
     opened = open_bundle(bundle, data, build / "cache")
     recipe = opened.recipe.model_copy(update={"precision": precision})
@@ -32,6 +33,10 @@ def convert_bundle(bundle: Path, precision: Precision, data: Path, build: Path) 
     return pack(recipe, opened.prepared, product, build / "forms" / precision)
 
 
+def _lacks_forms(card: ModelCard) -> bool:
+    return precision_of(card) == "float32" and not card.form_costs and bool(read_recipe(card).serving.forms)
+
+
 def _recall_untouched(card: ModelCard) -> Untouched:
     """By what the gate sees: it would see the network itself if it could."""
     if card.ood is None or card.ood.bent or card.ood.companion is not None:
@@ -40,7 +45,10 @@ def _recall_untouched(card: ModelCard) -> Untouched:
 
 
 def precision_of(card: ModelCard) -> Precision:
-    return card.openvino_model.precision if card.openvino_model is not None else "torch"
+    """Of the form that the card's figures are of."""
+    if card.openvino_model is None:
+        return "torch"
+    return "int8" if card.openvino_model.precision == "int8" else "float32"
 
 
 def parse_precision(name: str) -> Precision:

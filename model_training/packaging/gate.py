@@ -11,6 +11,7 @@ import timm
 import torch
 
 from ..datasets.folders import SplitName
+from ..datasets.panels import read_served_facts
 from ..datasets.prepare import Prepared
 from ..evaluation.ood import AIMED, bound_of, fit_distance, measure_apart, share_interval
 from ..evaluation.predict import batches
@@ -20,13 +21,13 @@ from ..recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe
 from ..runtime.card import OutOfDistribution, Preprocessing
 from ..runtime.execution import Execution, OpenVINOExecution, save_openvino
 from ..runtime.facts import (
+    LOWEST_CONTRAST,
     FileFacts,
     crop_inside,
     find_reason,
     measure_contrast,
     measure_scale,
     measure_sharpness,
-    read_file_facts,
 )
 from ..runtime.measures import ImageLimits
 from ..runtime.observer import Companion
@@ -39,8 +40,6 @@ MOST_IMAGES = 2000
 _MOST_SPOILED = 16
 _SMALLEST_PICTURE = 32
 _LONGEST_PICTURE = 8.0
-#: Of grey levels: a sheet with the noise of a scanner has 1 or 2.
-_LOWEST_CONTRAST = 4.0
 #: How much more or less of the input's pixels than any training image a picture may fill, along a side.
 _SCALE_MARGIN = 1.5
 _QUALITY_MARGIN = 10
@@ -51,7 +50,7 @@ class Gate:
     """`passes`: split → which of its images the gate lets through, bool; validation's are judged without themselves."""
 
     ood: OutOfDistribution
-    passes: dict[str, np.ndarray]
+    passes: dict[SplitName, np.ndarray]
 
 
 class Watched:
@@ -77,11 +76,20 @@ def export_companion(factor: int, preprocessing: Preprocessing, path: Path) -> O
     shape = (preprocessing.height, preprocessing.width, 3)
     example = torch.zeros((2, *shape), dtype=torch.uint8)
     save_openvino(Companion(backbone, factor), example, (-1, *shape), path, half=True)
-    return OpenVINOExecution(path, COMPANION_AT_ONCE)
+    return OpenVINOExecution(path, at_once=COMPANION_AT_ONCE)
 
 
-def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution, sight: Sight) -> Gate:
-    """Also writes the files that the gate needs into `stage`.
+def fit_gate(
+    stage: Path,
+    recipe: Recipe,
+    prepared: Prepared,
+    execute: Execution,
+    sight: Sight,
+    file: str = GATE,
+    limits: ImageLimits | None = None,
+) -> Gate:
+    """Also writes the files that the gate needs into `stage`; of them, `file` holds the distance. `limits`: of images,
+    where they are known already.
 
     The bound is of training and validation images, each judged by a fit without it; of bent features, which fit the
     training images better than any others, it is of the validation images alone.
@@ -91,11 +99,11 @@ def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution
     if sight.companion is not None:
         companion = export_companion(sight.companion, preprocessing, stage / COMPANION_MODEL)
     watch = Watched(execute, companion)
-    train, validation = _sample(prepared.rows["train"]), prepared.rows["validation"]
+    train, validation = sample_rows(prepared.rows["train"]), prepared.rows["validation"]
     features = watch(prepared.pixels, train)
     splits: tuple[SplitName, ...] = ("validation", "test")
     seen = {split: watch(prepared.pixels, prepared.rows[split]) for split in splits}
-    chosen = np.full(len(validation), False) if sight.bent else np.isin(validation, _sample(validation))
+    chosen = np.full(len(validation), False) if sight.bent else np.isin(validation, sample_rows(validation))
     features = np.concatenate([features, seen["validation"][chosen]])
     known = np.concatenate([train, validation[chosen]])
     classes = None if recipe.data.multi_label else prepared.targets[known]
@@ -108,11 +116,12 @@ def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution
         distances["validation"][chosen] = judged[len(train) :]
     threshold = bound_of(judged) if fitted else None
     if threshold is not None and fitted is not None:
-        fitted.save(stage / GATE)
+        fitted.save(stage / file)
     else:
         for path in (stage / COMPANION_MODEL, (stage / COMPANION_MODEL).with_suffix(".bin")):
             path.unlink(missing_ok=True)
     ood = OutOfDistribution(
+        file=file,
         companion=sight.companion,
         stages=sight.stages,
         bent=sight.bent,
@@ -121,9 +130,9 @@ def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution
         rejected=0,
         fitted_on=len(judged),
         images=len(validation),
-        limits=fit_limits(recipe, prepared, train),
+        limits=limits or fit_limits(recipe, prepared, train),
     )
-    passes: dict[str, np.ndarray] = {
+    passes: dict[SplitName, np.ndarray] = {
         split: _pass(ood, preprocessing, prepared, prepared.rows[split], distances[split]) for split in splits
     }
     refused = int((~passes["validation"]).sum())
@@ -138,7 +147,8 @@ def fit_gate(stage: Path, recipe: Recipe, prepared: Prepared, execute: Execution
     return Gate(ood.model_copy(update=found), passes)
 
 
-def _sample(rows: np.ndarray) -> np.ndarray:
+def sample_rows(rows: np.ndarray) -> np.ndarray:
+    """All training images, or of very many some."""
     if len(rows) <= MOST_IMAGES:
         return rows
     return rows[np.sort(np.random.default_rng(0).choice(len(rows), MOST_IMAGES, replace=False))]
@@ -158,7 +168,7 @@ def _pass(
 
 def _read_files(prepared: Prepared, rows: np.ndarray) -> list[FileFacts]:
     with ThreadPoolExecutor() as readers:
-        return list(readers.map(lambda row: read_file_facts(prepared.dataset.entries[row].path.read_bytes()), rows))
+        return list(readers.map(lambda row: read_served_facts(prepared.dataset.entries[row]), rows))
 
 
 def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLimits:
@@ -182,7 +192,7 @@ def fit_limits(recipe: Recipe, prepared: Prepared, rows: np.ndarray) -> ImageLim
     return ImageLimits(
         min_side=min(_SMALLEST_PICTURE, *(min(file.width, file.height) for file in files)),
         max_aspect=max(_LONGEST_PICTURE, *(file.aspect for file in files)),
-        min_contrast=round(min(_LOWEST_CONTRAST, 0.5 * float(np.quantile(contrast, 0.01))), 3),
+        min_contrast=round(min(LOWEST_CONTRAST, 0.5 * float(np.quantile(contrast, 0.01))), 3),
         refuses_text=float(np.mean(text)) <= 0.01,
         max_scale=round(largest, 4) if scales and largest < 1 else None,
         min_scale=round(min(scales) / _SCALE_MARGIN, 4) if scales and strict else None,

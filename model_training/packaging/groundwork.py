@@ -1,31 +1,76 @@
-"""What every classifier's bundle begins with: the weights, the form that serves, its logits and its gate."""
+"""What every classifier's bundle begins with: the weights, the forms that may serve, their logits and their gates."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..datasets.folders import SplitName
 from ..datasets.prepare import Prepared
 from ..evaluation.predict import predict_logits
 from ..progress import Step
 from ..recipe import Recipe
+from ..runtime.card import Form, FormCost, OpenVINOModel
+from ..runtime.execution import Execution, TorchExecution
+from ..runtime.measures import Precision
 from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, save_mean_image, save_weights
-from .gate import Gate, fit_gate
-from .served_form import make_served
+from .gate import Gate, fit_gate, sample_rows
+from .served_form import OPENVINO_MODEL, make_others, make_served, measure_agreement
 from .sight import Untouched
 
 #: Of the progress that is shown.
 STEPS = 3
+_AGREEMENT_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One form and what it says. `logits`: split → float32 (N, classes), of training pictures those of `sample_rows`;
+    `openvino_model`: None for torch."""
+
+    openvino_model: OpenVINOModel | None
+    logits: dict[SplitName, np.ndarray]
+    gate: Gate
 
 
 @dataclass(frozen=True)
 class Groundwork:
-    """`logits`: split → those of the form that serves, float32 (N, classes)."""
+    """`own`: the network's own form, which the card's figures are of; `others`: those made beside it."""
 
-    logits: dict[str, np.ndarray]
-    gate: Gate
+    own: Answered
+    others: tuple[Answered, ...]
+
+    def describe(
+        self,
+        stage: Path,
+        fit: Callable[[Answered], dict[str, Any]],
+        weigh: Callable[[Answered, dict[str, Any], Answered, dict[str, Any]], FormCost],
+    ) -> dict[str, Any]:
+        """The parts of a card that depend on the form that answers: what `fit` makes of the own one, and beside it the
+        others with their costs, which `weigh` tells from both and what `fit` made of them. Of one that costs too much
+        the cost alone is left, and no file in `stage`."""
+        fitted = fit(self.own)
+        forms: list[Form] = []
+        costs: dict[str, FormCost] = {}
+        for each in self.others:
+            assert each.openvino_model is not None
+            other = fit(each)
+            cost = costs[each.openvino_model.precision] = weigh(self.own, fitted, each, other)
+            if cost.holds:
+                forms.append(Form(**{name: value for name, value in other.items() if name in Form.model_fields}))
+            else:
+                for name in _list_files(each) - _list_files(self.own):
+                    (stage / name).unlink(missing_ok=True)
+        return fitted | {"forms": tuple(forms), "form_costs": costs}
+
+
+def _list_files(form: Answered) -> set[str]:
+    model = form.openvino_model
+    return {form.gate.ood.file} | ({model.file, str(Path(model.file).with_suffix(".bin"))} if model else set())
 
 
 def lay_groundwork(
@@ -44,7 +89,34 @@ def lay_groundwork(
     step.update(1, total, "weights")
     served, sight = make_served(stage, recipe, prepared, network, untouched)
     step.update(2, total, "OpenVINO form")
-    logits = {name: predict_logits(served, prepared.pixels, prepared.rows[name]) for name in ("validation", "test")}
+    exact = None if recipe.precision == "torch" else _answer_exactly(network, prepared)
+    precision: Precision = "int8" if recipe.precision == "int8" else "float32"
     gate = fit_gate(stage, recipe, prepared, served, sight)
+    own = _ask(served, prepared, precision, OPENVINO_MODEL, exact, gate)
+    others = []
+    for file, execute in make_others(stage, recipe, prepared):
+        if sight.companion is None:  # which sees the same whatever form the network has
+            name = f"gate-{execute.precision}.npz"
+            gate = fit_gate(stage, recipe, prepared, execute, sight, name, own.gate.ood.limits)
+        others.append(_ask(execute, prepared, execute.precision, file, exact, gate))
     step.update(STEPS, total, "figures")
-    return Groundwork(logits, gate)
+    return Groundwork(own, tuple(others))
+
+
+def _answer_exactly(network: ClassificationNetwork, prepared: Prepared) -> np.ndarray:
+    """Torch's logits of some test and validation images."""
+    rows = np.concatenate([prepared.rows["test"], prepared.rows["validation"]])[:_AGREEMENT_IMAGES]
+    return predict_logits(TorchExecution(network, "cpu"), prepared.pixels, rows)
+
+
+def _ask(
+    execute: Execution, prepared: Prepared, precision: Precision, file: str, exact: np.ndarray | None, gate: Gate
+) -> Answered:
+    """`exact`: torch's logits; None where torch itself answers."""
+    rows = prepared.rows | {"train": sample_rows(prepared.rows["train"])}
+    logits = {split: predict_logits(execute, prepared.pixels, chosen) for split, chosen in rows.items()}
+    model = None
+    if exact is not None:
+        sample = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_IMAGES]
+        model = OpenVINOModel(precision=precision, file=file, agreement=measure_agreement(exact, sample))
+    return Answered(model, logits, gate)

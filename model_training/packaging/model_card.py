@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..runtime.card import Card, DetectorCard, Label, Metric, ModelCard, MultiLabelCard, Text
+from ..runtime.card import Card, ClassifierCard, DetectorCard, Label, Metric, ModelCard, MultiLabelCard, Text
 from ..runtime.files import write_text
 from ..runtime.measures import Probe
 from ..translation import _, plain
 from .class_sets import describe_class_bounds
+from .form_words import describe_forms
 from .gate_words import describe_gate
 from .label_words import describe_labels
 from .robustness import tell_resistance, tell_unseen_sources
@@ -57,6 +58,7 @@ def _describe(card: Card, say: Callable[[Text], str]) -> str:
         *([(_("Confidence"), _describe_confidence(card, say))] if isinstance(card, ModelCard) else []),
         *(_describe_robustness(card, say) if isinstance(card, ModelCard) else []),
         *([(_("Confidence"), describe_labels(card, say))] if isinstance(card, MultiLabelCard) else []),
+        *_describe_forms(card, say),
         *([(_("Boxes"), [say(_describe_boxes(card))])] if isinstance(card, DetectorCard) else []),
         (_("How it was made"), [" ".join(say(each) for each in _describe_making(card))]),
     ]
@@ -126,6 +128,11 @@ def _describe_robustness(card: ModelCard, say: Callable[[Text], str]) -> list[tu
             ]
         described.append((title, lines))
     return described
+
+
+def _describe_forms(card: Card, say: Callable[[Text], str]) -> list[tuple[Text, list[str]]]:
+    told = describe_forms(card) if isinstance(card, ClassifierCard) else []
+    return [(_("Faster forms"), [" ".join(say(each) for each in told)])] if told else []
 
 
 def _name_classes(card: Card) -> Text:

@@ -26,9 +26,9 @@ from ..translation import _
 class Known:
     """The answers to images that the gate lets through: what is promised of answers is promised of these."""
 
-    logits: Mapping[str, np.ndarray]
+    logits: Mapping[SplitName, np.ndarray]
     prepared: Prepared
-    passes: Mapping[str, np.ndarray]
+    passes: Mapping[SplitName, np.ndarray]
     temperature: float
 
     def of(self, split: SplitName) -> tuple[np.ndarray, np.ndarray]:

@@ -1,28 +1,29 @@
-"""The form of a network that serves: OpenVINO where the recipe does not say torch, with what the gate sees of it."""
+"""The forms of a network that may serve: its own one, which figures are of, and those that a server may choose."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from ..datasets.prepare import Prepared
-from ..evaluation.predict import predict_logits
 from ..recipe import Precision, Recipe
-from ..runtime.card import Agreement, OpenVINOModel
-from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, export_openvino
+from ..runtime.card import Agreement
+from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, can_run, export_openvino
 from ..runtime.network import ClassificationNetwork
 from .quantise import quantise
 from .sight import Sight, Untouched, choose_sight
 
 OPENVINO_MODEL = "network.xml"
-_AGREEMENT_IMAGES = 256
+INT8_MODEL = "network-int8.xml"
 
 
 def make_served(
     stage: Path, recipe: Recipe, prepared: Prepared, network: ClassificationNetwork, untouched: Untouched
 ) -> tuple[Execution, Sight]:
-    """The form that serves on a CPU, written into `stage`, and what the gate will see."""
+    """The network's own form on a CPU, written into `stage`, and what the gate will see."""
     sight = choose_sight(network, recipe.preprocessing, untouched)
     if recipe.precision == "torch":
         return TorchExecution(network, "cpu", sight.stages), sight
@@ -45,19 +46,24 @@ def export_form(
         export_openvino(network, example, path, seen=True, until=sight.stages)
     if precision == "int8":
         quantise(path, prepared.pixels, prepared.rows["train"])
-    return OpenVINOExecution(path)
+    return OpenVINOExecution(path, "int8" if precision == "int8" else "float32")
 
 
-def describe_form(
-    recipe: Recipe, prepared: Prepared, torch_form: Execution, logits: dict[str, np.ndarray]
-) -> OpenVINOModel | None:
-    """With its agreement with torch; `logits`: split → the served form's."""
-    if recipe.precision == "torch":
-        return None
-    sample = np.concatenate([prepared.rows["test"], prepared.rows["validation"]])[:_AGREEMENT_IMAGES]
-    ours = np.concatenate([logits["test"], logits["validation"]])[:_AGREEMENT_IMAGES]
-    agreement = measure_agreement(predict_logits(torch_form, prepared.pixels, sample), ours)
-    return OpenVINOModel(precision=recipe.precision, file=OPENVINO_MODEL, agreement=agreement)
+def make_others(stage: Path, recipe: Recipe, prepared: Prepared) -> Iterator[tuple[str, OpenVINOExecution]]:
+    """File and execution of each further form that the recipe names and this processor can compute, made of the
+    float32 one in `stage`: what was not measured here could not be promised elsewhere."""
+    if recipe.precision != "float32":
+        return
+    for precision in recipe.serving.forms:
+        if not can_run(precision):
+            continue
+        file = OPENVINO_MODEL
+        if precision == "int8":
+            file = INT8_MODEL
+            for suffix in (".xml", ".bin"):
+                shutil.copyfile((stage / OPENVINO_MODEL).with_suffix(suffix), (stage / file).with_suffix(suffix))
+            quantise(stage / file, prepared.pixels, prepared.rows["train"])
+        yield file, OpenVINOExecution(stage / file, precision)
 
 
 def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:

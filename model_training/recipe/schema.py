@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from ..runtime.architecture import Preprocessing
 from ..runtime.card import Text, name_class
 from .combinations import check_combinations
-from .sections import Augmentation, Data, Network, Precision, Product, Search, Training, Verdicts
+from .sections import Augmentation, Data, Network, Precision, Product, Search, Serving, Training, Verdicts
 
 
 class Recipe(Product):
@@ -26,7 +26,8 @@ class Recipe(Product):
     resistance: bool = Field(
         False, description="measure how answers stand JPEG, resizing and screenshots, when the bundle is made"
     )
-    precision: Precision = Field("float32", description="of the network that serves on a CPU")
+    precision: Precision = Field("float32", description="of the network on a CPU; the card's figures are of it")
+    serving: Serving = Serving()
     search: Search = Search()
 
     @model_validator(mode="after")

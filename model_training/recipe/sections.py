@@ -74,6 +74,11 @@ class Data(Section):
         description="the column or attribute that names a picture's source: generator, camera, museum, painter; "
         "training then measures how well pictures of an unseen one are told",
     )
+    cache: Literal["auto", "raw", "compressed"] = Field(
+        "auto",
+        description="how prepared pictures are kept: raw, or compressed without loss to less than half, which is read "
+        "more slowly; auto compresses what would take more than half of the free disk",
+    )
     unseen_folds: int = Field(
         5, ge=2, description="trainings that this takes at most; of more sources, each goes without several"
     )
@@ -221,6 +226,11 @@ class Training(Section):
         description="the validation figure of the epoch to keep; with `data.multi_label` also the classes' mean "
         "`average_precision`, and `accuracy` counts pictures of which every class is right",
     )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="in what a step computes; weights and all that is validated on a CPU stay float32. auto: bfloat16 "
+        "on CUDA (float16 on older cards), and on a CPU that multiplies it itself, where the network has enough to do",
+    )
     batch_size: int = Field(32, ge=2, description="pictures a step, over all processes together")
     distillation: Distillation | None = Field(None, description="learn from other bundles, besides the labels")
     seed: int = Field(0, description="of the head's start, the order of the pictures and their augmentation")
@@ -262,8 +272,33 @@ class Search(Section):
         "grid", description="grid tries every combination, the others choose as optuna's samplers do"
     )
     trials: int = Field(50, ge=1, description="how many a sampler other than grid may try")
-    prune: bool = Field(False, description="stop a trial that is worse than the median of the others at its epoch")
+    prune: Literal["none", "median", "halving"] = Field(
+        "none",
+        description="which trials are stopped early: those below the median of the others at their epoch, or by "
+        "successive halving all but the best quarter after 1, 4, 16, … epochs; what starts slowly may be missed",
+    )
     seed: int | None = Field(0, description="of the sampler")
+
+    @field_validator("prune", mode="before")
+    @classmethod
+    def _was_once_a_switch(cls, value: object) -> object:
+        """Cards of older bundles have the recipe that they were trained by."""
+        return {True: "median", False: "none"}.get(value, value) if isinstance(value, bool) else value
+
+
+class Serving(Section):
+    """What a server may answer with in the place of the network's own form, where its processor is faster at it."""
+
+    forms: tuple[Literal["bf16", "int8"], ...] = Field(
+        ("bf16", "int8"),
+        description="forms to make beside `precision: float32`; bf16 can be measured only on processors that have it",
+    )
+    agreement: float = Field(
+        0.5,
+        gt=0,
+        le=100,
+        description="points of accuracy that such a form may lose, at 95%; what may lose more is left out",
+    )
 
 
 #: OpenVINO in 32-bit floats, OpenVINO in 8-bit integers, or torch itself.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal, TypeVar, overload
+from typing import Literal, Self, TypeVar, overload
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -23,11 +23,14 @@ from .measures import (
     Conformal,
     DetectionMetrics,
     FileAudit,
+    FormCost,
     Metric,
     OutOfDistribution,
     Part,
+    Precision,
     Probe,
     Resistance,
+    Served,
     Thresholds,
     UnseenSources,
 )
@@ -83,9 +86,27 @@ class OpenVINOModel(Part):
     """An OpenVINO form of the network, used for prediction on a CPU."""
 
     kind: Literal["openvino"] = "openvino"
-    precision: Literal["float32", "int8"] = "float32"
+    precision: Precision = "float32"
     file: str
     agreement: Agreement
+
+
+class Form(Part):
+    """Another form of the network that may serve on a CPU: all that a card says otherwise where it does."""
+
+    openvino_model: OpenVINOModel
+    calibration: Calibration | LabelCalibration
+    thresholds: Thresholds
+    conformal: Conformal | None = None
+    decisions: tuple[LabelDecision, ...] = ()
+    risk: RiskControl | None = None
+    ood: OutOfDistribution | None
+    metrics: tuple[Metric, ...]
+    class_metrics: tuple[LabelMetrics | ClassMetrics, ...]
+
+    @property
+    def precision(self) -> Precision:
+        return self.openvino_model.precision
 
 
 class DetectorPart(Part):
@@ -175,6 +196,21 @@ class ClassifierCard(Card):
     ood: OutOfDistribution | None = None
     probe: Probe | None = Field(None, description="unset where nothing was trained, or from weights drawn at random")
     openvino_model: OpenVINOModel | None
+    forms: tuple[Form, ...] = Field((), description="other forms that a server may take in its place")
+    form_costs: dict[Precision, FormCost] = Field(
+        default_factory=dict, description="what they cost; also of those that cost too much and were left out"
+    )
+    served: Served | None = Field(None, description="set where the card is a server's answer, never in a file")
+
+    def as_served(self, served: Served) -> Self:
+        """The card as it is where that form answers: what was fitted and measured of it, and a version that names it.
+        The network's own form has the plain version."""
+        own: dict[str, object] = {"served": served}
+        for form in self.forms:
+            if form.precision == served.precision:
+                fitted = {name: getattr(form, name) for name in Form.model_fields if name in type(self).model_fields}
+                own |= fitted | {"version": f"{self.version}+{form.precision}"}
+        return self.model_copy(update=own)
 
 
 class ModelCard(ClassifierCard):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ from .explain import Explainer, encode_heatmaps
 from .facts import find_reason, read_file_facts
 from .model import Answer, Bytes, Readers, read_examples
 from .network import load_network
-from .ood import find_unknown, load_observer
+from .ood import Observed, find_unknown, load_observer
 from .preprocess import Part, ReadImage, read_parts
 from .provenance.credentials import CredentialsReader
 from .provenance.read import read_provenance
@@ -26,6 +29,16 @@ from .whole import JudgedImage, bound, sum_up
 _EXPLAINED_AT_ONCE = 16
 #: What is said of a panel; the rest of an answer is of the whole.
 _PANEL_KEYS = ("class", "labels", "confidence", "probabilities", "verdict", "reason")
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What can be said of an image without the network. `reasons`: why each of its parts is none that the model can
+    judge, None where nothing is against it; `origin`: what its file states of where it comes from, where the card asks
+    for it, which changes no verdict."""
+
+    reasons: tuple[Reason | None, ...]
+    origin: Answer
 
 
 class ImageClassifier(ABC):
@@ -65,25 +78,44 @@ class ImageClassifier(ABC):
     ) -> list[Answer | ImageError]:
         started = time.perf_counter()
         wanted = explain if explain is not None else [False] * len(images)
-        read = self.readers.read(self._read, images)
-        readable = [(index, each) for index, each in enumerate(read) if not isinstance(each, ImageError)]
-        answers: dict[int, Answer] = {}
-        if readable:
-            judged = self._judge_parts([each for _, each in readable])
-            heatmaps = self._explain(judged, [wanted[index] for index, _ in readable])
-            origins = self._read_origins([images[index] for index, _ in readable])
-            elapsed = round((time.perf_counter() - started) * 1000, 2)
-            for each, heatmap, origin, (index, _) in zip(judged, heatmaps, origins, readable, strict=True):
-                answers[index] = self._answer_one(each, elapsed) | origin | heatmap
-        return [each if isinstance(each, ImageError) else answers[index] for index, each in enumerate(read)]
+        decoding = {
+            self.readers.start(read_parts, data, self.card.preprocessing): index for index, data in enumerate(images)
+        }
+        answers: dict[int, Answer | ImageError] = {}
+        looked: list[tuple[int, ReadImage, Future[Looks]]] = []
 
-    def _judge_parts(self, images: Sequence[tuple[ReadImage, Sequence[Reason | None]]]) -> list[JudgedImage]:
-        """All parts of all images in one batch. Beside each image: why a part is none to be judged, before its
-        features."""
-        pixels = np.stack([part.pixels for image, _ in images for part in image.parts])
-        probabilities, reasons = self.judge_images(pixels, [reason for _, before in images for reason in before])
+        def come() -> Iterator[np.ndarray]:
+            """The parts of each image as soon as it is decoded, whatever its neighbours still take. What else there is
+            to find out about it is begun, for the readers have time while the network runs."""
+            for done in as_completed(decoding):
+                index, image = decoding[done], done.result()
+                if isinstance(image, ImageError):
+                    answers[index] = image
+                    continue
+                looked.append((index, image, self.readers.pool.submit(self._look, images[index], image)))
+                yield from (part.pixels for part in image.parts)
+
+        parts = come()
+        if (first := next(parts, None)) is not None:
+            # One image has no neighbour to be computed beside.
+            observed = self.observe(chain([first], parts) if len(images) > 1 else np.stack([first, *parts]))
+            looks = [look.result() for _, _, look in looked]
+            judged = self._judge_images([image for _, image, _ in looked], observed, looks)
+            heatmaps = self._explain(judged, [wanted[index] for index, _, _ in looked])
+            elapsed = round((time.perf_counter() - started) * 1000, 2)
+            for (index, _, _), each, look, heatmap in zip(looked, judged, looks, heatmaps, strict=True):
+                answers[index] = self._answer_one(each, elapsed) | look.origin | heatmap
+        return [answers[index] for index in range(len(images))]
+
+    def _judge_images(
+        self, images: Sequence[ReadImage], observed: Observed, looks: Sequence[Looks]
+    ) -> list[JudgedImage]:
+        """`observed`: all parts of all images, in their order."""
+        probabilities = self.calibrate(observed.logits)
+        before = [reason for look in looks for reason in look.reasons]
+        reasons = find_unknown(self.card.ood, before, observed.distances)
         judged, start = [], 0
-        for image, _ in images:
+        for image in images:
             end = start + len(image.parts)
             judged.append(JudgedImage(image, probabilities[start:end], tuple(reasons[start:end])))
             start = end
@@ -105,38 +137,22 @@ class ImageClassifier(ABC):
     def examples(self) -> list[dict[str, object]]:
         return read_examples(self.card, self.bundle)
 
-    def _read(self, data: Bytes) -> tuple[ReadImage, list[Reason | None]]:
-        """An image, and why each of its parts is none that the model can judge, None where nothing is against it."""
-        preprocessing = self.card.preprocessing
-        image = read_parts(data, preprocessing)
+    def _look(self, data: Bytes, image: ReadImage) -> Looks:
+        origin: Answer = {}
+        if self.credentials is not None:
+            origin = {"provenance": read_provenance(data, self.credentials).as_answer()}
         if (ood := self.card.ood) is None:
-            return image, [None] * len(image.parts)
+            return Looks((None,) * len(image.parts), origin)
         file = read_file_facts(data)
-        return image, [
-            find_reason(ood.limits, file.crop(part.place, image.size), part.pixels, preprocessing)
+        reasons = (
+            find_reason(ood.limits, file.crop(part.place, image.size), part.pixels, self.card.preprocessing)
             for part in image.parts
-        ]
-
-    def _read_origins(self, images: Sequence[Bytes]) -> list[Answer]:
-        """What each image's file states of its origin, where the card asks for it. It changes no verdict."""
-        if (credentials := self.credentials) is None:
-            return [{} for _ in images]
-        read = self.readers.read(lambda data: read_provenance(data, credentials).as_answer(), images)
-        return [{"provenance": each} for each in read]
+        )
+        return Looks(tuple(reasons), origin)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
         return self.calibrate(self.execute(pixels))
-
-    def judge_images(
-        self, pixels: np.ndarray, reasons: Sequence[Reason | None]
-    ) -> tuple[np.ndarray, list[Reason | None]]:
-        """Calibrated probabilities, float64 (N, classes), and why an image is unknown, None where it isn't.
-
-        `pixels`: uint8 (N, height, width, 3); `reasons`: why an image is none to be judged, before its features.
-        """
-        observed = self.observe(pixels)
-        return self.calibrate(observed.logits), find_unknown(self.card.ood, reasons, observed.distances)
 
     def _explain(self, judged: Sequence[JudgedImage], wanted: Sequence[bool]) -> list[Answer]:
         """A map is of the image, without the margins that a letterbox adds; that of a strip is its panels' maps of the

@@ -61,6 +61,10 @@ class BundleError(HwapungError):
     code = "bad_bundle"
 
 
+class FormError(BundleError):
+    """A form of the network that the bundle has not, or that this processor can't compute."""
+
+
 class RecipeError(HwapungError):
     code = "bad_recipe"
 

@@ -22,6 +22,8 @@ from .text import LEVELS, count_levels, looks_like_text
 
 #: The sum of the IJG's luminance table, which stands for quality 50.
 _TABLE_SUM = 3688
+#: Of grey levels: a sheet with the noise of a scanner has 1 or 2.
+LOWEST_CONTRAST = 4.0
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .card import Card, read_card
+from .card import Card, ClassifierCard, read_card
 from .classifier import Classifier
 from .detection import DetectorModel
+from .forms import Wish, serve_form
 from .model import Model
 from .multi_label import MultiLabelClassifier
 from .sketch import Sketch
@@ -22,7 +23,10 @@ MODELS: dict[str, Callable[[Any, Path, str], Model]] = {
 }
 
 
-def load_bundle(bundle: Path, device: str = "cpu") -> Model:
-    """`device`: `cpu` or `cuda:0`. Raises `CardError` or `BundleError`."""
+def load_bundle(bundle: Path, device: str = "cpu", form: Wish | None = None) -> Model:
+    """`device`: `cpu` or `cuda:0`. `form`: which one of the network's answers on a CPU; its own if not given,
+    which the card's figures are of, so that answers depend on no processor. Raises `CardError` or `BundleError`."""
     card = read_card(bundle / "card.json", Card)
+    if form is not None and device == "cpu" and isinstance(card, ClassifierCard):
+        card = serve_form(card, bundle, form)
     return MODELS[card.task](card, bundle, device)

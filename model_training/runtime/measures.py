@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: How a network computes on a CPU: in 32-bit floats, in bfloat16, or in 8-bit integers.
+Precision = Literal["float32", "bf16", "int8"]
+
 
 class Part(BaseModel):
     """A part of the card: immutable, and an unknown key is an error."""
@@ -86,6 +89,7 @@ class OutOfDistribution(Part):
     `threshold` from those of the training (`runtime/ood.py`)."""
 
     method: Literal["mahalanobis"] = "mahalanobis"
+    file: str = Field("gate.npz", description="where the training pictures' features lie")
     companion: int | None = Field(
         None,
         ge=1,
@@ -227,6 +231,39 @@ class Agreement(Part):
     images: int
     largest_logit_difference: float
     same_class: float = Field(ge=0, le=1, description="share of pictures that get the same class")
+
+
+class FormCost(Part):
+    """What another form of the network costs beside its own one, measured when the bundle was made.
+
+    `loss` is the accuracy that is lost where the form decides otherwise, by the network's calibrated probabilities, and
+    `loss_bound` its upper bound at 95% (`model_training/evaluation/forms.py`).
+    """
+
+    images: int = Field(ge=0, description="number of training and validation pictures that both answered")
+    changed: int = Field(ge=0, description="how many of them are decided otherwise")
+    largest_probability_difference: float = Field(ge=0, le=1)
+    accuracy_lead: float = Field(description="accuracy on the validation pictures, less that of the network's own form")
+    low: float = Field(description="of its paired interval of 95%")
+    high: float
+    validation_images: int = Field(ge=0)
+    loss: float = Field(ge=0, le=1)
+    loss_bound: float = Field(ge=0, le=1)
+    holds: bool = Field(description="whether that is within the recipe's `serving.agreement`")
+
+
+class Served(Part):
+    """Which form of the network answers in this process, and why; only a served card says so.
+
+    `why`: `fastest` of those that were measured here, `set` by whoever serves, or the `only` one that can run.
+    """
+
+    precision: Precision
+    why: Literal["fastest", "set", "only"]
+    rates: dict[Precision, float] = Field(
+        default_factory=dict, description="form → pictures a second that its network answered on this processor"
+    )
+    processor: str = Field("", description="the one that they were measured on")
 
 
 class GivenAway(Part):

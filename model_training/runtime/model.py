@@ -6,9 +6,9 @@ import base64
 import json
 import mimetypes
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 import torch
 
@@ -17,6 +17,7 @@ from .errors import BundleError, ImageError
 
 Answer = dict[str, object]
 Bytes = bytes | bytearray
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -51,16 +52,16 @@ class Readers:
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(max_workers=torch.get_num_threads(), thread_name_prefix="read")
 
-    def read(self, read: Callable[..., T], *arguments: Sequence[object]) -> list[T | ImageError]:
-        """`map`, with an `ImageError` in the place of what raised it."""
+    def start(self, read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Future[T | ImageError]:
+        """What `read` returns, or the `ImageError` that it raises."""
 
-        def attempt(*each: object) -> T | ImageError:
+        def attempt() -> T | ImageError:
             try:
-                return read(*each)
+                return read(*arguments, **named)
             except ImageError as error:
                 return error
 
-        return list(self.pool.map(attempt, *arguments))
+        return self.pool.submit(attempt)
 
 
 def read_examples(card: Card, bundle: Path) -> list[dict[str, object]]:

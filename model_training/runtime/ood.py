@@ -9,6 +9,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from .card import ClassifierCard, Reason
 from .errors import BundleError
-from .execution import Execution, OpenVINOExecution
+from .execution import Execution, Images, OpenVINOExecution
 from .measures import OutOfDistribution
 
 #: These matrices are so small that a second thread only waits, and takes a core from the network while it does.
@@ -100,15 +101,16 @@ class Observer:
         self.distance = distance
         self.companion = companion
 
-    def __call__(self, pixels: np.ndarray) -> Observed:
-        """`pixels`: uint8 (N, height, width, 3)."""
+    def __call__(self, images: Images) -> Observed:
         if self.distance is None:
-            return Observed(*self.execute.forward_with_features(pixels), np.zeros(len(pixels)))
+            logits, features = self.execute.forward_with_features(images)
+            return Observed(logits, features, np.zeros(len(logits)))
         if self.companion is None:
-            logits, features, seen = self.execute.observe(pixels)
+            logits, features, seen = self.execute.observe(images)
         else:
-            logits, features = self.execute.forward_with_features(pixels)
-            (seen,) = self.companion.run(pixels)
+            first, again = (images, images) if isinstance(images, np.ndarray) else tee(images)
+            logits, features = self.execute.forward_with_features(first)
+            (seen,) = self.companion.run(np.stack([*again]))
         with _BLAS.limit(limits=1):
             return Observed(logits, features, self.distance(seen))
 
@@ -122,8 +124,8 @@ def load_observer(card: ClassifierCard, bundle: Path, execute: Execution) -> Obs
         path = bundle / COMPANION_MODEL
         if not path.is_file():
             raise BundleError(f"{path}: the companion is missing.", "Make the bundle again: hwapung train.")
-        companion = OpenVINOExecution(path, COMPANION_AT_ONCE)
-    return Observer(execute, Mahalanobis.load(bundle / GATE), companion)
+        companion = OpenVINOExecution(path, at_once=COMPANION_AT_ONCE)
+    return Observer(execute, Mahalanobis.load(bundle / card.ood.file), companion)
 
 
 def find_unknown(

@@ -70,7 +70,9 @@ def answer_pages(
 ) -> list[Answer | ImageError]:
     """`Model.answer` for models that describe pages; the pages of all images are described as one batch."""
     started = time.perf_counter()
-    pages = readers.read(read_page, images, paper if paper is not None else [False] * len(images))
+    sheets = paper if paper is not None else [False] * len(images)
+    reading = [readers.start(read_page, data, sheet) for data, sheet in zip(images, sheets, strict=True)]
+    pages = [each.result() for each in reading]
     described = iter(describe([page.image for page in pages if isinstance(page, Page) and page.image is not None]))
     found = [next(described) if isinstance(page, Page) and page.image is not None else None for page in pages]
     elapsed = round((time.perf_counter() - started) * 1000, 2)

@@ -34,6 +34,26 @@ class Line:
     facts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """A trial that was stopped early: what it had reached after its last `epoch`."""
+
+    trial: int
+    point: Point
+    epoch: int
+    value: float
+
+
+def list_stopped(trials: Sequence[FrozenTrial]) -> list[Stopped]:
+    """Those that came furthest first, of equals the best first."""
+    stopped = [
+        Stopped(trial.number, dict(trial.params), trial.last_step, trial.intermediate_values[trial.last_step])
+        for trial in trials
+        if trial.state == TrialState.PRUNED and trial.last_step is not None
+    ]
+    return sorted(stopped, key=lambda each: (-each.epoch, -each.value, each.trial))
+
+
 def rank(trials: Sequence[FrozenTrial]) -> list[Line]:
     """Complete trials, the best first; of equals the one with the lower validation loss, then the earlier."""
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
@@ -56,21 +76,30 @@ def shorten(point: Point) -> str:
     return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in point.items())
 
 
-def write_csv(lines: Sequence[Line], path: Path) -> None:
-    """One line a trial, with every figure and its interval."""
+def write_csv(lines: Sequence[Line], stopped: Sequence[Stopped], path: Path) -> None:
+    """One line a trial, with every figure and its interval; of one that was stopped early, what it had reached."""
     keys = list(lines[0].point)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         figures = [f"validation_{name}{part}" for name in FIGURES for part in ("", "_low", "_high")]
-        writer.writerow(["place", "trial", *keys, *figures, "validation_loss", "best_epoch", "seconds"])
+        rest = ["validation_loss", "best_epoch", "seconds", "stopped_after"]
+        writer.writerow(["place", "trial", *keys, *figures, *rest])
         for line in lines:
             values = [number for name in FIGURES for number in line.facts[name]]
-            rest = (line.facts[name] for name in ("loss", "best_epoch", "seconds"))
-            writer.writerow([line.place, line.trial, *line.point.values(), *values, *rest])
+            facts = (line.facts[name] for name in ("loss", "best_epoch", "seconds"))
+            writer.writerow([line.place, line.trial, *line.point.values(), *values, *facts, ""])
+        for each in stopped:
+            reached = [round(each.value, 6) if name == f"validation_{lines[0].metric}" else "" for name in figures]
+            writer.writerow(["", each.trial, *each.point.values(), *reached, "", "", "", each.epoch])
 
 
 def write_page(
-    lines: Sequence[Line], title: dict[str, str], facts: dict[str, Any], plots: dict[str, Path], path: Path
+    lines: Sequence[Line],
+    stopped: Sequence[Stopped],
+    title: dict[str, str],
+    facts: dict[str, Any],
+    plots: dict[str, Path],
+    path: Path,
 ) -> None:
     """A self-contained page in Korean and English. `title`: by language; `plots`: name → PNG."""
     templates = Environment(
@@ -78,6 +107,6 @@ def write_page(
     )
     images = {name: base64.b64encode(plot.read_bytes()).decode("ascii") for name, plot in plots.items()}
     page = templates.get_template("leaderboard.html").render(
-        lines=lines, best=lines[0], title=title, facts=facts, plots=images, figures=FIGURES
+        lines=lines, stopped=stopped, best=lines[0], title=title, facts=facts, plots=images, figures=FIGURES
     )
     write_text(path, page)

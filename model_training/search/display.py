@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -63,7 +63,7 @@ def estimate_left(shared: SharedStudy, finished: Sequence[FrozenTrial], running:
     among the processes at work; None before the first trial is done."""
     took: dict[tuple[object, ...], list[float]] = defaultdict(list)
     for trial in finished:
-        seconds = trial.user_attrs.get("outcome", {}).get("seconds")
+        seconds = _took(trial)
         if seconds is not None:
             for kind in _kinds(trial.params):
                 took[kind].append(seconds)
@@ -81,6 +81,14 @@ def estimate_left(shared: SharedStudy, finished: Sequence[FrozenTrial], running:
     now = time.time()
     begun = [now - trial.datetime_start.timestamp() for trial in running if trial.datetime_start]
     return max(0.0, seconds - sum(begun)) / max(1, len(running))
+
+
+def _took(trial: FrozenTrial) -> float | None:
+    """Seconds; None where they were not written down."""
+    if trial.state == TrialState.PRUNED and trial.duration is not None:
+        return trial.duration.total_seconds()
+    seconds: float | None = trial.user_attrs.get("outcome", {}).get("seconds")
+    return seconds
 
 
 def _kinds(point: Point) -> list[tuple[object, ...]]:

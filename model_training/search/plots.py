@@ -20,7 +20,8 @@ _NAMES = {"accuracy": "validation accuracy", "macro_f1": "validation macro-F1"}
 
 
 def draw_plots(study: optuna.Study, metric: str, folder: Path) -> dict[str, Path]:
-    """`importances`, `slice`, `parallel` and `history` of the complete trials; returns name → PNG in `folder`.
+    """`importances`, `slice`, `parallel` and `history` of the complete trials, and `curves`, epoch by epoch, of all
+    where some were stopped early; returns name → PNG in `folder`.
 
     Importances are by fANOVA (Hutter et al. 2014); trials that all came out alike have none.
     """
@@ -35,12 +36,20 @@ def draw_plots(study: optuna.Study, metric: str, folder: Path) -> dict[str, Path
         "parallel": (charts.plot_parallel_coordinate, 2.5 * keys + 3.5),
         "history": (charts.plot_optimization_history, 8),
     }
+    if study.get_trials(deepcopy=False, states=[TrialState.PRUNED]):
+        plots["curves"] = (charts.plot_intermediate_values, 8)
     if len({trial.value for trial in complete}) == 1:
         del plots["importances"]
     for name, (plot, width) in plots.items():
         with pyplot.rc_context({"figure.figsize": (width, 4.4)}), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of optuna's, that plots are experimental and that an axis has one value
-            plot(study, target_name=_NAMES[metric])
+            if name == "curves":
+                axes = plot(study)
+                axes.set(title="", xlabel="epoch", ylabel=_NAMES[metric])
+                if axes.get_legend() is not None:
+                    axes.get_legend().remove()  # as many names as trials
+            else:
+                plot(study, target_name=_NAMES[metric])
             figure = pyplot.gcf()
             if name == "slice":
                 for axes in figure.axes[:keys]:

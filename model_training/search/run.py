@@ -19,7 +19,7 @@ from ..packaging.bundle import make_bundle
 from ..recipe import Recipe, override
 from ..runtime.errors import RecipeError, StudyError, WeightsError
 from ..training.classification import train
-from .board import Line, rank, shorten, write_csv, write_page
+from .board import Line, Stopped, list_stopped, rank, shorten, write_csv, write_page
 from .display import Display, show
 from .plots import draw_plots
 from .space import Point
@@ -58,17 +58,17 @@ def work(
 
 def _try(shared: SharedStudy, trial: Trial, recipe: Recipe, trials: Trials, display: Display) -> None:
     point: Point = dict(trial.params)
+    chosen = override(recipe, point)
 
-    def report(epoch: int, value: float) -> None:
+    def report(epoch: int, value: float, loss: float) -> None:
         display.refresh(f"trial {trial.number}: {shorten(point)}; epoch {epoch}, {value:.4f}")
-        if recipe.search.prune:
-            trial.report(value, epoch)
-            if trial.should_prune():
-                raise optuna.TrialPruned
+        is_last = epoch == chosen.training.epochs  # then it is done, and not stopped
+        if recipe.search.prune != "none" and shared.falls_behind(trial, epoch, break_ties(value, loss)) and not is_last:
+            raise optuna.TrialPruned
 
     with shared.lease(trial):
         try:
-            outcome = trials.run(override(recipe, point), report)
+            outcome = trials.run(chosen, report)
         except optuna.TrialPruned:
             shared.prune(trial)
         except (RecipeError, WeightsError, torch.OutOfMemoryError) as error:
@@ -78,6 +78,11 @@ def _try(shared: SharedStudy, trial: Trial, recipe: Recipe, trials: Trials, disp
             raise
         else:
             shared.finish(trial, outcome.value, _facts(recipe, outcome))
+
+
+def break_ties(value: float, loss: float) -> float:
+    """A figure that also tells trials of equal `value` apart, by their `loss`: of few pictures many are equal."""
+    return value - 1e-9 * (min(loss, 1e3) if math.isfinite(loss) else 1e3)
 
 
 def _facts(recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
@@ -96,12 +101,15 @@ def train_winner(recipe: Recipe, best: Line, data: Path, name: str, build: Path,
         return make_bundle(chosen, prepared, train(chosen, prepared, build / "runs", fabric), build / "bundles")
 
 
-def write_results(shared: SharedStudy, recipe: Recipe, prepared: Prepared, folder: Path) -> list[Line]:
-    """`leaderboard.csv`, `leaderboard.html` and the plots of `draw_plots` in `folder`; returns the ranking."""
-    lines = rank(shared.finished())
+def write_results(
+    shared: SharedStudy, recipe: Recipe, prepared: Prepared, folder: Path
+) -> tuple[list[Line], list[Stopped]]:
+    """`leaderboard.csv`, `leaderboard.html` and the plots of `draw_plots` in `folder`; returns the ranking, and what
+    was stopped early."""
+    lines, stopped = rank(shared.finished()), list_stopped(shared.finished())
     with exclusive(folder):
         plots = draw_plots(shared.study, lines[0].metric, folder)
-        write_csv(lines, folder / "leaderboard.csv")
+        write_csv(lines, stopped, folder / "leaderboard.csv")
         facts = {"total": shared.total, "pictures": len(prepared.rows["validation"])}
-        write_page(lines, recipe.title.model_dump(), facts, plots, folder / "leaderboard.html")
-    return lines
+        write_page(lines, stopped, recipe.title.model_dump(), facts, plots, folder / "leaderboard.html")
+    return lines, stopped

@@ -33,6 +33,10 @@ def check_space(recipe: Recipe) -> None:
             raise RecipeError(
                 f"search.space: {key!r} can't differ between trials.", f"Choose keys of {', '.join(SECTIONS)}."
             )
+        if key == "training.precision":
+            raise RecipeError(
+                "search.space: trials are compared in one precision.", "Set training.precision beside the space."
+            )
         if isinstance(values, Range) and recipe.search.sampler == "grid":
             raise RecipeError(
                 f"search.space: {key!r} is a range, of which there is no grid.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -39,9 +40,7 @@ def open_study(name: str, place: str, recipe: Recipe, prepared: Prepared) -> Sha
             study_name=name,
             storage=storage,
             sampler=_make_sampler(recipe.search),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1)
-            if recipe.search.prune
-            else optuna.pruners.NopPruner(),
+            pruner=_make_pruner(recipe),
             direction="maximize",
             load_if_exists=True,
         )
@@ -130,6 +129,16 @@ def _make_sampler(search: Search) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return samplers[search.sampler]()
+
+
+def _make_pruner(recipe: Recipe) -> BasePruner:
+    if recipe.search.prune == "median":
+        return MedianPruner(n_startup_trials=8, n_warmup_steps=1)
+    if recipe.search.prune == "halving":
+        # Asynchronous successive halving (Li et al. 2020, "A system for massively parallel hyperparameter tuning"). An
+        # epoch of warm-up says nothing yet.
+        return SuccessiveHalvingPruner(min_resource=1 + recipe.training.warmup_epochs, reduction_factor=4)
+    return NopPruner()
 
 
 def _identify(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:

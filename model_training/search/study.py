@@ -11,6 +11,7 @@ The rules on top of it, the same for a journal file and a database:
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import threading
@@ -139,8 +140,23 @@ class SharedStudy:
             return False
         return True
 
+    def falls_behind(self, trial: Trial, epoch: int, value: float) -> bool:
+        """Note the trial's `value` at an `epoch`, from 1; whether it is to be stopped.
+
+        Never the best: one that failed may have been better, and then nothing would be trained to its end.
+        """
+        trial.report(value, epoch)
+        if not trial.should_prune():
+            return False
+        others = (each for each in self.trials() if each.number != trial.number and _counts(each))
+        return any(each.intermediate_values.get(epoch, -math.inf) >= value for each in others)
+
     def prune(self, trial: Trial) -> None:
-        self.study.tell(trial, state=TrialState.PRUNED)
+        """A trial that was taken away in the meantime stays so."""
+        try:
+            self.study.tell(trial, state=TrialState.PRUNED)
+        except (UpdateFinishedTrialError, ValueError):
+            return
 
     def fail(self, trial: Trial, reason: str) -> None:
         """The point can't be trained: not tried again by this process, but by the next search."""

@@ -51,8 +51,8 @@ class Trials:
     cache: Path | None
     _last: tuple[str, _Start] | None = None
 
-    def run(self, recipe: Recipe, report: Callable[[int, float], None]) -> Outcome:
-        """Train and validate; `report(epoch, value)` is told each epoch's validation figure.
+    def run(self, recipe: Recipe, report: Callable[[int, float, float], None]) -> Outcome:
+        """Train and validate; `report(epoch, value, loss)` is told each epoch's validation figure and loss.
 
         Raises `RecipeError` for a recipe with teachers.
         """
@@ -65,7 +65,7 @@ class Trials:
         confusions = []
         for validation in run_epochs(state, lambda *_: None):
             confusions.append(validation.confusion)
-            report(len(state.history), getattr(state.history[-1], task.monitor))
+            report(len(state.history), getattr(state.history[-1], task.monitor), state.history[-1].validation_loss)
         best = choose_best(state.history, task.monitor)
         figures = {figure.name: figure for figure in measure_confusion(confusions[best.epoch - 1], "validation")}
         accuracy, macro_f1 = ((each.value, each.low, each.high) for each in (figures["accuracy"], figures["macro_f1"]))

@@ -40,6 +40,9 @@ def compose_sketch(recipe: SketchRecipe, bundles: Path) -> Path:
             "task": recipe.task,
             "detector": found.detector,
             "embedding": hash_embedding(stage),
+            # A gallery's embeddings are compared with the answers': all are of one form.
+            "forms": (),
+            "form_costs": {},
             "metrics": (*card.metrics, *found.metrics),
             "examples": _write_pages(stage / "examples", classifier / "examples", card),
             "files": {},

@@ -29,6 +29,7 @@ from .loop import Trained, fit, mix_seed
 from .losses import Loss, make_loss
 from .mixing import mix
 from .optimizer import find_rate, make_optimizer
+from .precision import computing_in, settle_precision
 from .probe import fit_once, keep_better, remember_logits
 from .sampling import draw_rows
 from .start import build_network, has_probe, starts_from_probe
@@ -94,6 +95,8 @@ class ClassificationTask:
         self.rows = prepared.rows["train"]
         self.classes = len(prepared.dataset.labels)
         self.loss = self.make_loss()
+        example = inputs.for_evaluation(self.rows[:1], next(network.parameters()).device)
+        self.precision = settle_precision(self.settings.precision, trained, example)
 
     def make_loss(self) -> Loss:
         return make_loss(self.settings, np.bincount(self.prepared.targets[self.rows], minlength=self.classes))
@@ -123,7 +126,8 @@ class ClassificationTask:
         if self.augmentation.mixes:
             pixels, wanted = mix(given[0], targets, self.classes, self.augmentation, (seed, int(rows[0])))
             given = (pixels,)
-        logits = answer(*given)
+        with computing_in(self.precision):
+            logits = answer(*given).float()
         loss = self.loss(logits, wanted)
         if self.teacher is not None and self.settings.distillation is not None:
             loss = distil(loss, logits, self.teacher.answer(mine, seed, fabric.device), self.settings.distillation)

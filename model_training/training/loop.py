@@ -23,6 +23,7 @@ from ..runtime.measures import Probe
 from .averaging import STATISTICS_BATCHES, Average
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
+from .precision import Asked, Precision, describe_device, name_for_cuda
 
 
 class EpochMetrics(Protocol):
@@ -63,6 +64,8 @@ class Task(Protocol[NetworkT, EpochT, ValidationT]):
     patience: int | None
     #: Which weights are validated and kept, see `averaging.py`.
     average: Literal["none", "ema", "swa", "wise"]
+    #: In what a step computes on a CPU; on CUDA the fabric says so.
+    precision: Precision
 
     @property
     def network(self) -> NetworkT:
@@ -123,8 +126,9 @@ class TrainState(Generic[NetworkT, EpochT, ValidationT]):
 class Trained(Generic[NetworkT, EpochT]):
     """The network of the best epoch, on the CPU and in evaluation mode.
 
-    `trainable`: how many of its parameters were trained; `device`: the card's name, or `cpu`; `probe`: how the network
-    compares with a linear probe, which may have taken its place (`probe.py`).
+    `trainable`: how many of its parameters were trained; `device`: the card's name, or `cpu`, and in what it computed
+    where that was not float32 (`cpu in bfloat16`); `probe`: how the network compares with a linear probe, which may
+    have taken its place (`probe.py`).
     """
 
     network: NetworkT
@@ -136,10 +140,10 @@ class Trained(Generic[NetworkT, EpochT]):
     probe: Probe | None = None
 
 
-def start_fabric(device: str) -> Fabric:
+def start_fabric(device: str, precision: Asked = "auto") -> Fabric:
     """`cpu`, `cuda` or `auto`, with `:N` for N processes (DDP): `cuda:2`, `cpu:2`.
 
-    CUDA runs in bf16, or fp16 with loss scaling where the card has no bf16; the CPU in float32.
+    `precision`: on CUDA (`precision.py`); on a CPU it is settled when the network is known.
     Raises `RecipeError` for anything else, or for CUDA where there is none or less than asked for.
     """
     kind, _, count = device.partition(":")
@@ -153,10 +157,8 @@ def start_fabric(device: str) -> Fabric:
     if kind == "cuda" and processes > torch.cuda.device_count():
         cards = torch.cuda.device_count()
         raise RecipeError(f"{device}: this machine has only {cards} CUDA devices.", f"Use --device cuda:{cards}.")
-    precision: Any = "32-true"
-    if kind == "cuda":
-        precision = "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    return Fabric(accelerator=kind, devices=processes, strategy="ddp" if processes > 1 else "auto", precision=precision)
+    named = name_for_cuda(precision) if kind == "cuda" else "32-true"
+    return Fabric(accelerator=kind, devices=processes, strategy="ddp" if processes > 1 else "auto", precision=named)
 
 
 def begin(task: Task[NetworkT, EpochT, ValidationT], fabric: Fabric) -> TrainState[NetworkT, EpochT, ValidationT]:
@@ -254,7 +256,7 @@ def fit(
             fabric.barrier()
     best = choose_best(state.history, task.monitor)
     read_checkpoint(folder / "best.ckpt", task.network, fabric.device)
-    device = torch.cuda.get_device_name() if fabric.device.type == "cuda" else "cpu"
+    device = describe_device(fabric, task.precision)
     trainable = sum(parameter.numel() for parameter in task.network.parameters() if parameter.requires_grad)
     return Trained(task.network.cpu().eval(), state.history, best, folder, device, trainable)
 

@@ -41,7 +41,6 @@ def test_the_splits_are_trainings_and_the_answers_servings(bundle: Path, images:
 
 
 def test_every_figure_is_of_the_form_that_is_served(tiny_bundle: Path, procedural_folder: Path, tmp_path: Path) -> None:
-    pytest.importorskip("nncf", reason="nncf is not installed: pip install -r requirements/quantise.txt")
     bundle = convert_bundle(tiny_bundle, "int8", procedural_folder, tmp_path)
     found = evaluate(bundle, procedural_folder, tmp_path)
     test = found.predictions.of("test")

@@ -1,9 +1,9 @@
 """`make figures-analysis`: what the reports promise, on real landscapes, over five different splits.
 
-    python -m tests.benchmarks.analysis --data FOLDER [--splits 5] [key=value …]
+    python -m tests.benchmarks.analysis --data FOLDER [--splits 5]
 
-FOLDER holds `landscape`, `sketches` and `ai_vs_real`. The five networks are those of `make figures`, trained here where
-they are missing. Writes `build/bench/analysis.json` and exits 1 naming each target missed.
+FOLDER holds `landscape`, `sketches` and `ai_vs_real`. The five networks are those of `make figures-verdict`, trained
+here where they are missing. Writes `build/bench/analysis.json` and exits 1 naming each target missed.
 """
 
 from __future__ import annotations
@@ -23,22 +23,19 @@ from analysis.calibration import coverage_interval
 from analysis.predictions import evaluate, read_images
 from model_training.datasets.duplicates import find_duplicates
 from model_training.datasets.image_store import open_store
-from model_training.datasets.prepare import Prepared, prepare
+from model_training.datasets.prepare import Prepared
 from model_training.evaluation.calibration import fit_temperature
 from model_training.evaluation.conformal import conformal_sets, expected_calibration_error, fit_conformal
 from model_training.evaluation.predict import batches, predict
 from model_training.models.factory import make_network
-from model_training.packaging.bundle import make_bundle
 from model_training.progress import follow
-from model_training.recipe import Recipe, load_recipe
+from model_training.recipe import Recipe
 from model_training.runtime.classifier import Classifier, softmax
 from model_training.runtime.execution import TorchExecution
-from model_training.training.classification import train
-from model_training.training.loop import start_fabric
-from tests.benchmarks.landscape_accuracy import OVERRIDES
 from tests.benchmarks.results import LANDSCAPES, WHERE, Entry, Table, Targets, publish
+from tests.benchmarks.verdict import train_split
 
-BUILD = Path("build")
+BUILD = Path("build/analysis")
 RESAMPLES = 20
 UNLIKE = 200
 PLANTED = 0.05
@@ -112,15 +109,11 @@ class Split:
         return self.prepared.targets[self.prepared.rows[name]]  # type: ignore[index]
 
 
-def load_split(seed: int, data: Path, weights: Path, overrides: list[str]) -> Split:
-    own = [f"network.pretrained={weights}", f"data.split.seed={seed}"]
-    recipe = load_recipe("landscape", [*OVERRIDES, *own, *overrides])
-    prepared = prepare(recipe, data, BUILD / "cache")
-    trained = train(recipe, prepared, BUILD / "runs", start_fabric("cpu"))
+def load_split(seed: int, data: Path, weights: Path) -> Split:
+    recipe, prepared, trained, bundle = train_split("landscape", seed, data, weights)
     run = TorchExecution(trained.network, "cpu")
     seen = {name: predict(run, prepared.pixels, rows) for name, rows in prepared.rows.items()}
     calibration = fit_temperature(seen["validation"][0], prepared.targets[prepared.rows["validation"]])
-    bundle = make_bundle(recipe, prepared, trained, BUILD / "figures" / f"bundles-{seed}")
     return Split(recipe, prepared, bundle, seen, calibration.temperature)
 
 
@@ -254,10 +247,9 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=5)
-    parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()
     landscapes = arguments.data / "landscape"
-    splits = [load_split(seed, landscapes, arguments.weights, arguments.overrides) for seed in range(arguments.splits)]
+    splits = [load_split(seed, arguments.data, arguments.weights) for seed in range(arguments.splits)]
     unlike = {"sketches": arguments.data / "sketches", "photographs": arguments.data / "ai_vs_real" / "real"}
     figures: dict[str, float] = {}
     for part in (
@@ -271,7 +263,7 @@ def main() -> None:
         found = part()
         figures |= found
         print("\n".join(f"{name:42} {value:.4f}" for name, value in found.items()), flush=True)
-    setup = f"MobileNetV2, the {len(splits)} splits of `make figures`"
+    setup = f"MobileNetV2, the {len(splits)} splits of `make figures-verdict`"
     publish("analysis", ENTRY, figures, TARGETS, setup)
 
 

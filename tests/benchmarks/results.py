@@ -86,17 +86,37 @@ def list_missed(figures: Mapping[str, float], targets: Targets) -> list[str]:
     ]
 
 
+#: Instructions that speed up a network → the flags by which Linux says that they are there.
+INSTRUCTIONS = {
+    "AVX-512": {"avx512f"},
+    "VNNI": {"avx512_vnni", "avx_vnni"},
+    "BF16": {"avx512_bf16"},
+    "AMX": {"amx_int8"},
+}
+
+
 def describe_machine() -> str:
     """Cores, processor, and which of the instructions that speed up a network on it there are."""
+    about = _read_processor()
+    if "model name" not in about:
+        return f"{os.cpu_count()} × {platform.processor() or 'unknown processor'}"
+    there = list_instructions()
+    told = ", ".join(("" if name in there else "no ") + name for name in INSTRUCTIONS)
+    return f"{os.cpu_count()} × {about['model name']} ({told})"
+
+
+def list_instructions() -> set[str]:
+    """Which of `INSTRUCTIONS` this machine has."""
+    flags = set(_read_processor().get("flags", "").split())
+    return {name for name, any_of in INSTRUCTIONS.items() if flags & any_of}
+
+
+def _read_processor() -> dict[str, str]:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        about = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        kind, flags = about["model name"], about.get("flags", "").split()
-    except (OSError, KeyError):
-        return f"{os.cpu_count()} × {platform.processor() or 'unknown processor'}"
-    there = {"AVX-512": "avx512f", "VNNI": "avx512_vnni", "AMX": "amx_int8"}
-    told = ", ".join(("" if flag in flags else "no ") + name for name, flag in there.items())
-    return f"{os.cpu_count()} × {kind} ({told})"
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
 def describe_commit() -> str:

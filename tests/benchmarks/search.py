@@ -109,7 +109,7 @@ def main() -> None:
         for seed in range(arguments.seeds):
             cache = FOLDER / f"cache-{seed}"
             began = time.perf_counter()
-            prepared = _some(prepare(recipe, arguments.data, cache, quiet=True), arguments.pictures)
+            prepared = some(prepare(recipe, arguments.data, cache, quiet=True), arguments.pictures)
             scan = time.perf_counter() - began
             decoding: Any = Decoding(prepared, recipe.preprocessing)
             plain = dataclasses.replace(prepared, pixels=decoding)
@@ -127,7 +127,7 @@ def _with_seed(recipe: Recipe, point: Point, seed: int) -> Recipe:
     return override(recipe, {**point, "training.seed": seed})
 
 
-def _some(prepared: Prepared, images: int) -> Prepared:
+def some(prepared: Prepared, images: int) -> Prepared:
     """The same pictures every time: a part of each split, drawn by chance."""
     generator = np.random.default_rng(0)
     wanted = {"train": images, "validation": images // 2}

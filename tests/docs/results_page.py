@@ -13,8 +13,7 @@ from .tables import HEAD, make_table
 #: The headings of the page, in order.
 SECTIONS = (
     "The verdict",
-    "Landscapes", "Webtoons", "AI-generated or real", "Sketches", "Data", "Training", "Search", "Serving", "Video",
-    "Reports",
+    "Webtoons", "AI-generated or real", "Sketches", "Data", "Training", "Search", "Serving", "Video", "Reports",
 )  # fmt: skip
 INTRODUCTION = """
 # Results

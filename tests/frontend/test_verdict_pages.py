@@ -163,8 +163,10 @@ def strip_answer() -> dict[str, object]:
         (
             "en",
             [
-                "It was cut into 3 panels; the answer is their mean. 95% interval 70.0% to 90.0%.",
-                "China, 97.0% · sure",
+                "80.0% mean confidence (95% interval 70.0% to 90.0%)",
+                "The interval reaches below the model's threshold. Look at the timeline",
+                "It was cut into 3 panels; the answer is their mean.",
+                "Panel 1 of 3: China, 97.0% · sure",
                 "China, 60.0% · not sure",
                 "one colour, or almost; the nearest class is China",
             ],
@@ -172,8 +174,9 @@ def strip_answer() -> dict[str, object]:
         (
             "ko",
             [
-                "긴 그림을 3컷으로 나누었으며, 답은 그 평균입니다. 95% 구간 70.0% ~ 90.0%.",
-                "중국, 97.0% · 확신함",
+                "80.0% 평균 확신도 (95% 구간 70.0% ~ 90.0%)",
+                "긴 그림을 3컷으로 나누었으며, 답은 그 평균입니다.",
+                "3컷 중 1번째: 중국, 97.0% · 확신함",
                 "중국, 60.0% · 확신하지 못함",
                 "거의 한 가지 색 · 가장 가까운 클래스는 중국",
             ],

@@ -55,6 +55,6 @@ def test_the_wheel_brings_the_command_and_names_what_it_needs(wheel: zipfile.Zip
     extras = {
         (name.lower(), re.sub(r".*extra == ", "", condition).strip('"')) for name, condition in required if condition
     }
-    assert {("nncf", "quantise"), ("kagglehub", "sources"), ("pytest", "dev"), ("nncf", "dev")} <= extras
+    assert {("kagglehub", "sources"), ("pytest", "dev")} <= extras
     scripts = wheel.read(name.replace("METADATA", "entry_points.txt")).decode()
     assert "hwapung = hwapung.cli:main" in scripts

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import signal
+import socket
 import struct
 import time
 import zlib
@@ -202,6 +203,42 @@ def test_requests_in_one_batch_are_judged_by_themselves(server: TorchServe) -> N
     assert bodies[5]["probabilities"] != pytest.approx(alone, abs=1e-4)
     assert bodies[6]["error"]["code"] == "not_a_picture"
     assert bodies[7]["examples"][0]["name"] == "first"
+
+
+def test_many_at_once_of_every_kind_get_their_own_answers(server: TorchServe) -> None:
+    """Good, bad, late and describing requests, and some whose client leaves before the answer, over several batches."""
+    images = [draw_image(seed) for seed in range(20)]
+    alone = [ask(server, image).json()["probabilities"] for image in images]
+
+    def send(number: int) -> None:
+        image, expected = images[number % len(images)], alone[number % len(images)]
+        match number % 6:
+            case 0 | 1:
+                assert ask(server, image).json()["probabilities"] == pytest.approx(expected, abs=1e-6)
+            case 2:
+                response = ask(server, image[:100])
+                assert (response.status_code, response.json()["error"]["code"]) == (400, "broken_picture")
+            case 3:
+                response = ask(server, b"no picture", headers={"deadline": "1000000000"})
+                assert (response.status_code, response.json()["error"]["code"]) == (504, "model_too_slow")
+            case 4:
+                assert ask(server, headers={"describe": "True"}).json()["card"]["name"] == "tiny"
+            case 5:
+                host, port = server.inference_url.removeprefix("http://").split(":")
+                with socket.create_connection((host, int(port))) as leaving:
+                    head = f"POST /predictions/tiny HTTP/1.1\r\nHost: x\r\nContent-Length: {len(image)}\r\n\r\n"
+                    leaving.sendall(head.encode() + image)
+
+    before = workers(server)
+    with ThreadPoolExecutor(24) as pool:
+        for done in [pool.submit(send, number) for number in range(72)]:
+            done.result()
+    assert workers(server) == before
+
+
+@pytest.mark.parametrize("deadline", ["99999999999.5", "soon", "nan", ""])
+def test_a_deadline_that_is_not_over_changes_nothing(server: TorchServe, deadline: str) -> None:
+    assert ask(server, draw_image(), headers={"deadline": deadline}).status_code == 200
 
 
 # --- the worker ------------------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from model_training.runtime.errors import ServingError
+from torchserve.launch import Ports, prepare_launch
 from torchserve.settings import PREFIX, ServingSettings, divide_machine, read_settings
+from torchserve.store import StoredModel
 
 README = Path(__file__).resolve().parents[2] / "torchserve" / "README.md"
 
@@ -25,6 +28,17 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HWAPUNG_SERVING_WORKERS", "")
     settings = read_settings(port=0)
     assert (settings.batch_size, settings.workers, settings.port) == (4, None, 0)
+
+
+def test_nothing_is_waited_for_longer_than_torchserve_can_be_told(tmp_path: Path) -> None:
+    """TorchServe takes a delay of 0 for its own of 100 ms."""
+    model = StoredModel("tiny", "1.0", tmp_path / "tiny.mar")
+    prepare_launch(tmp_path, Path("java"), [model], ServingSettings(), Ports(1, 2, 3))
+    text = (tmp_path / "config.properties").read_text("ascii")
+    models = json.loads(next(line for line in text.splitlines() if line.startswith("models=")).removeprefix("models="))
+    assert models["tiny"]["1.0"]["maxBatchDelay"] == 1
+    with pytest.raises(ServingError, match="MAX_BATCH_DELAY_MS"):
+        read_settings(max_batch_delay_ms=0)
 
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("WORKERS", "0"), ("BATCH_SIZE", "many")])

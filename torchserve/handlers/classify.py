@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -16,18 +17,31 @@ from typing import Any
 
 import torch
 from ts.context import Context
+from ts.metrics.dimension import Dimension
 from ts.metrics.metric_type_enum import MetricTypes
 
-from model_training.runtime.errors import HwapungError
+from model_training.runtime.card import Card, ClassifierCard
+from model_training.runtime.errors import FormError, HwapungError
 from model_training.runtime.load import load_bundle
+from model_training.runtime.model import Model
 
 logger = logging.getLogger(__name__)
+
+#: The setting that names the form of a network (`torchserve/settings.py`).
+FORM = "HWAPUNG_SERVING_FORM"
 
 #: Where the image is: a multipart part named `data` (or `file`), else the raw body.
 IMAGE_KEYS = ("data", "file", "body")
 
 INTERNAL = HwapungError(
     "The model failed on this picture.", "Try another picture; the server's log names the cause.", code="internal"
+)
+
+TOO_SLOW = HwapungError(
+    "The answer would have come after the time that the caller wants to wait.",
+    "Send the picture again when fewer are waiting.",
+    code="model_too_slow",
+    status=504,
 )
 
 Request = Mapping[str, object]
@@ -43,9 +57,10 @@ class ClassifyHandler:
         gpu = properties["gpu_id"]
         device = f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
         try:
-            self.model = load_bundle(Path(properties["model_dir"]), device)
+            self.model = _load(Path(properties["model_dir"]), device)
         except HwapungError as error:
             raise RuntimeError(str(error)) from error
+        _tell_form(self.model.card, context)
         self.model.warm_up()
         # TorchServe's worker logs a line for each batch, which the server then parses; only metrics and trouble matter.
         logging.getLogger().setLevel(logging.WARNING)
@@ -62,6 +77,9 @@ class ClassifyHandler:
         answers: list[Answer | HwapungError] = [INTERNAL] * len(requests)
         images: list[int] = []
         for index, header in enumerate(headers):
+            if _is_late(header):
+                answers[index] = TOO_SLOW
+                continue
             match header.get("describe"):
                 case "true":
                     answers[index] = _guard(lambda: {"card": self.model.card.model_dump(mode="json")})
@@ -91,9 +109,47 @@ class ClassifyHandler:
         return [self._judge([image], [explained], [sheet])[0] for image, explained, sheet in alone]
 
 
+def _load(bundle: Path, device: str) -> Model:
+    """In the form that the setting names; where this model has it not, in the network's own."""
+    wish: Any = os.environ.get(FORM) or "fastest"
+    try:
+        return load_bundle(bundle, device, wish)
+    except FormError as error:
+        logger.warning("%s It answers in its own form.", error)
+        return load_bundle(bundle, device)
+
+
+def _tell_form(card: Card, context: Context) -> None:
+    """A log line, and the pictures a second that each form was measured at (`FormRate`)."""
+    served = card.served if isinstance(card, ClassifierCard) else None
+    if served is None:
+        return
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in served.rates.items())
+    logger.info(
+        "%s %s answers in %s (%s%s).", card.name, card.version, served.precision, served.why, rates and f": {rates}"
+    )
+    for name, rate in (served.rates or {served.precision: 0.0}).items():
+        context.metrics.add_metric(
+            "FormRate",
+            rate,
+            "images_per_second",
+            dimensions=[Dimension("Form", name), Dimension("Serves", str(name == served.precision).lower())],
+            metric_type=MetricTypes.GAUGE,
+        )
+
+
 def _lower(headers: Mapping[str, object]) -> dict[str, str]:
     """Header names and the values that we look at are compared without regard to case, as HTTP wants of names."""
     return {name.lower(): str(value).lower() for name, value in headers.items()}
+
+
+def _is_late(headers: Mapping[str, str]) -> bool:
+    """Whether the caller has given up: the header `deadline` is the Unix time, in seconds, until which it waits.
+    TorchServe does not notice when a connection is closed."""
+    try:
+        return time.time() > float(headers["deadline"])
+    except (KeyError, ValueError):
+        return False
 
 
 def _image(request: Request) -> bytes | bytearray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from functools import partial
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class Icons:
         """Each set's own licence text, in a file of its own: `folder/<set>.txt`."""
         for name in self.sets:
             chosen = ICON_SETS[name]
-            (text,) = self._extract(name, [chosen.licence_file])
+            text = self._extract(name, {chosen.licence_file})[chosen.licence_file]
             said = f"{chosen.package.url}, {chosen.package.licence}."
             head = f"{said} Drawings whose title begins with {name}/ are made after its icons.\n\n"
             with replacing(folder / f"{name}.txt") as file:
@@ -85,21 +85,21 @@ class Icons:
         found: dict[tuple[str, str], tuple[Outline, ...]] = {}
         for name in self.sets:
             own = sorted({icon for one, icon in icons if one == name})
-            files = self._extract(name, [ICON_SETS[name].place(icon) for icon in own])
-            found |= {(name, icon): read_icon(svg, f"{name}/{icon}") for icon, svg in zip(own, files, strict=True)}
+            svgs = ICON_SETS[name].find(own, self._extract(name, {ICON_SETS[name].place(icon) for icon in own}))
+            found |= {(name, icon): read_icon(svg, f"{name}/{icon}") for icon, svg in zip(own, svgs, strict=True)}
         return found
 
-    def _extract(self, name: str, places: Sequence[str]) -> list[bytes]:
-        """Files of a set's package, in one pass: a compressed archive can't be gone back in."""
+    def _extract(self, name: str, places: Set[str]) -> dict[str, bytes]:
+        """Place → file, of a set's package, in one pass: a compressed archive can't be gone back in."""
         package = fetch_package(self.client, ICON_SETS[name].package, self.cache, self.registry, self.progress)
         found: dict[str, bytes] = {}
         with tarfile.open(package) as archive:
             for member in archive:
                 if member.name in places and (content := archive.extractfile(member)):
                     found[member.name] = content.read()
-        if missing := [place for place in places if place not in found]:
-            raise DatasetError(f"{package}: {missing[0]} is not in it.", "Update Hwapung, or report it.")
-        return [found[place] for place in places]
+        if missing := places - found.keys():
+            raise DatasetError(f"{package}: {min(missing)} is not in it.", "Update Hwapung, or report it.")
+        return found
 
     def _draw(self, outlines: tuple[Outline, ...], label: str, name: str, icon: str, number: int) -> SourceImage:
         own = int.from_bytes(hashlib.sha256(f"{name}/{icon}".encode()).digest()[:8], "big")

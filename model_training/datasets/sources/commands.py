@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...progress import Step, console, follow
+from ..icons.sets import DEFAULT_SETS
 
 if TYPE_CHECKING:
     from .collect import Source
@@ -132,7 +133,7 @@ def icons(
     out: Out,
     sets: Annotated[
         str, typer.Option(help="comma-separated; openmoji is there, too: what is made of it is CC BY-SA 4.0")
-    ] = "lucide,tabler,phosphor",
+    ] = ",".join(DEFAULT_SETS),
     labels: Annotated[str, typer.Option(help="comma-separated classes; all if not given")] = "",
     each: Annotated[int, typer.Option(help="drawings of every icon", min=1)] = 12,
     seed: Annotated[int, typer.Option(help="of the hands that draw", min=0)] = 0,

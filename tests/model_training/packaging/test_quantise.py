@@ -4,13 +4,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from model_training.datasets.prepare import Prepared
 from model_training.packaging.quantise import quantise
 from model_training.runtime.execution import OpenVINOExecution
-
-pytest.importorskip("nncf", reason="nncf is not installed: pip install -r requirements/quantise.txt")
 
 
 def test_the_8_bit_form_is_smaller_answers_nearly_the_same_and_still_gives_features(

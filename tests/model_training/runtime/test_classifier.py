@@ -4,8 +4,10 @@ import base64
 import io
 import json
 import shutil
+import threading
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from model_training.runtime.card import read_card, write_card
 from model_training.runtime.classifier import Answer, Classifier, softmax
 from model_training.runtime.errors import BundleError, CardError, ImageError
 from model_training.runtime.measures import ClassBound
-from model_training.runtime.preprocess import read
+from model_training.runtime.preprocess import read, read_parts
 
 KEYS = ["class", "confidence", "processing_time_ms", "probabilities", "verdict", "model", "version"]
 
@@ -176,6 +178,47 @@ def test_broken_images_in_every_place(classifier: Classifier, pattern: tuple[boo
         else:
             assert isinstance(result, ImageError)
             assert result.code == BROKEN[data]
+
+
+def test_an_answer_is_the_same_whatever_its_batch(classifier: Classifier) -> None:
+    """A picture that takes long to decode is overtaken by its neighbours, and still gets its own answer."""
+    buffer = io.BytesIO()
+    Image.effect_noise((3000, 2000), 60).save(buffer, "PNG")
+    batch = [buffer.getvalue(), *(image(seed) for seed in range(9)), b"", buffer.getvalue()[:5000]]
+    wanted = [index % 3 == 0 for index in range(len(batch))]
+
+    def strip_time(result: Answer | ImageError) -> Answer:
+        answer = result.as_answer() if isinstance(result, ImageError) else result
+        return {key: value for key, value in answer.items() if key != "processing_time_ms"}
+
+    alone = [classifier.answer([data], [wish])[0] for data, wish in zip(batch, wanted, strict=True)]
+    for order in (range(len(batch)), range(len(batch))[::-1]):
+        together = classifier.answer([batch[index] for index in order], [wanted[index] for index in order])
+        for index, result in zip(order, together, strict=True):
+            assert strip_time(result) == strip_time(alone[index]), index
+    assert len({json.dumps(strip_time(each)) for each in alone}) > 8  # so that a mistaken order would be seen
+
+
+def test_an_image_waits_for_none_that_is_decoded_later(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network has the first image before the last one is decoded."""
+    computed = threading.Event()
+    run = classifier.execute.queue.start_async  # type: ignore[attr-defined]
+
+    def start_async(*arguments: object, **named: object) -> None:
+        run(*arguments, **named)
+        computed.set()
+
+    def read_late(data: bytes, *arguments: object) -> object:
+        if data == late:
+            assert computed.wait(30), "the network waited for the last image"
+        return read_parts(data, *arguments)  # type: ignore[arg-type]
+
+    late = image(8)
+    monkeypatch.setattr("model_training.runtime.classifier.read_parts", read_late)
+    queue = SimpleNamespace(start_async=start_async, wait_all=classifier.execute.queue.wait_all)  # type: ignore[attr-defined]
+    monkeypatch.setattr(classifier.execute, "queue", queue)
+    answers = classifier.answer([image(1), late])
+    assert [answered(each)["model"] for each in answers] == [classifier.card.name] * 2
 
 
 def test_an_empty_batch(classifier: Classifier) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -86,6 +87,24 @@ def test_threads_do_not_get_each_others_results(card: ModelCard, fast: OpenVINOE
                 np.testing.assert_allclose(found, right, atol=1e-6)
 
 
+def test_images_are_computed_as_they_come(card: ModelCard, fast: OpenVINOExecution, exact: TorchExecution) -> None:
+    pixels = noise(5, card)
+    for engine in (fast, exact):
+        for ours, theirs in zip(engine.observe(iter(pixels)), engine.observe(pixels), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_what_goes_wrong_while_they_come_is_passed_on(card: ModelCard, fast: OpenVINOExecution) -> None:
+    def come() -> Iterator[np.ndarray]:
+        yield noise(1, card)[0]
+        raise KeyError("bug")
+
+    for _ in range(9):  # more than the queue has requests
+        with pytest.raises(KeyError, match="bug"):
+            fast(come())
+    assert len(fast(noise(3, card))) == 3
+
+
 def test_images_of_another_size_are_refused_and_the_next_are_answered(card: ModelCard, fast: OpenVINOExecution) -> None:
     pixels = noise(3, card)
     expected = fast(pixels)
@@ -147,7 +166,7 @@ def test_an_exported_form_has_a_free_batch_and_fixed_images(card: ModelCard, tin
 @pytest.mark.parametrize("images", [1, 2, 7, 16])
 def test_parts_of_several_images_say_what_single_images_say(tiny_bundle: Path, card: ModelCard, images: int) -> None:
     pixels = noise(images, card)
-    single, parts = (OpenVINOExecution(tiny_bundle / "network.xml", at_once) for at_once in (1, 3))
+    single, parts = (OpenVINOExecution(tiny_bundle / "network.xml", at_once=at_once) for at_once in (1, 3))
     for ours, theirs in zip(parts.run(pixels), single.run(pixels), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 

@@ -15,7 +15,7 @@ from hwapung.cli import app
 from model_training.detection.annotations import Scene
 from model_training.detection.exports import export_scenes
 from model_training.detection.formats import read_scenes
-from model_training.detection.proof import draw_pages
+from model_training.detection.proof import _place_tag, draw_pages
 from model_training.runtime.errors import DatasetError
 from tests.model_training.datasets.real_folders.labelled_folder import lay, save_picture, tell
 
@@ -114,10 +114,36 @@ def test_the_first_pages_are_drawn_with_their_boxes(tmp_path: Path) -> None:
         scenes.append(Scene(path, 256 * factor, 128 * factor, boxes, classes, str(number)))
     drawn = draw_pages(scenes, ["기와집 \n$x$ <b>"], tmp_path / "labels")
     assert [path.name for path in drawn] == [f"{number:02d}.png" for number in range(1, 11)]
-    page = np.asarray(Image.open(drawn[0]).convert("RGB"))
-    assert page.shape == (512, 1024, 3)
-    coloured = (page != 255).any(2)
-    rows, columns = np.nonzero(coloured[100:, :])  # below the name
-    assert (rows.min() + 100, rows.max() + 100, columns.min(), columns.max()) == (100, 299, 200, 399)
-    assert not coloured[150:250, 250:350].any()
-    assert coloured[82:98, 202:260].any()
+    for path in drawn[:2]:  # from 2048 pixels, and from 256
+        page = np.asarray(Image.open(path).convert("RGB"))
+        assert page.shape == (512 + 32, 1024, 3)
+        coloured = (page[:512] != 255).any(2)
+        rows, columns = np.nonzero(coloured[100:, :])  # below the name
+        assert (rows.min() + 100, rows.max() + 100, columns.min(), columns.max()) == (100, 299, 200, 399)
+        assert not coloured[150:250, 250:350].any()
+        assert coloured[82:98, 202:260].any()
+        assert (page[520:536, :200] < 100).all(2).any()  # the file's name
+
+
+def test_names_stay_on_the_page_and_off_each_other() -> None:
+    size, page = (80.0, 27.0), (1024, 512)
+    first = _place_tag((100, 100, 200, 200), size, page, [])
+    assert first == (100, 73, 180, 100)  # above its box
+    assert _place_tag((100, 100, 200, 200), size, page, [first]) == (100, 100, 180, 127)  # in it
+    assert _place_tag((1000, 5, 1023, 200), size, page, []) == (943, 5, 1023, 32)  # at the corner
+    everywhere = [(0.0, 0.0, 1024.0, 512.0)]
+    assert _place_tag((100, 100, 200, 200), size, page, everywhere) == first
+
+
+def test_the_pages_are_drawn_on_demand(export: Path, tmp_path: Path) -> None:
+    outcome = CliRunner().invoke(app, ["data", "check", str(export), "--draw", str(tmp_path / "pages")])
+    assert f"{tmp_path / 'pages'} has the first 4 pages" in "".join(outcome.output.split("\n")), outcome.output
+    assert sorted(path.name for path in (tmp_path / "pages").iterdir()) == [f"0{number}.png" for number in range(1, 5)]
+    sizes = [Image.open(path).size for path in sorted((tmp_path / "pages").iterdir())]
+    assert sizes.count((683, 1024 + 32)) == 1  # turned.jpg is 80 by 120 pixels, upright
+    (tmp_path / "plain/a").mkdir(parents=True)
+    for number in range(5):
+        save_picture(tmp_path / f"plain/a/{number}.png", (40 + number, 40))
+    outcome = CliRunner().invoke(app, ["data", "check", str(tmp_path / "plain"), "--draw", str(tmp_path / "none")])
+    assert outcome.exit_code != 0
+    assert not (tmp_path / "none").exists()

@@ -12,14 +12,17 @@ import pytest
 from PIL import Image
 
 from model_training.datasets.check import check_dataset
+from model_training.datasets.duplicates import unite_strips
+from model_training.datasets.file_audit import audit_files
 from model_training.datasets.findings import Findings
-from model_training.datasets.folders import list_folder
-from model_training.datasets.panels import cut_strips
+from model_training.datasets.folders import Dataset, Entry, list_folder
+from model_training.datasets.panels import cut_strips, read_served_facts
 from model_training.datasets.prepare import prepare
 from model_training.datasets.summary import summarise
 from model_training.recipe import load_recipe
 from model_training.runtime.architecture import Preprocessing
-from model_training.runtime.facts import FileFacts
+from model_training.runtime.errors import DatasetError
+from model_training.runtime.facts import FileFacts, read_file_facts
 from model_training.runtime.preprocess import Part, ReadImage, fit, read, read_parts
 from model_training.runtime.strip import LONGEST, MOST_PANELS, SHORTEST, cut_strip
 from model_training.runtime.whole import JudgedImage, bound, sum_up
@@ -219,9 +222,46 @@ def test_panels_stand_for_their_strip_in_one_group(folder: Path, tmp_path: Path)
     served = read_parts((folder / "action/0.png").read_bytes(), STRIP).parts
     for entry, part in zip(panels, served, strict=True):
         np.testing.assert_array_equal(read(entry.path.read_bytes(), STRIP), part.pixels)
-        assert not dataset.place(entry).startswith("/")
+    assert [dataset.place(entry) for entry in panels] == [f"action/0.png/{number:04}.png" for number in range(3)]
     again = cut_strips(listed, STRIP, None, tmp_path / "cache", lambda *each: None, Findings())
     assert again == dataset
+
+
+@pytest.mark.parametrize("lying", [False, True])
+def test_what_a_file_says_of_a_panel_is_the_same_in_training_and_serving(tmp_path: Path, lying: bool) -> None:
+    """A strip four times as large as the network's input is halved by the decoder; its quality is the JPEG's."""
+    image = Image.fromarray(strip(400, 300, width=280, gutter=40))
+    path = tmp_path / "action" / "strip.jpg"
+    path.parent.mkdir()
+    (image.transpose(Image.Transpose.TRANSPOSE) if lying else image).save(path, quality=70)
+    listed = Dataset(tmp_path, (Entry(path, "action", None),), ("action",), False)
+    dataset = cut_strips(listed, STRIP, None, tmp_path / "cache", lambda *each: None, Findings())
+    found = read_parts(path.read_bytes(), STRIP)
+    assert min(found.size) < 280
+    whole = read_file_facts(path.read_bytes())
+    for entry, part in zip(dataset.entries, found.parts, strict=True):
+        facts, served = read_served_facts(entry), whole.crop(part.place, found.size)
+        assert (facts.width, facts.height) == pytest.approx((served.width, served.height), abs=1)
+        assert facts.jpeg_quality == served.jpeg_quality == 70
+
+
+def test_the_audit_sees_strips_as_the_files_that_they_are(tmp_path: Path) -> None:
+    """One class are strips and the other pictures, all JPEGs: that panels are PNGs is our doing."""
+    for label, heights in (("action", (80, 70, 90)), ("romance", (80,))):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(10):
+            image = Image.fromarray(np.roll(strip(*heights), number, axis=2))
+            image.save(tmp_path / "data" / label / f"{number}.jpg", quality=80)
+    dataset = cut_strips(
+        list_folder(tmp_path / "data"), STRIP, None, tmp_path / "cache", lambda *each: None, Findings()
+    )
+    assert {entry.path.suffix for entry in dataset.entries} == {".png", ".jpg"}
+    audited = audit_files(dataset)
+    assert audited is not None
+    assert audited.files == 20
+    telling = {each.fact for each in audited.given_away}
+    assert {"height", "aspect"} <= telling
+    assert not telling & {"format", "jpeg_tables", "jpeg_sampling"}
 
 
 def test_a_group_of_the_manifest_stays_the_panels_group(folder: Path, tmp_path: Path) -> None:
@@ -268,3 +308,66 @@ def test_the_panels_of_a_strip_are_on_one_side_of_the_split(folder: Path, tmp_pa
     ]
     checked = check_dataset(recipe, folder, tmp_path / "cache")
     assert [each["count"] for each in checked.as_json()["findings"]] == [10, 30, 1]
+
+
+def test_strips_are_copies_where_most_of_a_ones_panels_are_alike() -> None:
+    """Four strips: the first two share a card of their three panels; the last is one panel of the third's two."""
+    strip = np.array([0, 0, 0, 1, 1, 1, 2, 2, 3])
+    alike = np.array([0, 1, 2, 0, 3, 4, 0, 5, 5])
+    united = unite_strips(strip, alike)
+    assert len(set(united[[0, 3, 6]])) == 3
+    assert united[6] == united[8]
+    assert [len(set(united[strip == number])) for number in range(4)] == [1] * 4
+    assert unite_strips(np.array([], int), np.array([], int)).tolist() == []
+
+
+def test_a_card_that_all_episodes_have_makes_no_copies_and_is_on_one_side(tmp_path: Path) -> None:
+    card = np.repeat(np.repeat(noise(20, 15, 999), 4, 0), 4, 1)
+    for number, label in enumerate(("action", "romance")):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for episode in range(6):
+            seed = 100 * number + 10 * episode
+            panels = [card // 2 + np.uint8(6 * number + episode), *(noise(90, 60, seed + panel) for panel in range(3))]
+            gutter = np.full((20, 60, 3), 255, np.uint8)
+            pieces = [piece for panel in panels for piece in (panel, gutter)]
+            Image.fromarray(np.concatenate(pieces)).save(tmp_path / "data" / label / f"{episode}.png")
+    size = ["preprocessing.fit=strip", "preprocessing.height=32", "preprocessing.width=32"]
+    prepared = prepare(load_recipe("pictures", size), tmp_path / "data", tmp_path / "cache", quiet=True)
+    entries = prepared.dataset.entries
+    side = {name: {(entries[row].file, entries[row].path.name) for row in rows} for name, rows in prepared.rows.items()}
+    assert all(len({file for file, _ in panels}) >= 2 for panels in side.values())
+    cards = {name: sum(panel == "0000.png" for _, panel in panels) for name, panels in side.items()}
+    assert [name for name, count in cards.items() if count] == ["test"]
+    assert prepared.set_aside == 12 - cards["test"]
+
+
+def test_blank_panels_are_left_out_and_counted(tmp_path: Path) -> None:
+    image = strip(80, 70, 90, 80)
+    image[90:180] = 255
+    path = tmp_path / "data" / "action" / "0.png"
+    path.parent.mkdir(parents=True)
+    Image.fromarray(image).save(path)
+    Image.new("RGB", (60, 400), "white").save(path.with_name("white.png"))
+    found = Findings()
+    listed = Dataset(path.parent, (Entry(path, "action", None), Entry(path.with_name("white.png"), "action", None)),
+                     ("action",), False)  # fmt: skip
+    dataset = cut_strips(listed, STRIP, None, tmp_path / "cache", lambda *each: None, found)
+    cut_into = cut(image)
+    blank = [number for number, (begin, end) in enumerate(cut_into) if (image[begin:end] == 255).all()]
+    assert blank
+    kept = [f"0.png/{number:04}.png" for number in range(len(cut_into)) if number not in blank]
+    assert [dataset.place(entry) for entry in dataset.entries] == [*kept, "white.png"]
+    assert f"blank panels of strips left out: {len(blank)} (0.png)" in [str(each) for each in found]
+
+
+def test_a_class_of_one_strip_and_its_copies_is_told_so(tmp_path: Path) -> None:
+    for number, label in enumerate(("action", "romance")):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for episode in range(5):
+            seed = 100 + (1000 + 10 * episode) * number
+            image = np.concatenate([noise(80, 60, seed + panel) // 2 for panel in range(6)]) + np.uint8(episode)
+            image[::80] = 255
+            Image.fromarray(image).save(tmp_path / "data" / label / f"{episode}.png")
+    size = ["preprocessing.fit=strip", "preprocessing.height=32", "preprocessing.width=32"]
+    with pytest.raises(DatasetError, match=r"'action' has a single strip, or strips that .*alike.* Add other strips"):
+        prepare(load_recipe("pictures", size), tmp_path / "data", tmp_path / "cache", quiet=True)
