@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ...runtime.errors import DatasetError
+from ..file_kinds import is_system
 from ..split_names import is_filler, read_split
 from ..tree import read_tree
 from .collect import Candidate, SourceImage
@@ -51,4 +52,4 @@ def _load(path: Path, label: str, url: str, licence: str) -> SourceImage:
 
 
 def _subfolders(folder: Path) -> list[str]:
-    return sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+    return sorted(each.name for each in folder.iterdir() if each.is_dir() and not is_system(each.name))

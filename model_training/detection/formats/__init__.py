@@ -113,6 +113,8 @@ def _read_document(path: Path, reading: Reading) -> str | None:
                 return name
         return None
     reading.sources.add(path)
+    if suffix not in _DOCUMENTS:  # YOLO's, of which the path was given
+        return None
     content: Any = read_json(path) if suffix == ".json" else read_xml(path)
     for form in _JSON if suffix == ".json" else _XML:
         if form.matches(content):

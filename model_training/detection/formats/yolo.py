@@ -223,7 +223,9 @@ def _read_line(
     wrong: list[tuple[int, str, Description]],
     reading: Reading,
 ) -> None:
-    values = numbers(line.replace(",", " ").split())
+    # Commas stand between numbers, or before blanks; a decimal comma is a mistake to be named.
+    cells = [cell.removesuffix(",") for cell in line.split()]
+    values = numbers(cells if len(cells) > 1 else line.strip().split(","))
     if values is None or len(values) < 5 or values[0] != int(values[0]):
         raise DatasetError(f"{where}: {line.strip()[:60]!r} is not a class and four numbers.", "Correct the line.")
     index, name = int(values[0]), image.source.name

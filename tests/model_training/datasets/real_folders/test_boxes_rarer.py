@@ -115,6 +115,7 @@ CASES: dict[str, Case] = {
         {},
     ),
     "YOLO with commas": ({"classes.txt": "tree\n", "a.txt": "0,0.2,0.4,0.2,0.6\n"}, [TREE], {}),
+    "YOLO with commas and blanks": ({"classes.txt": "tree\n", "a.txt": "0, 0.2, 0.4, 0.2, 0.6\n"}, [TREE], {}),
     "an upload of a film's tool, addressed": (
         {"9f-asset.json": vott(REGION, path="file:/data/set/a.png")},
         [TREE],

@@ -38,6 +38,17 @@ READ = (
     "tables that tell the classes of a split without class folders, read",
 )
 
+#: Whole sets, to which random files come.
+SETS: list[list[str]] = [
+    [],
+    ["images/1.jpg", "images/2.JPG", "labels.csv"],
+    ["train/1.jpg", "train/2.JPG", "train_list.txt", "test/1.jpg", "test.csv"],
+    ["train/cat/1.jpg", "train/dog/2.JPG", "val/images/1.jpg", "val/val_annotations.txt"],
+    ["Training/metadata.jsonl", "Training/1.jpg", "test/1.jpg"],
+    ["part_1/1.jpg", "part_2/2.JPG", "labels.csv"],
+    ["set/1.jpg", "set/1.txt"],
+]
+
 paths = st.builds(
     lambda folders, file: "/".join([*folders, file]).lstrip("/") or "1.jpg",
     st.lists(st.sampled_from(FOLDERS), max_size=3),
@@ -47,7 +58,11 @@ paths = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(paths, max_size=12, unique=True),
+    st.builds(
+        lambda known, more: list(dict.fromkeys((*known, *more))),
+        st.sampled_from(SETS),
+        st.lists(paths, max_size=10, unique=True),
+    ),
     st.sampled_from([None, None, None, "{label}.{}.jpg", "{label}/{}"]),
     st.sampled_from([(), ("colour",)]),
 )
