@@ -91,10 +91,11 @@ def list_dataset(
     if label_from is None and not _names_classes(dataset, known):
         if tables := _find_tables(tree, label):
             return _read_tables(tree, tables, read)
-        if are_parts(dataset.labels) or not _ASIDE.isdisjoint(each.lower() for each in dataset.labels):
-            shown = [entry.path for entry in dataset.entries if entry.label.lower() not in _ASIDE]
+        shown = [entry.path for entry in dataset.entries if entry.label.lower() not in _ASIDE]
+        if shown and (are_parts(dataset.labels) or len(shown) < len(dataset.entries)):
             raise offer_pattern(place, shown)
-    dataset = _label_splits(tree, layout, dataset, read, label)
+    if label_from is None:
+        dataset = _label_splits(tree, layout, dataset, read, label)
     findings = Findings()
     findings.extend(dataset.findings)
     find_names(tree, dataset.labels, findings)
@@ -123,11 +124,21 @@ def _join_parts(tree: Folder, layout: Layout, given: dict[Path, Path], read: _Re
 def _unite(
     tree: Folder, parts: Sequence[tuple[SplitName | None, Dataset]], findings: Findings, unlabelled: Sequence[Path]
 ) -> Dataset:
-    """One dataset of several manifests, or the only one; an image's own split counts before its manifest's."""
+    """One dataset of several manifests, or the only one; an image's own split counts before its manifest's.
+
+    Raises `DatasetError` for an image that two of them list.
+    """
     for _, part in parts:
         findings.extend(part.findings)
     if len(parts) == 1 and parts[0][0] is None:
         return replace(parts[0][1], root=tree.path, findings=tuple(findings), unlabelled=tuple(unlabelled))
+    tables: dict[Path, Path] = {}
+    for _, part in parts:
+        for each in part.entries:
+            if (other := tables.setdefault(each.path, part.source)) != part.source:
+                raise DatasetError(
+                    f"{part.source}: {each.path.name} is in {other.name} already.", "Remove it from one of the two."
+                )
     entries = [replace(each, split=each.split or split) for split, part in parts for each in part.entries]
     labels = tuple(sorted({label for _, part in parts for label in part.labels}))
     root = tree.path

@@ -100,5 +100,7 @@ def test_where_there_is_nothing_to_compose_from(scenes: Path, tmp_path: Path) ->
 
 
 def test_the_drawings_column_is_asked_for_by_its_own_key(scenes: Path, drawings: Path, tmp_path: Path) -> None:
+    manifest = drawings / "manifest.csv"  # of two columns the other one would be the class
+    manifest.write_text("\n".join(f"{line},x{number}" for number, line in enumerate(manifest.read_text().split())))
     with pytest.raises(DatasetError, match=r"data\.drawings_label=object"):
         train(scenes, tmp_path, f"data.drawings={drawings}")

@@ -261,6 +261,10 @@ ERRORS: dict[str, tuple[Files, str]] = {
         {"a.csv": TABLE, "b.csv": TABLE, **PIXELS},
         r"a\.csv and b\.csv both list the pictures\. Say which counts: --data .*a\.csv",
     ),
+    "a picture in two tables": (
+        {"train.csv": "id,label\n1,x\n2,y\n", "test.csv": "id,label\n3,x\n2,y\n", **PIXELS},
+        r"csv: 2\.jpg is in (train|test)\.csv already",
+    ),
     "a table of boxes": (
         {"labels.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\n1.jpg,8,8,cat,1,2,3,4\n", **PIXELS},
         r"labels\.csv: this table has boxes on the pictures.*sketch_detector",
