@@ -220,7 +220,6 @@ SIZES = {
         ("webm", "libvpx-vp9"),
         ("mpegts", "mpeg2video"),
         ("mpegts", "libx264"),
-        ("mpegts", "libx265"),
         ("matroska", "mjpeg"),
     ],
 )
