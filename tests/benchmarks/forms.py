@@ -26,7 +26,7 @@ from model_training.runtime.classifier import Classifier
 from model_training.runtime.forms import able_forms
 from model_training.runtime.measures import Precision, Served
 from tests.benchmarks.results import CIFAKE, LANDSCAPES, PAINTINGS, WHERE, Entry, Table, publish
-from tests.benchmarks.serving import make_bundle_and_images
+from tests.benchmarks.serving_material import make_images, make_served_bundle
 
 BUILD = Path("build/bench/forms")
 PRODUCTS = {
@@ -94,7 +94,7 @@ def main() -> None:
     for name, bundle in packed.items():
         figures |= {f"{name}_{key}": value for key, value in compare_decisions(bundle, arguments.data, name).items()}
         print({key: round(value, 4) for key, value in figures.items() if key.startswith(name)}, flush=True)
-    resnet, images = make_bundle_and_images()
+    resnet, images = make_served_bundle("float32"), make_images()
     encoded = [path.read_bytes() for path in images["web"]]
     for name, bundle in (("resnet18", resnet), ("mobilenetv2", packed["landscape"])):
         figures |= {f"{name}_{key}": value for key, value in measure_rates(bundle, encoded, arguments.rounds).items()}

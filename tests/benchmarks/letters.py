@@ -16,6 +16,7 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 OUT = Path("model_training/datasets/tables/letters.txt")
@@ -52,7 +53,7 @@ def keep(counts: Counter[str], first: str, last: str, most: int) -> str:
 def main() -> None:
     folder = Path(sys.argv[1])
     sys.path.insert(0, str(folder))
-    import opencc
+    opencc = import_module("opencc")  # of that folder: nothing else needs it
 
     lines = (folder / "jieba" / "dict.txt").read_text("utf-8").splitlines()
     words = [(line.split()[0], math.log(2 + int(line.split()[1]))) for line in lines if line.strip()]

@@ -15,6 +15,7 @@ from model_training.packaging.bundle import make_bundle
 from model_training.recipe import load_recipe
 from model_training.runtime.card import ModelCard, read_card, write_card
 from model_training.runtime.export import export_openvino
+from model_training.runtime.measures import Precision
 from model_training.runtime.network import ClassificationNetwork, save_weights
 from model_training.training.classification import train
 from model_training.training.loop import start_fabric
@@ -28,11 +29,13 @@ CLASSES = (2, 10, 100)  # a classifier has two at least
 MEGAPIXELS = (0.1, 1, 4, 12, 64)
 
 
-def make_served_bundle() -> Path:
-    """ResNet-18 at 224×224 after one epoch: its weights do not matter here. In int8, with a companion for its gate."""
+def make_served_bundle(precision: Precision = "int8") -> Path:
+    """ResNet-18 at 224×224 after one epoch: its weights do not matter here. With a companion for its gate, and with all
+    forms, whatever they cost."""
     data = FOLDER / "data"
     write_dataset(data, ("china", "japan"), 24)
-    recipe = load_recipe("landscape_demo", ["name=landscape", "training.epochs=1", "precision=int8"])
+    own = ["name=landscape", "training.epochs=1", f"precision={precision}", "serving.agreement=100"]
+    recipe = load_recipe("landscape_demo", own)
     prepared = prepare(recipe, data, FOLDER / "cache")
     trained = train(recipe, prepared, FOLDER / "runs", start_fabric("cpu"))
     return make_bundle(recipe, prepared, trained, FOLDER / "bundles")
