@@ -39,8 +39,7 @@ class Duplicates:
 def find_duplicates(store: ImageStore, rows: np.ndarray, distance: int) -> Duplicates:
     """Group the images in `rows` by file hash, then by perceptual hash within `distance` bits.
 
-    Compares all pairs of 64-bit hashes, or looks close ones up in tables where that is less: a million images take some
-    tens of seconds.
+    Compares all pairs of 64-bit hashes, or looks close ones up in tables where that is less.
     """
     _, same_file = np.unique(np.array([store.sha256[row] for row in rows]), return_inverse=True)
     files = int(same_file.max()) + 1 if len(rows) else 0
