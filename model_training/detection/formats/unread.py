@@ -18,7 +18,7 @@ _MARKS = {
     ".ndjson": ((re.compile(rb'"data_?row"'), "Labelbox's export"),),
     ".txt": (
         (re.compile(rb"\A\s*imagesource:"), "DOTA's text"),
-        (re.compile(rb"\A(\s*-?[\d.]+){8}[ \t]+[A-Za-z]\S*[ \t]+[0-2]\s*$", re.MULTILINE), "DOTA's text"),
+        (re.compile(rb"\A\s*(-?[\d.]+\s+){8}[A-Za-z]\S*[ \t]+[0-2]\s*$", re.MULTILINE), "DOTA's text"),
         (re.compile(rb"\A\S+\.jpe?g\s*\n\d+\s*\n(\d+\s+){9}\d", re.IGNORECASE), "WIDER FACE's list"),
     ),
     ".vott": ((re.compile(rb""), "VoTT's project, whose export as JSON is read"),),

@@ -144,6 +144,7 @@ def test_files_with_bytes_exchanged_added_or_gone(name: str, data: st.DataObject
         ("a.xml", "<annotation>" + "<a>" * 100_000),
         ("labels.json", '{"images": [], "annotations": [], "categories": [{"id": 1e999, "name": NaN}]}'),
         ("a.txt", "0 " + "0.5 " * 100_000),
+        ("notes.txt", "9" * 4_000 + " x"),
         ("groups.csv", "file,source_drawing\n" + "a" * 200_000),
     ],
 )
