@@ -19,7 +19,9 @@ from rich.table import Table as Printed
 from model_training.datasets.reopen import Opened, open_bundle
 from model_training.evaluation.predict import predict_logits
 from model_training.packaging.served_form import export_form
+from model_training.packaging.sight import choose_sight, recall_untouched
 from model_training.progress import follow, print_whole
+from model_training.recipe import Precision
 from model_training.runtime.errors import DatasetError
 from model_training.runtime.execution import Execution, OpenVINOExecution, TorchExecution, can_run
 from model_training.runtime.files import replacing
@@ -87,6 +89,7 @@ def _load_forms(opened: Opened) -> Iterator[tuple[str, Execution, int]]:
     """Name, execution and bytes of each form: the one that the bundle has, and the others made for the occasion, as
     packing makes them."""
     network = load_network(opened.card, opened.folder)
+    sight = choose_sight(network, opened.card.preprocessing, recall_untouched(opened.card))
     made = {each.precision: each for each in able_forms(opened.card)}
     with tempfile.TemporaryDirectory(prefix="forms-") as folder:
         for form in FORMS:
@@ -100,10 +103,11 @@ def _load_forms(opened: Opened) -> Iterator[tuple[str, Execution, int]]:
             elif form == "bf16":
                 if not can_run("bf16"):
                     continue
-                export_form(model, "float32", opened.prepared, network)
+                export_form(model, "float32", opened.prepared, network, sight)
                 execution = OpenVINOExecution(model, "bf16")
             else:
-                execution = export_form(model, "int8" if form == "int8" else "float32", opened.prepared, network)
+                precision: Precision = "int8" if form == "int8" else "float32"
+                execution = export_form(model, precision, opened.prepared, network, sight)
             files = (model, model.with_suffix(".bin"))
             yield form, execution, sum(each.stat().st_size for each in files if each.exists())
 

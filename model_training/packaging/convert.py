@@ -11,7 +11,7 @@ from ..runtime.card import ModelCard, read_card
 from ..runtime.errors import RecipeError
 from ..runtime.network import load_network
 from .bundle import Product, pack
-from .sight import Untouched
+from .sight import recall_untouched
 
 
 def convert_bundle(bundle: Path, precision: Precision, data: Path, build: Path) -> Path:
@@ -28,20 +28,13 @@ def convert_bundle(bundle: Path, precision: Precision, data: Path, build: Path) 
     recipe = opened.recipe.model_copy(update={"precision": precision})
     provenance = card.provenance.model_copy(update={"recipe": recipe.model_dump(mode="json")})
     network = load_network(card, bundle)
-    untouched = _recall_untouched(card)
+    untouched = recall_untouched(card)
     product = Product(network, card.network, provenance, bundle, card.probe, untouched, card.unseen_sources)
     return pack(recipe, opened.prepared, product, build / "forms" / precision)
 
 
 def _lacks_forms(card: ModelCard) -> bool:
     return precision_of(card) == "float32" and not card.form_costs and bool(read_recipe(card).serving.forms)
-
-
-def _recall_untouched(card: ModelCard) -> Untouched:
-    """By what the gate sees: it would see the network itself if it could."""
-    if card.ood is None or card.ood.bent or card.ood.companion is not None:
-        return 0
-    return card.ood.stages if card.ood.stages is not None else "all"
 
 
 def precision_of(card: ModelCard) -> Precision:

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..models.freezing import stage_modules
 from ..recipe import PACKAGE_BACKBONE
-from ..runtime.card import Preprocessing
+from ..runtime.card import ModelCard, Preprocessing
 from ..runtime.network import ClassificationNetwork
 from ..runtime.observer import STAGES, Companion
 
@@ -46,6 +46,13 @@ def choose_sight(network: ClassificationNetwork, preprocessing: Preprocessing, u
     if factor is not None:
         return Sight(companion=factor)
     return Sight(stages=max(1, len(stage_modules(network)) - 1), bent=True)
+
+
+def recall_untouched(card: ModelCard) -> Untouched:
+    """By what the gate sees: it would see the network itself if it could."""
+    if card.ood is None or card.ood.bent or card.ood.companion is not None:
+        return 0
+    return card.ood.stages if card.ood.stages is not None else "all"
 
 
 def choose_companion(network: ClassificationNetwork, preprocessing: Preprocessing) -> int | None:

