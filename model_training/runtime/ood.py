@@ -20,8 +20,6 @@ from .errors import BundleError
 from .execution import Execution, Images, OpenVINOExecution
 from .measures import OutOfDistribution
 
-#: These matrices are so small that a second thread only waits, and takes a core from the network while it does.
-_BLAS = ThreadpoolController().select(user_api="blas")
 #: Files of a bundle: where the training images' features lie, and the companion's OpenVINO form.
 GATE = "gate.npz"
 COMPANION_MODEL = "companion.xml"
@@ -100,6 +98,9 @@ class Observer:
         self.execute = execute
         self.distance = distance
         self.companion = companion
+        # The distance's matrices are so small that a second thread only waits, and takes a core from the network while
+        # it does. Libraries are looked for here, not at import: others may be loaded in between.
+        self._blas = ThreadpoolController().select(user_api="blas")
 
     def __call__(self, images: Images) -> Observed:
         if self.distance is None:
@@ -111,7 +112,7 @@ class Observer:
             first, again = (images, images) if isinstance(images, np.ndarray) else tee(images)
             logits, features = self.execute.forward_with_features(first)
             (seen,) = self.companion.run(np.stack([*again]))
-        with _BLAS.limit(limits=1):
+        with self._blas.limit(limits=1):
             return Observed(logits, features, self.distance(seen))
 
 
