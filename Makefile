@@ -9,6 +9,7 @@ DEVICE ?= auto
 DATA ?=
 SET ?=
 STORE ?= torchserve/model_store
+SITE ?= http://127.0.0.1:8000
 
 run := .venv/bin/python
 hwapung := $(run) -m hwapung
@@ -18,9 +19,9 @@ requirements := pyproject.toml $(wildcard requirements/*.txt)
 weights := ../shared/weights/mobilenetv2_100.safetensors
 paintings := ../shared/data/painting_styles
 
-.PHONY: help setup demo demo-sketch train archive serve up down test test-unit test-serving test-browser test-compose browser database \
+.PHONY: help setup demo demo-sketch train archive serve up down test test-unit test-serving test-browser test-cluster test-compose test-faults chaos fuzz tour lighthouse lock sbom audit browser database \
         lint format figures-verdict figures-webtoon figures-analysis figures-encodings figures-sketch \
-        bench-analysis bench-forms bench-serving bench-search bench-training bench-video bench-sketch bench-start clean
+        bench-analysis bench-batch bench-decoding bench-forms bench-reliability bench-search bench-serving bench-sketch bench-start bench-training bench-video clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^##/ {print substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,8 +82,8 @@ database:
 
 # two processes share the cores: threads of one that wait actively would take the other's time
 test: export OMP_WAIT_POLICY := PASSIVE
-test: .venv/dev browser database lint  ## lint and every test but the containers'
-	$(run) -m pytest tests --ignore tests/compose --numprocesses 2 --dist loadfile --durations 25
+test: .venv/dev browser database lint  ## lint and every test but the containers', the cluster's and the faults'
+	$(run) -m pytest tests --ignore tests/cluster --ignore tests/compose --ignore tests/faults --numprocesses 2 --dist loadfile --durations 25
 
 test-unit: .venv/dev database  ## the tests that start no server
 	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/hwapung tests/docs tests/test_*.py \
@@ -94,8 +95,26 @@ test-serving: .venv/dev  ## the tests with the real TorchServe
 test-browser: .venv/dev browser  ## the tests in a real browser
 	$(run) -m pytest tests/e2e
 
+test-cluster: .venv/dev  ## many pictures on two nodes of Ray, one of which goes; buckets
+	$(run) -m pytest tests/cluster
+
 test-compose: .venv/dev  ## build the images, docker compose up, classify through the published port
 	$(run) -m pytest tests/compose
+
+test-faults: .venv/dev  ## kill, stop and overload what serves, while sixteen visitors ask
+	$(run) -m pytest tests/faults
+
+chaos: .venv/dev  ## kill, stop, fill and flood at random for MINUTES=10 under a mixed load; SEED repeats it
+	$(run) -m tests.faults.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+fuzz: .venv/dev  ## look MINUTES=8 for bytes that break a reader of strangers' bytes, or TARGET alone
+	$(run) -m tests.fuzz --minutes $(or $(MINUTES),8) $(if $(TARGET),--target $(TARGET))
+
+tour: .venv/dev browser  ## every page and state of SITE as pictures in build/tour, looked at by axe-core; DATA=pictures to ask about
+	$(run) -m tests.docs.tour --site $(SITE) $(if $(DATA),--pictures "$(DATA)")
+
+lighthouse: .venv/dev browser  ## Lighthouse on every page of SITE, as on a telephone; needs Node.js
+	$(run) -m tests.docs.lighthouse --site $(SITE)
 
 lint: .venv/dev  ## ruff, mypy, import-linter
 	$(run) -m ruff check --quiet .
@@ -104,11 +123,21 @@ lint: .venv/dev  ## ruff, mypy, import-linter
 	@mkdir -p build
 	@.venv/bin/lint-imports --no-cache > build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
 
+## Supply
+lock: .venv/dev  ## write requirements/locked, what the images install with its hashes, from constraints.txt
+	PATH="$(CURDIR)/.venv/bin:$$PATH" requirements/lock.sh
+
+sbom: .venv/dev  ## a CycloneDX list of what each image installs, in build/sbom
+	PATH="$(CURDIR)/.venv/bin:$$PATH" requirements/sbom.sh build/sbom
+
+audit: .venv/dev  ## ask PyPI for the known vulnerabilities of what the images install
+	cd requirements/locked && $(CURDIR)/.venv/bin/pip-audit --disable-pip --strict $(patsubst %,--requirement %.txt,frontend torch serving training)
+
 format: .venv/dev  ## ruff's formatting and safe fixes
 	$(run) -m ruff check --fix-only --quiet .
 	$(run) -m ruff format --quiet .
 
-## Measure: make bench-NAME (analysis forms search serving sketch start training video), make figures-NAME (verdict webtoon analysis encodings sketch)
+## Measure: make bench-NAME (analysis batch decoding forms reliability search serving sketch start training video), make figures-NAME (verdict webtoon analysis encodings sketch)
 # accuracy, sure answers and strangers of the products by their own recipes, on real pictures
 figures-verdict: .venv/dev
 	$(run) -m tests.benchmarks.verdict --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
@@ -142,13 +171,25 @@ bench-training: .venv/dev
 bench-analysis: .venv/dev
 	$(run) -m tests.benchmarks.reports $(SET)
 
-# predictions a second against FastAPI, LitServe and the in-process limit
+# a file to the network's pixels: before and now, and the bound of entropy decoding; resizers side by side
+bench-decoding: .venv/dev
+	$(run) -m tests.benchmarks.decoding --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
+
 # rates of float32, bfloat16 and 8-bit integers here, and decisions changed
 bench-forms: .venv/dev
-	$(run) -m tests.benchmarks.forms --data $(or $(DATA),../shared/data) $(SET)
+	$(run) -m tests.benchmarks.forms --data $(or $(DATA),../shared/data) --weights $(weights) $(SET)
 
+# many pictures into a table, here and by a server, against what is possible; memory of a million rows
+bench-batch: .venv/dev
+	$(run) -m tests.benchmarks.batch $(SET)
+
+# predictions a second against FastAPI, LitServe and the in-process limit
 bench-serving: .venv/dev
 	$(run) -m tests.benchmarks.serving $(SET)
+
+# 100,000 mixed requests, faults, five times the load, slow connections, an hour: each by itself with SET="--parts mixed"
+bench-reliability: .venv/dev
+	$(run) -m tests.benchmarks.reliability $(SET)
 
 # hwapung serve until the first answer; memory of one, three and six models
 bench-start: .venv/dev

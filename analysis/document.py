@@ -103,12 +103,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """`title`, `summary`: the product's; `facts`: the headline figures; `notices`: what a reader must know first."""
+    """`title`, `summary`: the product's; `verdict`: what it all comes to, in a few sentences; `facts`: the headline
+    figures; `notices`: what a reader must know first."""
 
     name: str
     version: str
     title: Text
     summary: Text
+    verdict: Sequence[Text]
     facts: Sequence[tuple[Text, Score]]
     notices: Sequence[Text]
     sections: Sequence[Section]

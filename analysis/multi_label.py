@@ -52,6 +52,29 @@ class LabelAnswers:
             for title, each in zip(titles, figures, strict=True)
         ]
 
+    def sum_up(self) -> list[Text]:
+        """What the answers come to, in a few sentences; none without images."""
+        if not len(self.targets):
+            return []
+        named, true = self.chosen.astype(bool), self.targets.astype(bool)
+        told = [
+            _(
+                "Of {tested:,} test pictures it names all labels and no other for {exact}.",
+                tested=len(true),
+                exact=f"{(named == true).all(axis=1).mean():.1%}",
+            )
+        ]
+        if named.any() and true.any():
+            told.append(
+                _(
+                    "Of the labels that it names {precise} are right, and of those that the pictures have it names "
+                    "{found}.",
+                    precise=f"{true[named].mean():.1%}",
+                    found=f"{named[true].mean():.1%}",
+                )
+            )
+        return told
+
 
 def answer_test_images(bundle: Path, data: Path, build: Path, device: str = "cpu") -> LabelAnswers:
     """Divide the folder as training did and ask the served form about its test images.
@@ -97,7 +120,16 @@ def make_label_report(answers: LabelAnswers, bundle: Path, reports: Path) -> tup
                 "those that count as test pictures here may have been trained on."
             )
         )
-    document = Document(card.name, card.version, card.title, card.summary, answers.headline(), notices, made)
+    document = Document(
+        name=card.name,
+        version=card.version,
+        title=card.title,
+        summary=card.summary,
+        verdict=answers.sum_up(),
+        facts=answers.headline(),
+        notices=notices,
+        sections=made,
+    )
     return write_report(document, card, reports), failed
 
 

@@ -60,6 +60,7 @@ def make_report(sources: Sources, reports: Path, build: Path, device: str = "aut
         version=found.card.version,
         title=found.card.title,
         summary=found.card.summary,
+        verdict=sections.sum_up(material.test, names, found.card.thresholds.sure if found.card.thresholds else None),
         facts=sections.measure_headline(material.test),
         notices=_notices(found, sources, material),
         sections=made,

@@ -45,6 +45,50 @@ def measure_headline(test: Predictions) -> list[tuple[Text, Score]]:
     ]
 
 
+def sum_up(test: Predictions, names: Sequence[Text], sure: float | None) -> list[Text]:
+    """What the answers on the test images come to, in a few sentences; none without images. `sure`: the threshold from
+    which an answer counts as sure."""
+    if not len(test):
+        return []
+    right = accuracy(test.targets, test.predicted, test.group)
+    told = [
+        _(
+            "Of {tested:,} test pictures it recognises {right}; of as many others of the same kind it would most "
+            "likely be {low} to {high}.",
+            tested=len(test),
+            right=f"{right.value:.1%}",
+            low=f"{right.low:.1%}",
+            high=f"{right.high:.1%}",
+        )
+    ]
+    matrix = confusion(test.targets, test.predicted, len(names))
+    shares = np.diag(matrix) / np.maximum(matrix.sum(axis=1), 1)
+    present = np.flatnonzero(matrix.sum(axis=1))
+    weakest = int(present[np.argmin(shares[present])])
+    if len(present) > 1 and shares[weakest] < 1:
+        others = matrix[weakest].copy()
+        others[weakest] = 0
+        told.append(
+            _(
+                "It does worst with {weakest}, of which it recognises {share}; most of the others it takes for "
+                "{other}.",
+                weakest=names[weakest],
+                share=f"{shares[weakest]:.1%}",
+                other=names[int(others.argmax())],
+            )
+        )
+    certain = test.probabilities.max(axis=1) >= sure if sure is not None else np.zeros(len(test), bool)
+    if certain.any():
+        told.append(
+            _(
+                "It is sure of {share} of the pictures, and of these {right} are right.",
+                share=f"{certain.mean():.1%}",
+                right=f"{(test.predicted == test.targets)[certain].mean():.1%}",
+            )
+        )
+    return told
+
+
 def scores(material: Material) -> Section:
     test, names = material.test, material.names
     report = classification_report(test.targets, test.predicted, test.group, len(names))

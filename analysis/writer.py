@@ -2,6 +2,7 @@
 
 The page is small, so that it is there at once on a telephone, and what it shows is loaded as it comes into view. Its
 script reads no file: from the disk it may not, nor in the front end's sandbox. What it needs is packed into the page.
+Script and style are files, so that no policy has to allow what is written into a page.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import csv
 import io
 import json
+import shutil
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -38,8 +40,8 @@ PICTURES = "pictures"
 
 
 def write_document(document: Document, folder: Path, report: Callable[[int, int, str], None]) -> None:
-    """`index.html`, each chart as `<name>.png` and `<name>.ko.png`, each sheet as PNG, each table as CSV, and
-    `pictures/`.
+    """`index.html` with `report.css` and `report.js`, each chart as `<name>.png` and `<name>.ko.png`, each sheet as
+    PNG, each table as CSV, and `pictures/`.
 
     `report` hears how many of how many sections are written, and which is next.
     """
@@ -57,12 +59,21 @@ def write_document(document: Document, folder: Path, report: Callable[[int, int,
         sections=shown,
         number=number,
         pack=pack,
-        colours=(CLASS_COLOURS, DARK_CLASS_COLOURS),
         _=_,
-        style=(TEMPLATES / "report.css").read_text("utf-8"),
-        script=(TEMPLATES / "report.js").read_text("utf-8"),
     )
     (folder / "index.html").write_text(page, "utf-8", "backslashreplace")
+    style = (TEMPLATES / "report.css").read_text("utf-8") + write_colours()
+    (folder / "report.css").write_text(style, "utf-8")
+    shutil.copyfile(TEMPLATES / "report.js", folder / "report.js")
+
+
+def write_colours() -> str:
+    """The classes' colours as CSS: those of `CLASS_COLOURS`, and on a dark page the others."""
+    light, dark = (
+        " ".join(f".c{number} {{ fill: {colour}; }}" for number, colour in enumerate(colours))
+        for colours in (CLASS_COLOURS, DARK_CLASS_COLOURS)
+    )
+    return f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}\n"
 
 
 class _Writer:

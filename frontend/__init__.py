@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import api, compression, failures, formatting, health, languages, limits, metrics, pages, pwa, reports, security
+from . import (
+    api,
+    api_page,
+    compression,
+    failures,
+    formatting,
+    health,
+    languages,
+    limits,
+    metrics,
+    pages,
+    pwa,
+    reports,
+    security,
+)
+from .admission import Admission
+from .batch import views as batch_views
 from .catalogue import Catalogue
 from .classify import views as classify_views
 from .model_server import ModelServer
-from .settings import Settings, read_settings
+from .places import common_folder
+from .settings import FORM_OVERHEAD, Settings, read_settings
 from .sketch import views as sketch_views
 from .video import views as video_views
-
-#: Room in a form for what is around the image: part headers, boundaries.
-FORM_OVERHEAD = 2**16
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -29,20 +43,21 @@ def create_app(settings: Settings | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE=settings.languages[0],
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    server = ModelServer(settings)
+    server = ModelServer(settings, Admission(settings, common_folder()))
     app.extensions |= {"settings": settings, "model_server": server, "catalogue": Catalogue(settings, server)}
     app.extensions["readiness"] = health.Readiness(settings, server)
 
     compression.init_app(app)
+    metrics.init_app(app, settings)
     security.init_app(app, settings)
     failures.init_app(app)
-    metrics.init_app(app)
     languages.init_app(app)
     formatting.init_app(app)
-    for part in (api, pages, pwa, health, reports):
+    for part in (api, api_page, pages, pwa, health, reports):
         app.register_blueprint(part.blueprint)
     classify_views.init_app(app)
     sketch_views.init_app(app, settings)
     video_views.init_app(app, settings)
+    batch_views.init_app(app, settings)
     limits.init_app(app, settings)
     return app

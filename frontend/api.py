@@ -14,10 +14,9 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 def models() -> Response:
     """Every model by name; its title and summary where its card is known, else the code of the error in the way."""
     entries: list[dict[str, object]] = []
-    for name in catalogue.names:
-        model, error = catalogue.look_up(name)
+    for model, error in catalogue.look_up_all():
         if error:
-            entries.append({"name": name, "error": error.code})
+            entries.append({"name": model.name, "error": error.code})
         else:
             entries.append({key: model.card[key] for key in ("name", "version", "title", "summary", "labels")})
     return jsonify(models=entries)

@@ -10,6 +10,11 @@ and stable; pages put their own words in the visitor's language by `code` (wordi
 
 from __future__ import annotations
 
+import math
+
+#: After so many seconds a request that failed with this status may be sent again, where nothing better is known.
+RETRY_AFTER = {429: 10, 502: 5, 503: 5, 504: 10, 507: 60}
+
 
 class FrontEndError(Exception):
     """`code` is made for programs; `message` names what is wrong; `remedy` says what to do about it."""
@@ -20,6 +25,8 @@ class FrontEndError(Exception):
         self.code = code
         self.message = message
         self.remedy = remedy
+        #: Seconds after which the same request may be sent again; None where it would fail again.
+        self.retry_after = RETRY_AFTER.get(status)
 
     @property
     def may_pass(self) -> bool:
@@ -39,16 +46,42 @@ class ModelServerError(FrontEndError):
     pass
 
 
-#: After so many seconds a request that failed with this status may be sent again.
-RETRY_AFTER = {429: 10, 502: 5, 503: 5, 504: 10, 507: 60}
-
-
 def internal_error() -> FrontEndError:
     return FrontEndError(500, "internal_error", "Something went wrong in the front end.", "Try again later.")
 
 
 def empty_body() -> RequestError:
     return RequestError(400, "empty_body", "The body is empty.", "Send the bytes of a picture.")
+
+
+def no_file(named: str | None = None) -> RequestError:
+    """`named`: a part that has no file name, and so is no file."""
+    message = f"The part {named} has no file name." if named else "The form has no file named data or file."
+    return RequestError(400, "no_file", message, "Send the file as a part named data, with a file name.")
+
+
+def unreadable_form(parts: int, size: int) -> RequestError:
+    message = f"The form has more than {parts} parts, or more than {size / 2**20:g} MiB outside of files."
+    return RequestError(413, "unreadable_form", message, "Send one file, as a part named data with a file name.")
+
+
+def unreadable_request(reason: str, status: int = 400) -> RequestError:
+    message = f"The request is not written as HTTP wants it: {reason[:200]}."
+    return RequestError(status, "unreadable_request", message, "Send it by a browser, or by a library for HTTP.")
+
+
+def head_too_large(status: int) -> RequestError:
+    message = "The request's address or headers are too long."
+    return RequestError(status, "head_too_large", message, "Send fewer cookies and headers.")
+
+
+def cross_site() -> RequestError:
+    return RequestError(403, "cross_site", "Another site's page sent this.", "Send it from here, or by a program.")
+
+
+def unknown_host(host: str) -> RequestError:
+    message = f"This server does not answer by the name {host}."
+    return RequestError(421, "unknown_host", message, "Add the name to HWAPUNG_HOSTS.")
 
 
 def broken_upload() -> RequestError:
@@ -86,17 +119,18 @@ def picture_too_large(limit: int) -> RequestError:
     return RequestError(413, "picture_too_large", message, "Save it smaller and send it again.")
 
 
-def unsupported_body(media_type: str) -> RequestError:
-    return RequestError(
-        415,
-        "unsupported_body",
-        f"A body of type {media_type} is not read here.",
-        "Send the bytes of a picture as image/* or application/octet-stream, or a multipart part named data.",
-    )
+def unsupported_body(
+    media_type: str,
+    remedy: str = "Send the bytes of a picture as image/* or application/octet-stream, or a multipart part named data.",
+) -> RequestError:
+    return RequestError(415, "unsupported_body", f"A body of type {media_type} is not read here.", remedy)
 
 
-def too_many_requests(limit: str) -> RequestError:
-    return RequestError(429, "too_many_requests", f"More requests than {limit}.", "Wait a little and try again.")
+def too_many_requests(limit: str, seconds: int) -> RequestError:
+    """`seconds`: until the next one is answered."""
+    error = RequestError(429, "too_many_requests", f"More requests than {limit}.", f"Try again in {seconds} s.")
+    error.retry_after = seconds
+    return error
 
 
 def empty_video() -> RequestError:
@@ -118,6 +152,10 @@ def no_video_stream() -> RequestError:
 
 def broken_video(reason: str) -> RequestError:
     return RequestError(400, "broken_video", f"The video is damaged: {reason}.", "Save or upload it again.")
+
+
+def decoder_ended() -> FrontEndError:
+    return FrontEndError(503, "model_busy", "The video's decoder was ended.", "Send the video again.")
 
 
 def wrong_parameter(name: str, wanted: str) -> RequestError:
@@ -144,6 +182,12 @@ def frame_too_large(width: int, height: int, limit: int) -> RequestError:
     return RequestError(413, "frame_too_large", message, "Save it with smaller frames, such as 1920×1080.")
 
 
+def video_too_dear() -> RequestError:
+    """As it is coded: sizes and formats have no limit of their own, for what they take depends on each other."""
+    message = "Decoding the video takes more memory than it may."
+    return RequestError(413, "video_too_dear", message, "Save it with smaller frames, such as 1920×1080.")
+
+
 def unknown_codec(codec: str) -> RequestError:
     message = f"The video is coded as {codec}, which is not read here."
     return RequestError(415, "unknown_codec", message, "Convert it to H.264, H.265, VP9 or AV1.")
@@ -154,8 +198,46 @@ def too_many_videos(count: int) -> FrontEndError:
     return FrontEndError(503, "too_many_videos", message, "Try again in a minute.")
 
 
+def batch_too_large(limit: int) -> RequestError:
+    message = f"The request has more than {limit / 2**20:g} MiB."
+    return RequestError(413, "batch_too_large", message, "Send the pictures in several requests.")
+
+
+def too_many_pictures(limit: int) -> RequestError:
+    message = f"There are more than {limit} pictures in one request."
+    return RequestError(413, "too_many_pictures", message, "Send them in several requests.")
+
+
+def zip_too_large(size: str) -> RequestError:
+    message = f"The zip would become {size} when it is unpacked."
+    return RequestError(413, "zip_too_large", message, "Send its pictures in several requests.")
+
+
+def not_a_zip() -> RequestError:
+    return RequestError(400, "not_a_zip", "This is no whole zip.", "Make it again.")
+
+
+def no_pictures() -> RequestError:
+    return RequestError(400, "no_pictures", "There is no picture in the zip.", "Send one of pictures.")
+
+
+def encrypted_entry() -> RequestError:
+    message = "The picture is encrypted in its zip."
+    return RequestError(400, "encrypted_entry", message, "Unpack the zip, and send the pictures.")
+
+
+def broken_entry(reason: str) -> RequestError:
+    message = f"The picture can't be taken from its zip ({reason})."
+    return RequestError(400, "broken_entry", message, "Make the zip again.")
+
+
+def too_many_batches(count: int) -> FrontEndError:
+    message = f"{count} batches are being answered, and no more at once."
+    return FrontEndError(503, "too_many_batches", message, "Try again in a minute.")
+
+
 def no_room() -> FrontEndError:
-    return FrontEndError(507, "no_room", "There is no room for the video.", "Try again later, or send a smaller one.")
+    return FrontEndError(507, "no_room", "There is no room for the upload.", "Try again later, or send a smaller one.")
 
 
 def truncated_video(seconds: float) -> RequestError:
@@ -177,9 +259,13 @@ def model_starting(name: str) -> ModelServerError:
     return ModelServerError(503, "model_starting", f"The model {name} is starting.", "Try again in a few seconds.")
 
 
-def model_busy(name: str) -> ModelServerError:
+def model_busy(name: str, seconds: float | None = None) -> ModelServerError:
+    """`seconds`: what the requests that are in hand will take, where it is known."""
     message = f"The model {name} has more requests than it can take."
-    return ModelServerError(503, "model_busy", message, "Try again in a few seconds.")
+    error = ModelServerError(503, "model_busy", message, "Try again in a few seconds.")
+    if seconds is not None:
+        error.retry_after = max(1, math.ceil(seconds))
+    return error
 
 
 def model_down() -> ModelServerError:

@@ -11,7 +11,7 @@ from . import errors, metrics
 from .current import settings
 from .errors import FrontEndError
 from .formatting import wants_fragment
-from .uploads import discard_rest
+from .uploads import FULL, explain, explain_size
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +29,11 @@ def answer_error(error: FrontEndError) -> Response:
 
 
 def finish(response: Response, error: FrontEndError) -> Response:
-    """Count the error, say when to come back, and take what the client has not sent yet."""
-    metrics.ERRORS.labels(error.code).inc()
-    if error.status in errors.RETRY_AFTER:
-        response.headers["Retry-After"] = str(errors.RETRY_AFTER[error.status])
-    return discard_rest(request, response) if error.status < 500 else response
+    """Count the error, and say when to come back."""
+    metrics.count_error(error.code)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def answer_exception(error: Exception) -> Response | HTTPException:
@@ -45,11 +45,13 @@ def answer_exception(error: Exception) -> Response | HTTPException:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         return response
     if isinstance(error, RequestEntityTooLarge):
-        return answer_error(errors.picture_too_large(settings.max_upload_bytes))
+        return answer_error(explain_size(request, errors.picture_too_large(settings.max_upload_bytes)))
     if isinstance(error, BadRequest):
-        return answer_error(errors.broken_upload())
+        return answer_error(explain(error))
     if isinstance(error, HTTPException):
         return error  # such as 416 for a range that a static file does not have
+    if isinstance(error, OSError) and error.errno in FULL:
+        return answer_error(errors.no_room())
     logger.exception("%s %s", request.method, request.path)
     return answer_error(errors.internal_error())
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Flask, request
-from flask_babel import format_date, format_decimal, format_percent
+from flask_babel import format_date, format_decimal, format_percent, gettext
 
 from . import wording
 from .catalogue import Model
 from .languages import NAMES, language
 from .reports import find_report
 
-#: What a file dialogue offers. Named one by one, so that a telephone turns its own formats into one of these.
 #: What a file chooser offers. Without HEIC and `image/*`, so that a telephone sends its HEIC pictures as JPEG.
 ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif"
 
@@ -48,6 +47,13 @@ def number(value: float, digits: int = 0) -> str:
     return str(format_decimal(value, "#,##0." + "#" * digits if digits else "#,##0"))
 
 
+def duration(milliseconds: float) -> str:
+    """A time with the unit that suits it: 21.4 ms, 1.1 s."""
+    if milliseconds < 1000:
+        return f"{number(milliseconds, 1)} ms"
+    return gettext("%(seconds)s s", seconds=number(milliseconds / 1000, 1))
+
+
 def day(moment: str) -> str:
     """An ISO 8601 moment as a date; as it is where it is none."""
     try:
@@ -62,12 +68,14 @@ def text(texts: dict[str, str]) -> str:
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(percent=percent, likelihood=likelihood, number=number, day=day, text=text)
+    filters = (percent, likelihood, number, duration, day, text)
+    app.jinja_env.filters.update({each.__name__: each for each in filters})
     app.jinja_env.globals.update(
         language=language,
         language_names=NAMES,
         languages_on_offer=app.extensions["settings"].languages,
         accepted=ACCEPTED,
+        limits=app.extensions["settings"],
         title_of=title_of,
         find_report=find_report,
         wording=wording,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from flask import Blueprint, Response, current_app, jsonify
 
@@ -20,8 +21,12 @@ PROBE_IMAGE = base64.b64decode(
 )
 
 
+#: Seconds that a model may take over it. One that is only busy has shorter queues.
+PATIENCE = 3.0
+
+
 class Readiness:
-    """What the last round of predictions said, for a few seconds; one round at a time."""
+    """What the last round of predictions said, for a few seconds; one round at a time, all models at once."""
 
     def __init__(self, settings: Settings, server: ModelServer) -> None:
         self._models = settings.models
@@ -35,13 +40,14 @@ class Readiness:
         """Return model → `ready` or the code of the error that a prediction met."""
         with self._lock:
             if not self._states or time.monotonic() - self._checked >= self._lifetime:
-                self._states = {name: self._predict(name) for name in self._models}
+                with ThreadPoolExecutor(len(self._models)) as pool:
+                    self._states = dict(zip(self._models, pool.map(self._predict, self._models), strict=True))
                 self._checked = time.monotonic()
             return self._states
 
     def _predict(self, name: str) -> str:
         try:
-            reply = self._server.predict(name, PROBE_IMAGE)
+            reply = self._server.probe(name, PROBE_IMAGE, PATIENCE)
         except FrontEndError as error:
             return error.code
         return "ready" if reply.status == 200 else "model_failed"

@@ -66,27 +66,46 @@ class Models(TypedDict):
     models: list[ModelEntry]
 
 
+Form = Literal["float32", "bf16", "int8"]
+
+
+class Served(TypedDict):
+    precision: Form
+    why: Annotated[
+        Literal["fastest", "set", "only"],
+        Field(description="fastest of those measured here, set by whoever serves, or the only one this processor runs"),
+    ]
+    rates: NotRequired[dict[Form, Annotated[float, Field(gt=0, description="pictures a second")]]]
+    processor: NotRequired[str]
+
+
 class Card(TypedDict):
     schema_version: int
     name: str
-    version: str
+    version: Annotated[
+        str, Field(description="the bundle's; 1.0+int8 where another form answers than the measured one")
+    ]
     labels: list[Label]
+    served: NotRequired[Served | None]
 
 
 NAME: Json = {"$ref": "#/components/parameters/name"}
 #: status → codes
 ERRORS = {
-    "400": "empty_body, broken_upload, not_a_picture, broken_picture",
+    "400": "empty_body, no_file, broken_upload, not_a_picture, broken_picture",
+    "403": "cross_site",
     "404": "unknown_model, wrong_task",
-    "413": "picture_too_large",
+    "413": "picture_too_large, unreadable_form",
     "415": "unsupported_body",
+    "421": "unknown_host",
     "429": "too_many_requests",
     "502": "model_failed, model_outdated",
     "503": "model_starting, model_busy, model_down",
     "504": "model_too_slow",
+    "507": "no_room",
 }
 #: What every question about a model's card may meet.
-UNAVAILABLE = ("404", "502", "503", "504")
+UNAVAILABLE = ("404", "421", "502", "503", "504")
 
 
 def answers(description: str, schema: type) -> Json:

@@ -28,7 +28,7 @@ def home() -> str | Response:
     """The catalogue; with a single model, its page."""
     if len(catalogue.names) == 1:
         return show_model(catalogue.names[0])
-    return render_template("home.html", models=[catalogue.look_up(name)[0] for name in catalogue.names])
+    return render_template("home.html", models=[model for model, _ in catalogue.look_up_all()])
 
 
 @blueprint.get("/models/<name>")
@@ -44,13 +44,23 @@ def ask(name: str) -> Response:
     task = find_task(model)
     image = b""
     try:
-        kept = request.form.get(KEPT)
-        image = base64.b64decode(kept) if kept else read_image(request, settings.max_upload_bytes)
+        image = _read_kept() or read_image(request, settings.max_upload_bytes)
         if unknown:
             raise unknown
         return task.ask(model, image)
     except FrontEndError as error:
         return task.show(model, error, image)
+
+
+def _read_kept() -> bytes:
+    """The image of the form's field, or nothing. Raises `RequestError` (`wrong_parameter`, `picture_too_large`)."""
+    try:
+        image = base64.b64decode(request.form.get(KEPT, ""), validate=True)
+    except ValueError:
+        raise errors.wrong_parameter(KEPT, "a picture in base64") from None
+    if len(image) > settings.max_upload_bytes:
+        raise errors.picture_too_large(settings.max_upload_bytes)
+    return image
 
 
 @blueprint.get("/models/<name>/examples/<example>")

@@ -61,12 +61,26 @@ class PatientWorker(ThreadWorker):
     """gunicorn's threaded worker with a limit on how long a client may take."""
 
     upload_timeout = 120.0
+    sockets: list[Any]
     #: The one of this process, which has one worker.
     watchdog: Watchdog | None = None
 
     def init_process(self) -> None:
         PatientWorker.watchdog = Watchdog(self.upload_timeout)
         super().init_process()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """gunicorn's, and at the end: take what has connected already, to be answered, and let nobody else connect.
+        Else the system would go on taking connections, and cut them when the last answer is out."""
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                waiting = -1
+                while waiting != self.nr_conns:
+                    waiting = self.nr_conns
+                    self.accept(listener)
+                listener.close()
+            self.sockets.clear()
 
     def handle(self, conn: TConn) -> Any:
         assert self.watchdog

@@ -15,17 +15,17 @@ blueprint = Blueprint("reports", __name__)
 PAGE = "index.html"
 #: What lies beside the page: charts, the pictures of the page, tables, the model card.
 IMAGES = (".png", ".webp")
-BESIDE = (*IMAGES, ".csv", ".md")
+LOOK = ("report.css", "report.js")
+BESIDE = (*IMAGES, *LOOK, ".csv", ".md")
 
-#: A report's page has its scripts and styles inside it. The sandbox gives it an origin of its own, so that whatever a
-#: class's or file's name might smuggle in reads no cookie and no answer of this server; of it the page shows images
-#: alone. The form of doubtful labels only makes a download.
+#: The sandbox gives the page an origin of its own, so that whatever a class's or file's name might smuggle in reads no
+#: cookie and no answer of this server. The form of doubtful labels only makes a download.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "sandbox allow-scripts allow-forms allow-downloads",
         "default-src 'none'",
-        "script-src 'unsafe-inline'",
-        "style-src 'unsafe-inline'",
+        "script-src 'self'",
+        "style-src 'self'",
         "img-src 'self' data:",
         "base-uri 'none'",
         "form-action 'none'",
@@ -56,7 +56,8 @@ def show_report(name: str, file: str = PAGE, folder: str = "") -> Response:
         raise errors.not_found(request.path)
     response = send_from_directory(report / folder, file)
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    if file.endswith(IMAGES):
-        # The sandboxed page is another origin than this server. Others may thus show an image, too, but not read it.
+    if file.endswith((*IMAGES, *LOOK)):
+        # The sandboxed page is another origin than this server. Others may thus show an image, too, but not read it;
+        # the script and the style hold nothing of a report.
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

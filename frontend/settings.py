@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import limits
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Language = Literal["en", "ko"]
+
+#: Room in a form for what is around the file: part headers, boundaries.
+FORM_OVERHEAD = 2**16
 
 
 class SettingsError(Exception):
@@ -34,6 +37,7 @@ class Settings(BaseSettings):
     upload_timeout: float = Field(120, gt=0)
     connect_timeout: float = Field(2, gt=0)
     answer_timeout: float = Field(30, gt=0)
+    queue_seconds: float = Field(1.0, gt=0)
     catalogue_seconds: float = Field(60, ge=0)
     readiness_seconds: float = Field(5, ge=0)
 
@@ -45,10 +49,20 @@ class Settings(BaseSettings):
     video_places: int = Field(2, ge=1)
     video_requests: int = Field(16, ge=1)
     video_retry_seconds: float = Field(30, ge=0)
+    video_memory: int = Field(320 * 2**20, ge=2**27)
     video_timeout: float = Field(1800, gt=0)
 
-    rate_limit: str = Field("", description="limits' notation, for example 60/minute; empty: no limit")
-    rate_limit_storage: str = "memory://"
+    batch_max_pictures: int = Field(1000, ge=1)
+    batch_max_bytes: int = Field(256 * 2**20, ge=1024)
+    batch_places: int = Field(4, ge=1)
+    batch_requests: int = Field(24, ge=1)
+    batch_timeout: float = Field(1800, gt=0)
+
+    upload_room: int = Field(2 * 2**30, ge=1024)
+
+    rate_limit: str = Field("240/minute", description="limits' notation, for example 60/minute; empty: no limit")
+    rate_limit_storage: str = "shared://"
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(("localhost", "127.0.0.1", "[::1]"), min_length=1)
     trusted_proxies: int = Field(0, ge=0)
 
     gallery: Path | None = None
@@ -58,18 +72,27 @@ class Settings(BaseSettings):
     unsplash_pictures: str = Field("https://images.unsplash.com https://plus.unsplash.com", pattern=r"^[^;,]+$")
 
     bind: str = "127.0.0.1:8000"
+    metrics_bind: str = Field("", pattern=r"^$|:\d+$")
     workers: int = Field(2, ge=1)
-    threads: int = Field(16, ge=1)
+    threads: int = Field(32, ge=1)
     keep_alive: int = Field(75, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log: bool = False
 
-    @field_validator("models", "languages", mode="before")
+    @field_validator("models", "languages", "hosts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("upload_room")
+    @classmethod
+    def _holds_a_video(cls, room: int, info: ValidationInfo) -> int:
+        largest = max(info.data.get(name, 0) for name in ("max_upload_bytes", "video_max_bytes", "batch_max_bytes"))
+        if room < largest + FORM_OVERHEAD:
+            raise ValueError(f"there is no room for the largest upload, of {largest} bytes")
+        return room
 
     @field_validator("gallery", mode="before")
     @classmethod

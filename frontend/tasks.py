@@ -39,11 +39,13 @@ class Task:
 
     `ask`: the page, or for a script the part of it, with the answer for an image; raises `FrontEndError`.
     `show_example`: the page with an example and its precomputed answer.
+    `question`: the API's endpoint that is asked about an image.
     """
 
     show: Show
     ask: Callable[[Model, bytes], Response]
     show_example: Callable[[Model, Example], Response]
+    question: str
     links: list[Link] = field(default_factory=list)
 
 

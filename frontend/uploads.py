@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from typing import IO
+import errno
 
-from flask import Request, Response
+from flask import Request
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from . import errors
 
 PARTS = ("data", "file")
 
-#: What a client still sends after an early refusal is thrown away for so long: one that is cut off in the middle of
-#: sending never reads the answer.
-LINGER_SECONDS = 5.0
-LINGER_BYTES = 128 * 2**20
+#: What the system says where a file can't be written: the disk, the folder's quota or the table of open files is full.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE)
 
 
 def read_image(request: Request, limit: int) -> bytes:
     """Return the bytes of the image that a request carries, at most `limit` of them.
 
-    Raises `RequestError`: `empty_body`, `broken_upload`, `picture_too_large`, `unsupported_body`.
+    Raises `FrontEndError`: `empty_body`, `no_file`, `broken_upload`, `picture_too_large`, `unreadable_form`,
+    `unsupported_body`, `no_room`.
     """
     media_type = request.mimetype
     try:
@@ -32,50 +31,54 @@ def read_image(request: Request, limit: int) -> bytes:
         else:
             raise errors.unsupported_body(media_type)
     except RequestEntityTooLarge:
-        raise errors.picture_too_large(limit) from None
-    except (BadRequest, OSError):
-        raise errors.broken_upload() from None
+        raise explain_size(request, errors.picture_too_large(limit)) from None
+    except (BadRequest, OSError) as error:
+        raise explain(error) from None
     if len(image) > limit:
         raise errors.picture_too_large(limit)
-    if request.content_length and request.stream.tell() < request.content_length:
-        raise errors.broken_upload()  # a server says only that the body ended, not that it was cut off
     if not image:
         raise errors.empty_body()
     return image
 
 
 def _read_body(request: Request) -> bytes:
-    """In one piece where its length is known: read bit by bit, the server copies what it holds once for each bit."""
-    if request.content_length is None:
+    """Where its length is known, as our own server gives it: in one piece, and not copied."""
+    length = request.content_length
+    if length is None:
         return request.get_data(cache=False)
-    return bytes(request.stream.read(request.content_length))
+    if length > (request.max_content_length or 0):
+        raise RequestEntityTooLarge
+    image: bytes = request.environ["wsgi.input"].read(length)
+    if len(image) < length:
+        raise errors.broken_upload()
+    return image
 
 
 def _read_part(request: Request) -> bytes:
+    image: bytes = find_file(request).read()
+    return image
+
+
+def find_file(request: Request) -> FileStorage:
+    """The file of a form. Raises `RequestError` (`no_file`, `broken_upload`)."""
+    files = request.files
+    if request.content_length and request.stream.tell() < request.content_length:
+        raise errors.broken_upload()  # a server says only that the body ended, not that it was cut off
     for name in PARTS:
-        if name in request.files:
-            image: bytes = request.files[name].read()
-            return image
-    return b""
+        if name in files:
+            return files[name]
+    raise errors.no_file(next((name for name in PARTS if name in request.form), None))
 
 
-def discard_rest(request: Request, response: Response) -> Response:
-    """Once the answer is out, read and forget what the client is still sending, within bounds."""
-    if not request.environ.get("wsgi.input_terminated"):
-        return response  # a server whose input has no end would wait for ever
-    body: IO[bytes] = request.environ["wsgi.input"]
+def explain_size(request: Request, too_large: errors.RequestError) -> errors.RequestError:
+    """Why Werkzeug finds a body too large: `too_large`, unless its size is in order and its parts are not."""
+    if (request.content_length or 0) <= (request.max_content_length or 0):
+        return errors.unreadable_form(request.max_form_parts or 0, request.max_form_memory_size or 0)
+    return too_large
 
-    def discard() -> None:
-        deadline = time.monotonic() + LINGER_SECONDS
-        left = LINGER_BYTES
-        try:
-            while left > 0 and time.monotonic() < deadline:
-                piece = body.read(2**16)
-                if not piece:
-                    return
-                left -= len(piece)
-        except Exception:  # the client went away or sent no proper body: there is nobody left to answer
-            return
 
-    response.call_on_close(discard)
-    return response
+def explain(error: Exception) -> errors.FrontEndError:
+    """What reading a body met, which Werkzeug wraps."""
+    cause = error.__context__ if isinstance(error, BadRequest) else error
+    full = isinstance(cause, OSError) and cause.errno in FULL
+    return errors.no_room() if full else errors.broken_upload()

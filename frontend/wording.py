@@ -8,6 +8,12 @@ from flask_babel.speaklater import LazyString
 #: code → (what is wrong, what to do)
 ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "empty_body": (_("No picture was chosen."), _("Choose a picture and try again.")),
+    "no_file": (_("There is no file in what was sent."), _("Choose a file and try again.")),
+    "unreadable_request": (_("We can't read what was sent."), _("Load the page again.")),
+    "head_too_large": (_("Your browser sent too much beside it."), _("Delete this site's cookies.")),
+    "unreadable_form": (_("We can't read what was sent."), _("Choose a file and try again.")),
+    "cross_site": (_("Another site's page sent this."), _("Start again from the first page.")),
+    "unknown_host": (_("This page has another address."), _("Ask whoever runs it.")),
     "broken_upload": (_("The upload broke off before its end."), _("Check your connection and try again.")),
     "not_a_picture": (
         _("This file is not a picture that we can read."),
@@ -48,13 +54,22 @@ ERRORS: dict[str, tuple[LazyString, LazyString]] = {
     "no_video_model": (_("This model does not look at videos."), _("Choose another one from the first page.")),
     "video_too_large": (_("This video's file is too large."), _("Cut it or save it smaller, and try again.")),
     "video_too_long": (_("This video is too long."), _("Cut out the part in question and try again.")),
+    "video_too_dear": (_("This video takes too much memory."), _("Save it smaller, such as 1920×1080.")),
     "frame_too_large": (_("The frames of this video are too large."), _("Save it smaller, such as 1920×1080.")),
     "unknown_codec": (
         _("This video is coded in a way that we can't read."),
         _("Convert it to H.264, H.265, VP9 or AV1."),
     ),
     "too_many_videos": (_("Other videos are being looked at right now."), _("Try again in a minute.")),
-    "no_room": (_("There is no room for the video right now."), _("Try again later, or choose a smaller one.")),
+    "batch_too_large": (_("These are too many bytes at once."), _("Choose fewer pictures.")),
+    "too_many_pictures": (_("These are too many pictures at once."), _("Choose fewer of them.")),
+    "zip_too_large": (_("This zip would become too large."), _("Unpack it and choose its folder.")),
+    "not_a_zip": (_("This file is not a whole zip."), _("Make it again, or choose its folder.")),
+    "no_pictures": (_("There is no picture in it."), _("Choose another one.")),
+    "encrypted_entry": (_("The picture is encrypted in its zip."), _("Unpack the zip and choose its folder.")),
+    "broken_entry": (_("The picture can’t be taken from its zip."), _("Make the zip again.")),
+    "too_many_batches": (_("Other pictures are being looked at right now."), _("Try again in a minute.")),
+    "no_room": (_("There is no room for this file right now."), _("Try again later, or choose a smaller one.")),
     "offline": (
         _("This page can't reach its server."),
         _("Check your connection and try again."),

@@ -17,10 +17,12 @@ from model_training.commands.gallery import gallery
 from model_training.commands.search import search
 from model_training.commands.train import distil, ensemble, train
 from model_training.progress import console
-from model_training.runtime.errors import HwapungError, ServingError
+from model_training.runtime.errors import HwapungError, ServingError, StoppedError
 
-from .commands import archive, compare_precisions, convert, evaluate, predict, serve, version
+from .commands import archive, compare_precisions, convert, evaluate, serve, version
 from .demo import demo
+from .exporting import onnx, page
+from .prediction import predict
 
 Commands = Sequence[tuple[str, Callable[..., None], str]]
 
@@ -29,7 +31,7 @@ PANELS: dict[str, Commands] = {
     START: (
         ("demo", demo, "hwapung demo --data paintings"),
         ("train", train, "hwapung train landscape training.epochs=3 --data paintings"),
-        ("predict", predict, "hwapung predict a.jpg b.png --bundle landscape --explain heatmaps"),
+        ("predict", predict, "hwapung predict pictures --to answers.csv --bundle landscape --sort-into sorted"),
         ("evaluate", evaluate, "hwapung evaluate landscape --data paintings"),
         ("archive", archive, "hwapung archive landscape"),
         ("serve", serve, "hwapung serve --port 8000"),
@@ -59,6 +61,11 @@ MAKE_DATA: Commands = (
     ("audit", audit, "hwapung data audit --data pictures"),
 )
 
+EXPORT: Commands = (
+    ("onnx", onnx, "hwapung export onnx landscape --to model.onnx"),
+    ("page", page, "hwapung export page landscape --to page"),
+)
+
 
 def _add(app: typer.Typer, commands: Commands, panel: str | None = None) -> None:
     for name, command, example in commands:
@@ -72,13 +79,16 @@ app = typer.Typer(
     epilog="hwapung COMMAND --help has each command's options and an example.",
 )
 compare = typer.Typer(no_args_is_help=True, help="Compare ways to train on your pictures, in one table.")
+export = typer.Typer(no_args_is_help=True, help="A trained model for other runtimes: ONNX, and a page for browsers.")
 data = typer.Typer(no_args_is_help=True, help="Fetch, draw, check and audit pictures.")
 for panel, commands in PANELS.items():
     _add(app, commands, panel)
 _add(compare, COMPARE)
 _add(data, MAKE_DATA)
+_add(export, EXPORT)
 data.add_typer(fetch, name="fetch")
 app.add_typer(compare, name="compare", rich_help_panel=IMPROVE)
+app.add_typer(export, name="export", rich_help_panel=IMPROVE)
 app.add_typer(data, name="data", rich_help_panel=DATA)
 
 
@@ -90,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         status = app(arguments, prog_name="hwapung", standalone_mode=False)
     except HwapungError as error:
-        _fail(str(error), 1 if isinstance(error, ServingError) else 2)
+        _fail(str(error), 1 if isinstance(error, ServingError | StoppedError) else 2)
     except typer.TyperException as error:
         _fail(_phrase(error), error.exit_code)
     if status == 130:  # what typer makes of Ctrl-C

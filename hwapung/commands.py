@@ -1,8 +1,7 @@
-"""What a person asks of a trained model: predict, evaluate, convert, archive, serve. Each is thin over the rooms."""
+"""What a person asks of a trained model: evaluate, convert, archive, serve. Each is thin over the rooms."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import platform
 import shutil
@@ -20,25 +19,8 @@ from .places import BUILD, default_reports, default_store, find_bundle
 
 if TYPE_CHECKING:
     from analysis.metrics import Score
-    from model_training.runtime.card import Reason
-
-    from .model import Answer, SketchedObject
 
 PORT = 8000
-#: Why a picture is unknown.
-REASONS: dict[Reason, str] = {
-    "unlike": "no training picture comes close",
-    "blank": "one colour, or almost",
-    "tiny": "a side under 32 pixels",
-    "long": "more than eight times as long as wide",
-    "text": "a page of text",
-    "finer": "much more detail than in any training picture",
-    "coarser": "fewer pixels than any training picture",
-    "softer": "blurrier than any training picture",
-    "compressed": "compressed more strongly than any training picture",
-}
-#: Pictures that are answered before the next lines are printed.
-BATCH = 16
 NEWEST = "a bundle: its folder, or its name in BUILD/bundles; the newest if not given"
 TRAINED_ON = "folder of pictures that the bundle was trained on, or its manifest"
 
@@ -52,48 +34,6 @@ Store = Annotated[
     typer.Option(help="folder of archives (.mar); torchserve/model_store in a checkout, else build/model_store"),
 ]
 Port = Annotated[int, typer.Option(help="of the front end; another free one where it is taken")]
-
-
-def predict(
-    images: Annotated[list[Path], typer.Argument(help="files of pictures")],
-    bundle: Annotated[str | None, typer.Option(help=NEWEST)] = None,
-    explain: Annotated[
-        Path | None,
-        typer.Option(help="folder for copies of the pictures under a heatmap of what decided; none of unknown ones"),
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option(help="of the network on a CPU: float32, bf16, int8 or fastest; if not given, the one measured"),
-    ] = None,
-    device: Device = "auto",
-    build: Build = BUILD,
-    as_json: Json = False,
-) -> None:
-    """Say what pictures are, without a server. Status 1 if one can't be read; the others are answered."""
-    from .model import ImageError, load, overlay
-
-    model = load(find_bundle(bundle, build), device, form)
-    titles = {label.key: label.title.en for label in model.card.labels}
-    answered: list[dict[str, object]] = []
-    failed = False
-    for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH]
-        for path, answer in zip(batch, model.predict(batch, explain=explain is not None), strict=True):
-            if isinstance(answer, ImageError):
-                failed = True
-                answered.append({"path": str(path), **answer.as_answer()})
-                console.print(f"error: {path}: {answer}", style="red", markup=False)
-                continue
-            answered.append({"path": str(path), **answer})
-            if explain is not None and "explanation" in answer and answer["verdict"] != "unknown":
-                explain.mkdir(parents=True, exist_ok=True)
-                overlay(path, answer["explanation"]).save(_free_name(explain, path.stem))
-            if not as_json:
-                print(f"{path}: {_phrase(answer, titles)}{_remark(answer)}")
-    if as_json:
-        print_json(answered)
-    if failed:
-        raise typer.Exit(1)
 
 
 def evaluate(
@@ -228,49 +168,3 @@ def version(as_json: Json = False) -> None:
 def print_json(content: object) -> None:
     """On standard output, where a program reads; what people are told goes to standard error."""
     print(json.dumps(content, ensure_ascii=False, indent=2))
-
-
-def _phrase(answer: Answer, titles: dict[str, str]) -> str:
-    """An answer in one line."""
-    if "objects" in answer:
-        return ", ".join(_name(each, titles) for each in answer["objects"]) or "no drawing"
-    if answer["verdict"] == "unknown":
-        likely = answer["probabilities"]
-        nearest = max(likely, key=lambda key: likely[key])
-        return f"unlike anything learned: {REASONS[answer['reason']]} (nearest: {titles[nearest]})"
-    if "labels" in answer:
-        return _phrase_labels(answer["labels"], answer, titles)
-    said = f"{titles[answer['class']]}, confidence {answer['confidence']:.3f}, {answer['verdict']}"
-    if "prediction_set" in answer and len(answer["prediction_set"]["classes"]) > 1:
-        chosen = answer["prediction_set"]
-        said += f" ({chosen['coverage']:.0%} set: {', '.join(titles[key] for key in chosen['classes'])})"
-    if "provenance" in answer and answer["provenance"]["level"] is not None:
-        said += f"; the file says: {answer['provenance']['says']}, {answer['provenance']['level']}"
-    return said
-
-
-def _remark(answer: Answer) -> str:
-    """What else is to be said of the file itself."""
-    said = f"; a strip of {len(answer['panels'])} panels" if "panels" in answer else ""
-    return said + ("; the file ends early" if "truncated" in answer.get("warnings", ()) else "")
-
-
-def _name(found: SketchedObject, titles: dict[str, str]) -> str:
-    title = titles[found["class"]]
-    return f"? (nearest: {title})" if found.get("verdict") == "unknown" else f"{title} {found['confidence']:.3f}"
-
-
-def _phrase_labels(labels: list[str], answer: Answer, titles: dict[str, str]) -> str:
-    probabilities = answer["probabilities"]
-    named = ", ".join(f"{titles[key]} {probabilities[key]:.3f}" for key in labels) or "no label"
-    said = f"{named}, {answer['verdict']}"
-    chosen = answer.get("prediction_set")
-    if chosen is not None and len(chosen["classes"]) > len(labels):
-        said += f" (misses {chosen['risk']:.0%} at most: {', '.join(titles[key] for key in chosen['classes'])})"
-    return said
-
-
-def _free_name(folder: Path, stem: str) -> Path:
-    """`stem.png`, or with a number where pictures of several folders have one name."""
-    names = (folder / f"{stem}{suffix}.png" for suffix in itertools.chain([""], (f"-{n}" for n in itertools.count(2))))
-    return next(path for path in names if not path.exists())

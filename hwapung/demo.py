@@ -30,7 +30,7 @@ Words = Annotated[
 ]
 PRODUCTS = ("landscape", "sketch")
 #: Of each icon, and composed of them: what trains in minutes on two cores.
-DRAWINGS, SCENES = 8, 100
+DRAWINGS, SCENES = 4, 100
 
 
 def demo(

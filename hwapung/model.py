@@ -86,6 +86,7 @@ Panel = TypedDict(
 #: has `objects`, best first, and the image's `width` and `height` in pixels. `explanation` is there where it was asked
 #: for, `provenance` where the card says `reads_provenance`. `warnings` has `truncated` where the file ends early. Of a
 #: strip, `panels` are what it was cut into, the rest is their mean, and `interval` the 95% interval of its confidence.
+#: `version` is the bundle's; it also names the form that was asked for where that is another: 1.0+int8.
 Answer = TypedDict(
     "Answer",
     {
@@ -138,7 +139,7 @@ class Model:
             raise TypeError("predict takes a list of images: predict([image])")
         answers: list[Answer | ImageError] = []
         waiting = iter(images)
-        while batch := [_read(image) for image in itertools.islice(waiting, _BATCH)]:
+        while batch := [read_image(image) for image in itertools.islice(waiting, _BATCH)]:
             good = [each for each in batch if isinstance(each, bytes)]
             judged = iter(self._model.answer(good, [explain] * len(good)) if good else ())
             answers += [
@@ -164,7 +165,7 @@ def overlay(image: ImageLike, explanation: Explanation) -> Image.Image:
 
     from model_training.runtime.image import decode
 
-    data = _read(image)
+    data = read_image(image)
     if isinstance(data, ImageError):
         raise data
     page = decode(data).convert("RGBA")
@@ -172,7 +173,7 @@ def overlay(image: ImageLike, explanation: Explanation) -> Image.Image:
     return Image.alpha_composite(page, heatmap.resize(page.size)).convert("RGB")
 
 
-def _read(image: ImageLike) -> bytes | ImageError:
+def read_image(image: ImageLike) -> bytes | ImageError:
     if isinstance(image, bytes):
         return image
     if isinstance(image, str | PathLike):

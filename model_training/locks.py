@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 #: No space left, a quota used up, a file larger than the process or the file system may write.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -19,6 +21,23 @@ def exclusive(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def try_hold(path: Path) -> IO[bytes] | None:
+    """Open a file, made where there is none, and hold it for this process; None where another one does, or took it away
+    just now. A process that dies lets go. Raises `OSError`."""
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            return file
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return None
 
 
 def is_full(error: OSError) -> bool:

@@ -63,24 +63,26 @@ class Step:
         self.printed = time.monotonic()
         self.first: int | None = None
 
-    def update(self, done: int, total: int, note: str = "") -> None:
+    def update(self, done: int, total: int | None, note: str = "") -> None:
+        """`total`: None while it is not known."""
         if self.quiet:
             return
         now = time.monotonic()
-        seconds = self.pace.estimate(now, done, total)
-        left = f"{phrase_seconds(seconds)} left" if seconds is not None and done < total else ""
+        seconds = self.pace.estimate(now, done, total or done)
+        left = f"{phrase_seconds(seconds)} left" if seconds is not None and total and done < total else ""
         if self.bar is not None and self.task is not None:
             told = f"{self.title} {note}".rstrip()
             self.bar.update(self.task, completed=done, total=total, description=told, left=left)
             return
         if self.first is None:
             self.first = done
-        if now - self.printed < _SECONDS_BETWEEN_LINES and done < total:
+        if now - self.printed < _SECONDS_BETWEEN_LINES and (total is None or done < total):
             return
         if done == total == self.first:  # nothing was left to do
             return
         self.printed = now
-        console.print(f"{self.title}: {done}/{total}{left and ', '}{left} {note}".rstrip())
+        of = "" if total is None else f"/{total}"
+        console.print(f"{self.title}: {done}{of}{left and ', '}{left} {note}".rstrip())
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

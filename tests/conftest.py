@@ -50,6 +50,7 @@ TINY = [
     "training.batch_size=8",
     "training.epochs=2",
     "serving.forms=[]",  # tests/model_training/packaging/test_forms.py makes them
+    "serving.neighbours=none",  # and test_neighbours.py these
 ]
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
+import os
 import re
+import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-OURS = {"model_training", "torchserve", "frontend", "analysis", "tests", "hwapung"}
+OURS = {"model_training", "torchserve", "frontend", "analysis", "tests", "hwapung", "zips"}
 
 
 def imported(folder: Path) -> set[str]:
@@ -42,7 +45,7 @@ RUNTIME = ("runtime",)
 TRAINING = (*RUNTIME, "training")
 SERVING = (*RUNTIME, "serving")
 APPLICATION = (*TRAINING, "serving", "frontend", "analysis")
-EXTRAS = ("sources", "spreadsheets", "detector")
+EXTRAS = ("sources", "spreadsheets", "parquet", "ray", "onnx", "tensorboard", "mlflow", "detector")
 
 
 @pytest.mark.parametrize(
@@ -52,8 +55,9 @@ EXTRAS = ("sources", "spreadsheets", "detector")
         ("model_training", (*TRAINING, *EXTRAS, "heif")),
         ("torchserve", SERVING),
         ("frontend", ("frontend",)),
+        ("zips", ()),
         ("analysis", (*TRAINING, "analysis")),
-        ("hwapung", APPLICATION),
+        ("hwapung", (*APPLICATION, "parquet", "ray")),
         ("tests", (*APPLICATION, *EXTRAS, "dev")),
     ],
 )
@@ -71,6 +75,45 @@ def test_what_is_imported_is_required(folder: str, requirements: tuple[str, ...]
 def test_every_requirement_is_pinned() -> None:
     pinned = {line.partition("==")[0] for line in (ROOT / "requirements/constraints.txt").read_text().splitlines()}
     assert not named(*APPLICATION, *EXTRAS, "dev") - {normalise(name) for name in pinned}
+
+
+def read_locked(name: str) -> dict[str, tuple[str, int]]:
+    """What a lock installs: distribution → version and number of hashes."""
+    text = (ROOT / "requirements" / "locked" / f"{name}.txt").read_text()
+    entries = [entry.splitlines() for entry in re.split(r"\n(?=\S)", text.strip())]
+    heads = [(re.split(r"==| ", first), sum("--hash=sha256:" in line for line in rest)) for first, *rest in entries]
+    return {normalise(name): (version, hashes) for (name, version, *_), hashes in heads}
+
+
+#: An image → the requirements that it meets, and the locks that it installs.
+IMAGES = {
+    "frontend": (("frontend",), ("frontend",)),
+    "serving": (SERVING, ("torch", "serving")),
+    "training": ((*TRAINING, "serving"), ("torch", "serving", "training")),
+}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_what_the_images_install_is_locked_with_hashes(image: str) -> None:
+    """`make lock` writes them anew after constraints.txt has changed."""
+    requirements, locks = IMAGES[image]
+    locked = {name: found for lock in locks for name, found in read_locked(lock).items()}
+    lines = (ROOT / "requirements" / "constraints.txt").read_text().splitlines()[1:]
+    pinned = {normalise(name): version for name, _, version in (line.partition("==") for line in lines)}
+    assert {name: version for name, (version, _) in locked.items()} == {name: pinned[name] for name in locked}
+    assert not [name for name, (_, hashes) in locked.items() if not hashes]
+    assert not named(*requirements) - locked.keys()
+    assert sum(len(read_locked(lock)) for lock in locks) == len(locked)  # nothing is installed twice
+
+
+def test_a_bill_of_materials_names_every_package_of_an_image(tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run([ROOT / "requirements" / "sbom.sh", tmp_path], env=os.environ | {"PATH": path}, check=True)
+    for image, (_, locks) in IMAGES.items():
+        bill = json.loads((tmp_path / f"{image}.cdx.json").read_text("utf-8"))
+        assert bill["bomFormat"] == "CycloneDX"
+        listed = {normalise(each["name"]): each["version"] for each in bill["components"]}
+        assert listed == {name: found[0] for lock in locks for name, found in read_locked(lock).items()}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests" / "benchmarks").glob("*.py")), ids=lambda path: path.stem)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -22,16 +21,20 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port of the inference API; 0 picks a free one.")] = None,
 ) -> None:
     """Serve every archive of the model stores until Ctrl-C or SIGTERM."""
+    from .process import heed_signals
     from .server import TorchServe
     from .settings import read_settings
+    from .supervision import supervise
 
-    signal.signal(signal.SIGTERM, _leave)
+    heed_signals(_leave)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     with TorchServe(model_store, read_settings(**given), log=sys.stdout) as server:
         for name in server.models:
             server.wait_until_ready(name)
             print(f"Ready: {server.inference_url}/predictions/{name}", flush=True)
-        server.wait()
+        with supervise(server, say=lambda line: print(line, file=sys.stderr, flush=True)):
+            while True:
+                signal.pause()
 
 
 @app.command()
@@ -55,8 +58,8 @@ def ready() -> None:
         raise typer.Exit(1)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(0)
+def _leave(number: int) -> NoReturn:
+    raise SystemExit(0 if number == signal.SIGTERM else 128 + number)
 
 
 def main() -> None:

@@ -19,10 +19,13 @@ from typing import NamedTuple
 from model_training.runtime.errors import ServingError
 from model_training.runtime.provenance.credentials import TRUST
 
+from . import heartbeat
 from .settings import FORM, ServingSettings, count_cores, count_gpus, divide_machine
 from .store import StoredModel
 
 CONFIG = Path(__file__).parent / "config"
+#: In the working folder: what `heartbeat.py` looks at.
+HEARTBEATS = "heartbeats"
 WORKER = Path(__file__).with_name("worker.py")
 
 #: What would change TorchServe behind the configuration's back, or let its workers find the repository.
@@ -63,7 +66,7 @@ def prepare_launch(
 ) -> list[str]:
     """Fill the working folder `folder`, of `make_folder`, and return the command line."""
     scratch, store, home, configuration = (folder / each for each in ("tmp", "store", "home", "config.properties"))
-    for each in (scratch, store, home / "ts"):
+    for each in (scratch, store, home / "ts", folder / HEARTBEATS):
         each.mkdir(parents=True)
     for model in models:
         (store / f"{model.name}.mar").symlink_to(model.path.resolve())
@@ -92,7 +95,7 @@ def prepare_launch(
     ]
 
 
-def make_environment(java: Path, settings: ServingSettings) -> dict[str, str]:
+def make_environment(java: Path, settings: ServingSettings, folder: Path) -> dict[str, str]:
     """Ours, without what must not reach TorchServe and its workers."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     if kept.get(TRUST):
@@ -101,6 +104,7 @@ def make_environment(java: Path, settings: ServingSettings) -> dict[str, str]:
         "JAVA_HOME": str(java.parent.parent),
         "OMP_NUM_THREADS": str(divide_machine(settings, count_cores(), count_gpus()).threads),
         FORM: settings.form,
+        heartbeat.FOLDER: str(folder / HEARTBEATS),
         "LC_ALL": "C.UTF-8",  # Java unpacks files named in Hangul only where the locale can spell them
         "PYTHONUNBUFFERED": "1",
     }

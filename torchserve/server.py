@@ -22,12 +22,17 @@ from PIL import Image
 
 from model_training.runtime.errors import ServingError
 
-from .launch import Ports, find_java, make_environment, make_folder, prepare_launch
-from .process import ProcessGroup
+from .heartbeat import Heartbeats
+from .launch import HEARTBEATS, Ports, find_java, make_environment, make_folder, prepare_launch
+from .process import STILL_CHECKS, ProcessGroup, phrase_end
 from .settings import PREFIX, ServingSettings, read_settings
 from .store import StoredModel, list_models
+from .supervision import Say
 
 _SILENCE_S = 3.0
+#: TorchServe answers `/ping` within milliseconds, also while its workers are at work. So many in a row are a hung one.
+_PING_TIMEOUT_S = 2.0
+_SILENT_PINGS = 3
 
 
 class TorchServe:
@@ -36,6 +41,8 @@ class TorchServe:
     It gets a working folder of its own under the system's temporary folder (the path of its workers' sockets must stay
     short) and an environment without this repository, so that workers import only what their archive brings.
     """
+
+    name = "TorchServe"
 
     def __init__(
         self, model_store: Path | Sequence[Path], settings: ServingSettings | None = None, log: TextIO | None = None
@@ -63,17 +70,43 @@ class TorchServe:
         Raises `ServingError`: no archive or a broken one, no Java, a port that is taken, or what TorchServe said.
         """
         self.models = {model.name: model for model in list_models(self.model_stores)}
-        java = find_java()
         self._ports = self._choose_ports()
-        self._folder = make_folder()
         try:
-            command = prepare_launch(self._folder, java, list(self.models.values()), self.settings, self._ports)
-            environment = make_environment(java, self.settings)
-            self._group = ProcessGroup(command, folder=self._folder, env=environment, echo=self._log)
+            self.launch()
             self._wait_for_connections()
         except BaseException:
             self.stop()
             raise
+
+    def launch(self) -> None:
+        """Start TorchServe at the ports that were chosen, once more where it has ended. Raises `ServingError`."""
+        self._clear_up()
+        java = find_java()
+        self._folder = make_folder()
+        command = prepare_launch(self._folder, java, list(self.models.values()), self.settings, self._ports)
+        environment = make_environment(java, self.settings, self._folder)
+        self._group = ProcessGroup(command, folder=self._folder, env=environment, echo=self._log)
+        self._heartbeats = Heartbeats(self._folder / HEARTBEATS, self._group.pid)
+        self._silent = self._still = 0
+
+    def look_after(self, say: Say) -> str | None:
+        """Why TorchServe is of no use any more; None where it is. Called once a second, it also ends workers that stand
+        still, which TorchServe then starts anew."""
+        assert self._group is not None, "not started"
+        if (status := self._group.poll()) is not None:
+            return phrase_end(status, self._group.lines())
+        for pid in self._heartbeats.check():
+            say(f"The model's worker {pid} stood still and was ended; TorchServe starts it again.")
+        self._still = self._still + 1 if self._group.stands_still else 0
+        self._silent = 0 if self._still or self._pings() else self._silent + 1
+        if self._still < STILL_CHECKS and self._silent < _SILENT_PINGS:
+            return None
+        self._group.stop(0)
+        return "stood still and was ended" if self._still else "answered nobody and was ended"
+
+    def is_whole(self) -> bool:
+        """Whether every model answers a real prediction."""
+        return all(try_prediction(self.inference_url, name) for name in self.models)
 
     def wait_until_ready(self, name: str, timeout_s: float | None = None) -> None:
         """Return when `name` has answered a real prediction. Raises `ServingError` when it can't or takes too long."""
@@ -94,12 +127,6 @@ class TorchServe:
             f"Give it longer ({PREFIX}START_TIMEOUT_S) or see the server's log.",
         )
 
-    def wait(self) -> None:
-        """Wait until TorchServe ends, which it should not do by itself. Raises `ServingError` when it does."""
-        assert self._group is not None, "not started"
-        self._group.wait()
-        self._check_alive()
-
     def stop(self) -> None:
         """End TorchServe and all its workers, when they have answered what they were asked. Safe to call again."""
         if self._group is not None:
@@ -107,8 +134,23 @@ class TorchServe:
             if self._group.running:
                 self._drain(deadline)
             self._group.stop(max(1.0, deadline - time.monotonic()))
+        self._clear_up()
+
+    def _clear_up(self) -> None:
+        if self._group is not None:
+            self._group.stop(0)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _pings(self) -> bool:
+        """Whether Java takes a connection and answers; a server that has not come so far yet is not silent."""
+        try:
+            requests.get(f"{self.inference_url}/ping", timeout=_PING_TIMEOUT_S)
+        except requests.Timeout:
+            return False
+        except requests.RequestException:
+            return True
+        return True
 
     @property
     def inference_url(self) -> str:
@@ -177,10 +219,7 @@ class TorchServe:
         lines = self._group.lines()
         if any("Failed to bind to address" in line for line in lines):
             raise ServingError("One of TorchServe's ports was taken while it started.", "Start it again.")
-        said = [line.strip() for line in lines if line.strip() and not line.startswith("\tat ")]
-        first = next((at for at, line in enumerate(said) if re.search(r"\b(ERROR|Error|Exception)\b", line)), 0)
-        reason = "; ".join(said[first : first + 2]) or "it said nothing"
-        raise ServingError(f"TorchServe has ended: {reason}.", "Mend that and start it again.")
+        raise ServingError(f"TorchServe {phrase_end(self._group.wait(), lines)}.", "Mend that and start it again.")
 
     def _load_failure(self, name: str) -> str | None:
         """What the newest attempt to load `name` died of, by the worker's own words."""

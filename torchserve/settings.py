@@ -50,7 +50,8 @@ class ServingSettings(BaseSettings):
         128, ge=1, description="requests that may wait for a worker, for each model; one more is answered 503"
     )
     java_options: str = Field(
-        "-XX:+ExitOnOutOfMemoryError -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MinHeapFreeRatio=5 "
+        "-XX:MaxHeapFreeRatio=20 -Dio.netty.allocator.type=unpooled",
         description="options of the Java virtual machine, for example `-Xmx2g`; its heap is a quarter of the memory",
     )
     start_timeout_s: float = Field(300, gt=0, description="seconds for the server and all models to become ready")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -60,7 +61,7 @@ def _read_archive(path: Path) -> StoredModel:
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(f"{damaged} is damaged")
             return StoredModel(manifest["modelName"], manifest["modelVersion"], path)
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, OSError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ServingError(
             f"{path}: not a model archive that can be read ({reason}).", "Make it again: hwapung archive."

@@ -7,6 +7,11 @@
   say();
   document.querySelector(".languages").addEventListener("change", say);
 
+  // On the site there is a way back to the model's page, in the language of the reader; a file on a disk has none.
+  const back = document.querySelector(".back");
+  back.hidden = !/^https?:$/.test(location.protocol);
+  back.addEventListener("click", () => { back.search = `?lang=${document.documentElement.lang}`; });
+
   const unpack = (element) => {
     const bytes = Uint8Array.from(atob(element.querySelector(".packed").textContent), (letter) => letter.charCodeAt(0));
     return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();

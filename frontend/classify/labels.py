@@ -13,6 +13,8 @@ from ..catalogue import Model
 from ..formatting import title_of
 from ..languages import language
 from ..verdicts import UNKNOWN, UNLIKE, VerdictWords, words_of
+from .answer import write_out
+from .neighbours import NeighbourView, view_neighbours
 from .origin import OriginView, view_origin
 from .strip import StripView, view_strip
 
@@ -44,8 +46,8 @@ class LabelsView:
     """An answer as the page shows it. `labels` are those that it names, best first; `nearest` is the title of the most
     probable one. `heatmap`, of the label `explained`, is a data URI of a transparent image, or None, as where the model
     does not know the picture. `others`: the set of labels where it holds more than the answer does, else None. `reason`
-    says why the picture is unknown, else None; `origin` what its file states; `strip` its panels, where it is
-    long; `truncated`: its file ends early."""
+    says why the picture is unknown, else None; `copied` all of it as plain text; `origin` what its file states; `strip`
+    its panels, where it is long; `truncated`: its file ends early; `neighbours`: the training pictures most like it."""
 
     labels: tuple[LabelRow, ...]
     nearest: str
@@ -56,12 +58,14 @@ class LabelsView:
     rows: tuple[LabelRow, ...]
     heatmap: str | None
     explained: str
+    copied: str
     others: LabelSet | None
     origin: OriginView | None
     precomputed: bool
     true_title: str | None
     strip: StripView | None
     truncated: bool
+    neighbours: tuple[NeighbourView, ...]
 
 
 def view_labels(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> LabelsView:
@@ -74,16 +78,18 @@ def view_labels(answer: dict[str, Any], model: Model, *, true_label: str | None 
     }
     rows = tuple(sorted(by_key.values(), key=lambda row: -row.probability))
     explanation = None if unknown else answer.get("explanation")
+    words = _choose_words(model, answer)
     return LabelsView(
         labels=tuple(by_key[key] for key in answer["labels"]),
         nearest=rows[0].title,
         verdict=answer["verdict"],
         reason=answer.get("reason", UNLIKE) if unknown else None,
-        words=_choose_words(model, answer),
+        words=words,
         milliseconds=answer["processing_time_ms"],
         rows=rows,
         heatmap=f"data:{explanation['media_type']};base64,{explanation['data']}" if explanation else None,
         explained=by_key[explanation["class"]].title if explanation else "",
+        copied=write_out(words, [(row.title, row.probability) for row in rows], answer),
         others=_view_set(answer, model),
         # An example is a copy of its picture, without what the file said.
         origin=view_origin(answer.get("provenance")) if true_label is None else None,
@@ -91,6 +97,7 @@ def view_labels(answer: dict[str, Any], model: Model, *, true_label: str | None 
         true_title=title_of(model, true_label) if true_label is not None else None,
         strip=view_strip(answer, model),
         truncated="truncated" in answer.get("warnings", ()),
+        neighbours=view_neighbours(answer, model),
     )
 
 

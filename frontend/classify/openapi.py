@@ -191,7 +191,29 @@ Explanation = TypedDict(
 )
 
 
+class Thumbnail(TypedDict):
+    media_type: str
+    data: Annotated[str, Field(description="base64")]
+
+
+Neighbour = TypedDict(
+    "Neighbour",
+    {
+        "class": str,
+        "similarity": Annotated[float, Field(ge=-1.001, le=1.001, description="cosine of the features")],
+        "link": NotRequired[str],
+        "licence": NotRequired[str],
+        "thumbnail": NotRequired[Thumbnail],
+    },
+)
+Neighbours = Annotated[
+    list[Neighbour],
+    Field(description="The training pictures most like this one, where the card's `neighbours` shows any."),
+]
+
+
 class ExplainedAnswer(Answer):
+    neighbours: NotRequired[Neighbours]
     explanation: Annotated[
         Explanation,
         Field(description="A transparent PNG as base64 `data`, to be laid over the whole upright picture."),
@@ -199,6 +221,7 @@ class ExplainedAnswer(Answer):
 
 
 class ExplainedLabelsAnswer(LabelsAnswer):
+    neighbours: NotRequired[Neighbours]
     explanation: Annotated[Explanation, Field(description="The same, of the first label.")]
 
 

@@ -16,6 +16,7 @@ from ..errors import FrontEndError
 from ..failures import finish
 from ..formatting import wants_fragment
 from ..model_server import Reply, read_answer
+from ..snippets import Snippet, make_snippets
 from ..tasks import Task, find_task, register
 from ..uploads import read_image
 from . import labels
@@ -61,12 +62,28 @@ def show(model: Model, error: FrontEndError | None = None, image: bytes = b"") -
 def ask(model: Model, image: bytes) -> Response:
     """Classify and explain an image."""
     answer = read_answer(model.name, model_server.explain(model.name, image))
-    return _render(model, answer=_view(answer, model), shown=_show(image))
+    return _render(model, answer=_view(answer, model), shown=_show(image), snippets=_snippets(model, _file_name()))
 
 
 def show_example(model: Model, example: Example) -> Response:
-    shown = Shown(url_for("pages.example_image", name=model.name, example=example.name))
-    return _render(model, answer=_view(example.answer, model, true_label=example.label), shown=shown)
+    return _render(
+        model,
+        answer=_view(example.answer, model, true_label=example.label),
+        shown=Shown(_address_of(model, example)),
+        snippets=_snippets(model, example.name, _address_of(model, example, whole=True)),
+    )
+
+
+def _address_of(model: Model, example: Example, *, whole: bool = False) -> str:
+    return url_for("pages.example_image", name=model.name, example=example.name, _external=whole)
+
+
+def _file_name() -> str:
+    return next((part.filename for part in request.files.values() if part.filename), "picture.jpg")
+
+
+def _snippets(model: Model, file: str, source: str | None = None) -> tuple[Snippet, ...]:
+    return make_snippets(url_for("classify.predict", name=model.name, _external=True), file, source)
 
 
 def _view(answer: dict[str, Any], model: Model, *, true_label: str | None = None) -> AnswerView | LabelsView:
@@ -90,6 +107,7 @@ def _render(
     answer: AnswerView | LabelsView | None = None,
     error: FrontEndError | None = None,
     shown: Shown | None = None,
+    snippets: tuple[Snippet, ...] = (),
 ) -> Response:
     page = render_template(
         "classify/_result.html" if wants_fragment() else "classify/page.html",
@@ -97,6 +115,7 @@ def _render(
         answer=answer,
         error=error,
         shown=shown,
+        snippets=snippets,
         links=find_task(model).links,
         max_upload_bytes=settings.max_upload_bytes,
     )
@@ -109,4 +128,4 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     openapi.register(app, describe)
     for task in (TASK, labels.TASK):
-        register(app, task, Task(show, ask, show_example))
+        register(app, task, Task(show, ask, show_example, "classify.predict"))

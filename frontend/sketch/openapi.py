@@ -98,7 +98,10 @@ def describe(settings: Settings) -> Part:
                     "summary": "Photographs for classes of a sketch model",
                     "operationId": "references",
                     "parameters": [NAME, LABELS],
-                    "responses": {"200": answers("References by class", Photographs), **fails(*UNAVAILABLE)},
+                    "responses": {
+                        "200": answers("References by class", Photographs),
+                        **fails("403", "429", *UNAVAILABLE),
+                    },
                 }
             },
             "/models/{name}/references/used": {
@@ -109,7 +112,7 @@ def describe(settings: Settings) -> Part:
                     "requestBody": {"required": True} | {"content": answers("", Use)["content"]},
                     "responses": {
                         "202": answers("Whether it was passed on", UseReported),
-                        **fails("400", "413", "415", *UNAVAILABLE),
+                        **fails("400", "403", "413", "415", "429", *UNAVAILABLE),
                     },
                 }
             },

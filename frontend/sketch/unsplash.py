@@ -3,20 +3,22 @@
 Pictures are shown from Unsplash's own addresses, photographer and Unsplash are named with links that carry the UTM
 parameters, and a photograph that a visitor takes up is reported to its `download_location`. Searches are kept for a day
 and the rate limit is heeded, so that the same few words cost one request each. Nobody waits for Unsplash longer than
-`PATIENCE` seconds; an answer that comes later is kept for the next who asks.
+`PATIENCE` seconds; an answer that comes later is kept for the next who asks. No more than `QUEUE` requests wait, and a
+use is reported only of a photograph that was given out: its `download_location` carries our signature.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import requests
@@ -32,7 +34,15 @@ REQUEST_SECONDS = 5.0
 CACHE_SECONDS = 24 * 3600.0
 CACHED_SEARCHES = 1000
 LARGEST_ANSWER = 2**21
+#: Requests that may be under way or wait for it; with the slowest answers of all the last one waits 40 s.
+QUEUE = 32
 LICENCE = "Unsplash License"
+
+#: Between Unsplash's address and our signature of it; no address of Unsplash's has it.
+SIGNED = "#"
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 UNSET = SourceState("unset", "No key for Unsplash is set.", "Set UNSPLASH_ACCESS_KEY to see photographs too.")
 REFUSED = SourceState("refused", "Unsplash refuses the key.", "Check UNSPLASH_ACCESS_KEY.")
@@ -68,6 +78,7 @@ class Unsplash:
         self._kept: OrderedDict[tuple[str, int], tuple[float, tuple[Reference, ...]]] = OrderedDict()
         self._asked: dict[tuple[str, int], Future[tuple[Reference, ...]]] = {}
         self._paused: tuple[float, SourceState] | None = None
+        self._places = threading.BoundedSemaphore(QUEUE)
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="unsplash")
 
     @property
@@ -101,11 +112,30 @@ class Unsplash:
         return Finding(tuple(groups), state)
 
     def report_use(self, download_location: str) -> bool:
-        """Tell Unsplash in the background that a photograph was taken up; False where the address is not Unsplash's."""
-        if not self._key or not self._download.match(download_location):
+        """Tell Unsplash in the background that a photograph was taken up.
+
+        `download_location`: as it was given out with the photograph. False where it was not, and where Unsplash is not
+        asked now.
+        """
+        address, _, signature = download_location.rpartition(SIGNED)
+        if not self._key or not self._download.match(address):
             return False
-        self._workers.submit(self._report, download_location)
-        return True
+        if not hmac.compare_digest(signature.encode(), self._sign(address).encode()):
+            return False
+        with self._lock:
+            paused = self._paused is not None and time.monotonic() < self._paused[0]
+        return not paused and self._submit(self._report, address) is not None
+
+    def _sign(self, address: str) -> str:
+        return hmac.digest(self._key.encode(), address.encode(), "sha256").hex()
+
+    def _submit(self, task: Callable[[T], R], argument: T) -> Future[R] | None:
+        """Do it in the background; None where as much as may wait waits already."""
+        if not self._places.acquire(blocking=False):
+            return None
+        future = self._workers.submit(task, argument)
+        future.add_done_callback(lambda _: self._places.release())
+        return future
 
     def _ask(self, search: tuple[str, int]) -> Future[tuple[Reference, ...]] | tuple[Reference, ...]:
         """What is kept, else what is under way, else a new request."""
@@ -116,12 +146,14 @@ class Unsplash:
                 return kept[1]
             if search in self._asked:
                 return self._asked[search]
-            future: Future[tuple[Reference, ...]]
-            if self._paused and time.monotonic() < self._paused[0]:
+            paused = self._paused and time.monotonic() < self._paused[0]
+            future = None if paused else self._submit(self._fetch, search)
+            if future is None:
+                state = self._paused[1] if paused and self._paused else TOO_SLOW
                 future = Future()
-                future.set_exception(UnsplashError(self._paused[1]))
-                return future
-            self._asked[search] = future = self._workers.submit(self._fetch, search)
+                future.set_exception(UnsplashError(state))
+            else:
+                self._asked[search] = future
             return future
 
     def _fetch(self, search: tuple[str, int]) -> tuple[Reference, ...]:
@@ -195,7 +227,7 @@ class Unsplash:
             page_url=self._credited(links["html"]),
             thumbnail=str(urls["small"]),
             picture=str(urls["regular"]),
-            download_location=str(links["download_location"]),
+            download_location=f"{links['download_location']}{SIGNED}{self._sign(links['download_location'])}",
         )
 
     def _credited(self, address: str) -> str:

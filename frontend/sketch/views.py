@@ -175,4 +175,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.register_blueprint(blueprint)
     openapi.register(app, describe)
     for task in TASKS:
-        register(app, task, Task(show, ask, show_example))
+        register(app, task, Task(show, ask, show_example, "sketch.recognise_api"))

@@ -1,5 +1,14 @@
 // Picture in, answer out. Every word on the page comes from the server's templates: this file only moves them about.
+import "./copy.js";
+import { offerCamera } from "./camera.js";
+import { prepareEditor } from "./edit.js";
+import { drawTogether, prepareHeat } from "./heat.js";
+import { receive } from "./intake.js";
+import { carry, forget, recall, recallCorrections, remember, shrink, takeCarried } from "./memory.js";
+import { Question } from "./question.js";
 import { unroll } from "./strip.js";
+import { keepInView } from "./verdict-line.js";
+import { prepareView } from "./view.js";
 
 // A side so many times as long as the other is shown through a window.
 const LONG = 3;
@@ -11,19 +20,37 @@ function prepare(bench) {
   const find = (name) => bench.querySelector(`[data-${name}]`);
   const form = bench.querySelector("form");
   const [easel, picture, heat, unseen] = ["easel", "picture", "heat", "unseen"].map(find);
-  const [slider, opacity, result, status] = ["slider", "opacity", "result", "status"].map(find);
-  const [mount, marks, beside] = ["mount", "marks", "beside"].map(find);
+  const [result, status, mount, marks, beside] = ["result", "status", "mount", "marks", "beside"].map(find);
+  const [tools, cropFirst, earlier] = ["view-tools", "crop-first", "earlier"].map(find);
+  const { model } = bench.dataset;
+  const maxBytes = Number(form.dataset.maxBytes);
   let file = null; // the visitor's picture, kept for another try
   let again = null; // what another try does
-  let pending = null; // the request under way, so that a newer picture can call it off
+  let shown = null; // what the language switch takes along: {file} or {id}
   let rollUp = null; // what lets go of a strip
+
+  const question = new Question({ bench, easel, result, status, cancelled: () => present(fault("cancelled")) });
+  const layer = prepareHeat(heat, find("heat-controls"), find("heat-toggle"));
+  const resetView = prepareView(form, mount, { in: find("zoom-in"), out: find("zoom-out"), full: find("full") });
+  const edit = prepareEditor(document.querySelector("[data-editor]"), maxBytes);
+  const watch = keepInView(find("verdict-line"));
 
   // ---- a picture comes in
 
+  receive(bench, easel, async (candidate) => {
+    if (!cropFirst.checked) return take(candidate);
+    const edited = await edit(candidate).catch(() => candidate); // what the browser can't read the model may
+    if (edited) take(edited);
+  });
+  offerCamera(find("camera"), document.querySelector("[data-camera-dialog]"), take);
+  find("crop-row").hidden = false;
+
   function take(candidate) {
-    if (!candidate) return;
     file = candidate;
+    shown = { file };
     again = ask;
+    if (location.pathname !== bench.dataset.address && onExample()) history.pushState(null, "", bench.dataset.address + location.search);
+    path = location.pathname;
     show(URL.createObjectURL(file));
     ask();
   }
@@ -34,8 +61,11 @@ function prepare(bench) {
     picture.hidden = false;
     unseen.hidden = true;
     easel.classList.add("filled");
+    tools.hidden = false;
+    find("edit").hidden = !file;
     leaveStrip();
-    cool();
+    layer.take();
+    resetView();
   }
 
   picture.addEventListener("load", () => fit());
@@ -55,69 +85,36 @@ function prepare(bench) {
     mount.classList.toggle("tall", tall);
     mount.classList.toggle("wide", wide);
     if (tall || wide) mount.tabIndex = 0;
-    else mount.removeAttribute("tabindex");
+    resetView();
   }
 
-  bench.querySelectorAll("[data-file]").forEach((input) =>
-    input.addEventListener("change", () => {
-      take(input.files[0]);
-      input.value = ""; // choosing the same file again must count as a choice
-    }),
-  );
-
-  document.addEventListener("paste", (event) => {
-    const pasted = [...event.clipboardData.files].find(isPicture);
-    if (pasted) take(pasted);
+  find("edit").addEventListener("click", async () => {
+    const edited = await edit(file).catch(() => null);
+    if (edited && edited !== file) take(edited);
   });
-
-  // Dropping is possible anywhere on the page: a picture that misses its place must not replace the page.
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    easel.classList.add("inviting");
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) easel.classList.remove("inviting");
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    easel.classList.remove("inviting");
-    take(event.dataTransfer.files[0]);
-  });
-
-  function isPicture(candidate) {
-    return candidate.type.startsWith("image/");
-  }
 
   // ---- the question goes out
 
   function ask() {
-    if (file.size > Number(form.dataset.maxBytes)) return present(fault("picture_too_large"));
+    if (file.size > maxBytes) {
+      question.drop();
+      return present(fault("picture_too_large"));
+    }
     const body = new FormData();
     body.append("file", file);
-    fetchAnswer(form.action, { method: "POST", body });
+    put(form.action, { method: "POST", body });
   }
 
-  async function fetchAnswer(address, options = {}) {
-    pending?.abort();
-    const request = (pending = new AbortController());
-    wait(true);
+  async function put(address, options) {
     let content;
     try {
-      const response = await fetch(address, { ...options, headers: { "X-Fragment": "answer" }, signal: request.signal });
-      content = await response.text();
+      content = await question.ask(address, options);
     } catch {
-      if (request.signal.aborted) return;
       content = fault("offline");
     }
-    if (request !== pending) return;
-    wait(false);
+    if (content === null) return;
     present(content);
-  }
-
-  function wait(busy) {
-    easel.classList.toggle("busy", busy);
-    result.setAttribute("aria-busy", String(busy));
-    if (busy) status.textContent = bench.dataset.busy;
+    if (options && result.querySelector("[data-answer]")) keep(content);
   }
 
   form.addEventListener("submit", (event) => {
@@ -126,32 +123,64 @@ function prepare(bench) {
     again();
   });
 
-  bench.querySelectorAll("[data-example]").forEach((link) =>
+  // ---- an example has an address of its own
+
+  const examples = [...bench.querySelectorAll("[data-example]")];
+  let path = location.pathname;
+  const onExample = () => examples.some((link) => link.pathname === location.pathname);
+
+  examples.forEach((link) =>
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
-      again = () => fetchAnswer(link.href);
+      file = null;
+      shown = null;
+      again = () => put(link.href);
+      if (location.pathname !== link.pathname) history.pushState(null, "", link.pathname + location.search);
+      path = location.pathname;
       show(link.querySelector("img").src);
       again();
     }),
   );
+  addEventListener("popstate", () => {
+    if (location.pathname !== path) location.reload(); // the server has the page of any example
+  });
 
   // ---- the answer comes back
 
-  function present(content) {
+  function present(content, language = "") {
     const hadFocus = result.contains(document.activeElement);
     result.innerHTML = content;
+    if (language) result.lang = language;
+    else result.removeAttribute("lang");
     status.textContent = result.querySelector("[data-announcement]")?.dataset.announcement ?? "";
     const map = result.querySelector("[data-heatmap]");
-    if (map) warm(map.src);
-    else cool();
+    if (map) layer.bring(map.src, false);
+    else layer.take();
+    find("save").hidden = !map;
     enterStrip();
     if (hadFocus) result.focus({ preventScroll: true });
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (result.getBoundingClientRect().top > innerHeight * 0.8) {
-      result.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "end" });
-    }
+    watch(result.querySelector("[data-answer]"));
+    comeIntoView();
   }
+
+  // The picture and its answer together where the screen has room for both, else the answer.
+  function comeIntoView() {
+    const first = result.querySelector("h2") ?? result;
+    const place = first.getBoundingClientRect();
+    if (place.top >= 0 && place.bottom <= innerHeight) return;
+    const together = place.bottom - easel.getBoundingClientRect().top < innerHeight;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    (together ? easel : first).scrollIntoView({ behavior: calm ? "auto" : "smooth", block: together ? "start" : "center" });
+  }
+
+  find("save").addEventListener("click", async () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await drawTogether(picture, heat));
+    link.download = `${(file?.name ?? path.split("/").pop()).replace(/\.\w+$/, "") || model}-heatmap.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
 
   // ---- a long strip: its timeline stands below the picture, and goes along with it
 
@@ -174,27 +203,86 @@ function prepare(bench) {
     return document.querySelector(`template[data-fault="${code}"]`).innerHTML;
   }
 
-  function warm(source) {
-    heat.src = source;
-    heat.hidden = slider.hidden = false;
-    setOpacity();
+  // ---- what this browser remembers
+
+  async function keep(content) {
+    const { line } = result.querySelector("[data-answer]").dataset;
+    await remember({ model, line, content, language: document.documentElement.lang, picture: await shrink(picture) });
+    listEarlier();
   }
 
-  function cool() {
-    heat.hidden = slider.hidden = true;
+  async function listEarlier() {
+    const [answers, corrections] = [await recall(model), (await recallCorrections(model)).size];
+    earlier.hidden = !answers.length && !corrections;
+    const told = earlier.querySelector("[data-corrections]");
+    told.hidden = !corrections;
+    told.textContent = told.dataset.corrections.replace("{count}", corrections.toLocaleString(document.documentElement.lang));
+    const item = earlier.querySelector("template");
+    const list = earlier.querySelector("ul");
+    list.querySelectorAll("img").forEach((image) => URL.revokeObjectURL(image.src));
+    list.replaceChildren(
+      ...answers.map((answer) => {
+        const entry = item.content.cloneNode(true);
+        const moment = new Date(answer.time).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+        entry.querySelector("[data-line]").textContent = answer.line;
+        entry.querySelector("time").textContent = moment;
+        if (answer.picture) entry.querySelector("img").src = URL.createObjectURL(answer.picture);
+        entry.querySelector("button").addEventListener("click", () => showAgain(answer));
+        return entry;
+      }),
+    );
   }
 
-  function setOpacity() {
-    heat.style.opacity = opacity.value / 100;
+  function showAgain(answer) {
+    question.drop();
+    file = null;
+    shown = { id: answer.id };
+    again = null;
+    if (answer.picture) show(URL.createObjectURL(answer.picture));
+    present(answer.content, answer.language);
   }
 
-  opacity.addEventListener("input", setOpacity);
+  earlier.querySelector("[data-forget]").addEventListener("click", async () => {
+    await forget(model);
+    await listEarlier();
+    status.textContent = bench.dataset.forgotten;
+  });
+
+  bench.addEventListener("back", listEarlier); // from many pictures, where some may have been corrected
+
+  // ---- another language shows the same picture: an example by its address, a visitor's own from here
+
+  document.querySelectorAll(".languages a").forEach((link) =>
+    link.addEventListener("click", async (event) => {
+      if (!shown || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      await carry(shown);
+      location.assign(link.href);
+    }),
+  );
+
+  async function goOn() {
+    const carried = await takeCarried();
+    if (carried?.file) return take(carried.file);
+    const answer = carried && (await recall(model)).find((each) => each.id === carried.id);
+    if (answer) showAgain(answer);
+  }
 
   // ---- a page that came with its answer, or before the model was there
 
-  if (picture.getAttribute("src") && picture.complete) fit();
-  if (heat.getAttribute("src")) warm(heat.src);
+  if (picture.getAttribute("src")) {
+    tools.hidden = false;
+    find("edit").hidden = true;
+    if (picture.complete) fit();
+  }
+  const map = result.querySelector("[data-heatmap]");
+  find("save").hidden = !map;
+  if (map) layer.bring(map.src, false);
+  else layer.take();
   enterStrip();
+  watch(result.querySelector("[data-answer]"));
+  listEarlier();
+  goOn();
   if ("waiting" in bench.dataset) reloadWhenReady();
 
   async function reloadWhenReady() {

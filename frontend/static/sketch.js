@@ -1,5 +1,6 @@
 // The drawing page: a stroke goes out as a picture, guesses come back. Every word comes from the server's templates.
 import { Sheet } from "./sheet.js";
+import { watchForStall } from "./stall.js";
 
 const PAUSE = 30; // ms after a change before the model is asked, so that what changes at one blow is asked about once
 
@@ -8,6 +9,7 @@ const form = bench.querySelector("form");
 const find = (name) => bench.querySelector(`[data-${name}]`);
 const [canvas, overlay, invitation, easel] = ["sheet", "overlay", "invitation", "easel"].map(find);
 const [result, status, note, kept] = ["result", "status", "waiting-note", "kept"].map(find);
+const stall = watchForStall(find("stalled"), status);
 const photographs = new Map(); // class → cards, "" while they are asked for
 let answered = 0; // the version of the sheet whose answer is known
 let asking = false;
@@ -86,6 +88,7 @@ form.addEventListener("submit", (event) => {
 });
 
 function wait(words) {
+  stall.expect();
   easel.classList.add("busy");
   result.setAttribute("aria-busy", "true");
   if (!result.querySelector("[data-answer]")) status.textContent = words;
@@ -140,11 +143,13 @@ document.addEventListener("drop", (event) => {
 // ---- the answer is shown
 
 function present(content, otherwise = "") {
+  stall.hear();
   easel.classList.remove("busy");
   const parsed = document.createElement("template");
   parsed.innerHTML = content;
   const news = parsed.content;
   overlay.replaceChildren(...news.querySelectorAll("[data-boxes]"));
+  if (overlay.querySelector("[data-box-of]")) news.querySelectorAll("[data-object]").forEach((row) => (row.tabIndex = 0));
   const shown = new Map([...result.querySelectorAll("img")].map((picture) => [picture.src, picture]));
   news.querySelectorAll("img").forEach((picture) => {
     const same = shown.get(picture.src); // loaded already: it must not flicker
@@ -211,6 +216,18 @@ find("put-away").addEventListener("click", () => {
   kept.hidden = true;
   result.focus({ preventScroll: true });
 });
+
+// ---- a row shows its box, whether it is pointed at or reached by the keyboard
+
+function point(row, on) {
+  overlay.querySelector(`[data-box-of="${row.dataset.object}"]`)?.classList.toggle("pointed", on);
+}
+for (const [event, on] of [["mouseover", true], ["mouseout", false], ["focusin", true], ["focusout", false]]) {
+  result.addEventListener(event, ({ target }) => {
+    const row = target.closest("[data-object]");
+    if (row) point(row, on);
+  });
+}
 
 // ---- with and without a connection
 

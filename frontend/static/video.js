@@ -1,4 +1,7 @@
 // Video in, a growing timeline out. Every word on the page comes from the server's templates.
+import { prepareHeat } from "./heat.js";
+import { receiveDrops } from "./intake.js";
+import { watchForStall } from "./stall.js";
 
 const root = document.querySelector("[data-projector]");
 if (root) prepare(root);
@@ -9,8 +12,10 @@ function prepare(root) {
   const [easel, film, still, heat] = ["easel", "film", "still", "heat"].map(find);
   const [part, timeline, bars, playhead] = ["timeline-part", "timeline", "bars", "playhead"].map(find);
   const [progress, bar, progressText, waiting] = ["progress", "bar", "progress-text", "waiting-note"].map(find);
-  const [moment, caption, explained, slider, opacity] = ["moment", "caption", "explained", "slider", "opacity"].map(find);
+  const [moment, caption, explained] = ["moment", "caption", "explained"].map(find);
   const [result, status, cancelButton, explainButton] = ["result", "status", "cancel", "explain"].map(find);
+  const layer = prepareHeat(heat, find("heat-controls"));
+  const stall = watchForStall(find("stalled"), status);
   const unknownKey = find("unknown-key");
   const classes = JSON.parse(root.dataset.classes);
   const UPDATE_MS = 200; // reading what has come so far costs as much as all of it, so not at every piece
@@ -31,18 +36,7 @@ function prepare(root) {
     take(event.target.files[0]);
     event.target.value = ""; // choosing the same file again must count as a choice
   });
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    easel.classList.add("inviting");
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) easel.classList.remove("inviting");
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    easel.classList.remove("inviting");
-    take(event.dataTransfer.files[0]);
-  });
+  receiveDrops(easel, take);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     take(file);
@@ -62,6 +56,7 @@ function prepare(root) {
 
   function clear() {
     request?.abort();
+    stall.hear();
     question?.abort();
     frames = [];
     chosen = -1;
@@ -73,7 +68,7 @@ function prepare(root) {
     waiting.replaceChildren();
     part.hidden = moment.hidden = still.hidden = true;
     if (unknownKey) unknownKey.hidden = true;
-    cool();
+    layer.take();
   }
 
   film.addEventListener("loadedmetadata", () => {
@@ -85,7 +80,7 @@ function prepare(root) {
     if (chosen >= 0) showStill();
   });
   film.addEventListener("timeupdate", follow);
-  film.addEventListener("play", cool);
+  film.addEventListener("play", () => layer.take());
 
   function setRatio(width, height) {
     film.parentElement.style.setProperty("--ratio", width / height);
@@ -104,7 +99,9 @@ function prepare(root) {
       if (own === request) tellProgress(event.loaded / file.size, fill(root.dataset.sending, { percent: Math.floor((100 * event.loaded) / file.size) }));
     });
     own.upload.addEventListener("load", () => {
-      if (own === request) tellProgress(null, root.dataset.opening);
+      if (own !== request) return;
+      tellProgress(null, root.dataset.opening);
+      stall.expect();
     });
     own.addEventListener("progress", () => {
       timer ??= setTimeout(readEvents, UPDATE_MS);
@@ -139,6 +136,8 @@ function prepare(root) {
   }
 
   function receive(kind, data) {
+    if (kind === "result" || kind === "error") stall.hear();
+    else stall.expect();
     if (kind === "video") begin(data);
     else if (kind === "frame") add(data);
     else if (kind === "waiting") waiting.innerHTML = data.html;
@@ -203,6 +202,7 @@ function prepare(root) {
   }
 
   function stop(content) {
+    stall.hear();
     request = null;
     busy(false);
     progress.hidden = true;
@@ -218,6 +218,7 @@ function prepare(root) {
     const own = request;
     request = null; // what still comes of it is nobody's
     own?.abort();
+    stall.hear();
     busy(false);
     waiting.replaceChildren();
     bar.value = frames.length ? frames.at(-1).time / seconds : 0;
@@ -250,7 +251,7 @@ function prepare(root) {
     if (index !== chosen) {
       question?.abort();
       explained.replaceChildren();
-      cool();
+      layer.take();
     }
     chosen = index;
     moment.hidden = false;
@@ -307,29 +308,13 @@ function prepare(root) {
     explained.innerHTML = content;
     status.textContent = explained.textContent.trim();
     const map = explained.querySelector("[data-heatmap]");
-    if (map) warm(map.src);
+    if (map) layer.bring(map.src, true);
   });
 
   function toBlob(data, kind) {
     const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
     return new Blob([bytes], { type: `image/${kind}` });
   }
-
-  function warm(source) {
-    heat.src = source;
-    heat.hidden = slider.hidden = false;
-    setOpacity();
-  }
-
-  function cool() {
-    heat.hidden = slider.hidden = true;
-  }
-
-  function setOpacity() {
-    heat.style.opacity = opacity.value / 100;
-  }
-
-  opacity.addEventListener("input", setOpacity);
 
   // ---- words
 

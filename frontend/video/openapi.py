@@ -11,10 +11,13 @@ from .sampling import Sampling
 
 #: status → codes, before the stream begins
 ERRORS = {
-    "400": "empty_video, broken_upload, not_a_video, still_picture, no_video_stream, broken_video, wrong_parameter",
+    "400": "empty_video, no_file, broken_upload, not_a_video, still_picture, no_video_stream, broken_video, "
+    "wrong_parameter",
+    "403": "cross_site",
     "404": "unknown_model, no_video_model",
-    "413": "video_too_large, video_too_long, frame_too_large",
+    "413": "video_too_large, video_too_long, frame_too_large, video_too_dear, unreadable_form",
     "415": "unsupported_body, unknown_codec",
+    "421": "unknown_host",
     "429": "too_many_requests",
     "502": "model_failed",
     "503": "too_many_videos, model_starting, model_busy, model_down",

@@ -5,7 +5,6 @@ FFmpeg reads from our open file and nothing else: playlists, which name other fi
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +17,6 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from .. import errors
-from ..metrics import VIDEO_FRAMES
 
 #: FFmpeg's names. Those of sound are here so that a song is told from a broken file.
 FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,mp3,wav,flac,aac"
@@ -28,9 +26,11 @@ PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 #: Codec → the decoder that sees its alpha.
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 READ_AHEAD = 2**18
-#: Decoding by frames keeps as many of them as there are threads: six of 4K are 75 MB. However few cores there are: a
-#: frame waits for what it is built on, and beside a model two threads get less than their share of two cores.
+#: Decoding by frames keeps as many of them as there are threads. However few cores there are: a frame waits for what it
+#: is built on, and beside a model two threads get less than their share of two cores.
 THREADS = 6
+#: Bytes that these frames may take: where one is large, what the format itself keeps is most of the memory.
+AHEAD = 48 * 2**20
 #: A file that ends by more than this share, and by more than a second, before it says so has been cut off.
 MISSING_SHARE = 0.02
 
@@ -100,12 +100,13 @@ def survey(file: IO[bytes], limits: Limits) -> Survey:
         )
 
 
-def read_frames(file: IO[bytes], limits: Limits, skip: Skip, stop: threading.Event) -> Iterator[TimedFrame]:
-    """Decode a file that was surveyed, frame by frame in order of time, until its end or until `stop` is set.
+def read_frames(file: IO[bytes], limits: Limits, skip: Skip) -> Iterator[TimedFrame]:
+    """Decode a file that was surveyed, frame by frame in order of time.
 
     `skip`: which frames the decoder may leave out, in FFmpeg's words: `DEFAULT`, `NONREF` (those that no other frame
     is built on) or `NONKEY` (all but key frames). Damaged frames are left out.
-    Raises `RequestError` (`frame_too_large`) where the size grows midway, or the reasons that `survey` has.
+    Raises `RequestError` (`frame_too_large`) where the size grows midway, or the reasons that `survey` has;
+    `MemoryError` where this process may not have more.
     """
     file.seek(0)
     with _open(file) as container:
@@ -113,24 +114,27 @@ def read_frames(file: IO[bytes], limits: Limits, skip: Skip, stop: threading.Eve
         context = _make_decoder(stream)
         context.skip_frame = skip
         context.thread_type = "AUTO"
-        context.thread_count = THREADS
+        context.thread_count = count_threads(context)
         context.options = {"max_pixels": str(limits.pixels)}
         beginning = _beginning(container)
         for packet in _packets(container, stream):
-            if stop.is_set():
-                return
             try:
                 frames = context.decode(packet)
+            except MemoryError:
+                raise
             except av.FFmpegError:
+                bytearray(_measure_frame(context))  # a decoder does not always say that it was for want of memory
                 continue
-            VIDEO_FRAMES.inc(len(frames))
             for frame in frames:
                 if frame.width * frame.height > limits.pixels:
                     raise errors.frame_too_large(frame.width, frame.height, limits.pixels)
                 if frame.time is not None:
                     yield TimedFrame(max(0.0, frame.time - beginning), frame)
-                if stop.is_set():
-                    return
+
+
+def count_threads(context: VideoCodecContext) -> int:
+    """By how many threads frames are decoded: each keeps one."""
+    return max(1, min(THREADS, AHEAD // max(1, _measure_frame(context))))
 
 
 def _longest_gap(times: list[float]) -> float:
@@ -178,6 +182,12 @@ def _make_decoder(stream: VideoStream) -> VideoCodecContext:
     assert isinstance(context, VideoCodecContext)
     context.extradata = own.extradata
     return context
+
+
+def _measure_frame(context: VideoCodecContext) -> int:
+    """Bytes of a decoded frame; 3 a pixel where its format is not known yet."""
+    bits = context.format.padded_bits_per_pixel if context.format else 24
+    return bits * context.width * context.height // 8
 
 
 def _name_codec(stream: VideoStream) -> str:

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, get_args
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request, stream_with_context
+from flask import Blueprint, Flask, Response, current_app, render_template, request
 from flask_babel import lazy_gettext as _
 
 from .. import errors, openapi
 from ..catalogue import Model
 from ..current import catalogue, model_server, settings
 from ..errors import ModelServerError
+from ..events import Event, stream
 from ..failures import finish
 from ..formatting import title_of
 from ..languages import remember_language
-from ..metrics import ERRORS
 from ..model_server import read_answer
 from ..patience import grant_time
+from ..places import Places, open_places
 from ..settings import Settings
 from ..tasks import Link, add_link
 from ..uploads import read_image
 from ..verdicts import say_part
-from .analysis import RATES, Analysis, Event, Wish
+from .analysis import RATES, Analysis, Wish
 from .openapi import describe
-from .places import Places
 from .sampling import Sampling
 from .upload import receive_video
 
@@ -108,40 +104,21 @@ def _stream(model: Model, tell: Callable[[Event], dict[str, Any]]) -> Response:
     """Receive the video, begin, and answer with the events. All that can be said against it is said before."""
     places: Places = current_app.extensions["video_places"]
     wish = _read_wish(settings)
-    place = places.take()
-    if place is None:
-        raise errors.too_many_videos(settings.video_places)
+    grant_time(request.environ, settings.video_timeout)
+    file = receive_video(request, settings.video_max_bytes)
+    place = None
     try:
-        grant_time(request.environ, settings.video_timeout)
-        file = receive_video(request, settings.video_max_bytes)
-        try:
-            analysis = Analysis(file, model, current_app.extensions["model_server"], settings, wish)
-        except BaseException:
-            file.close()
-            raise
+        place = places.take()  # once all of the upload is here: who sends slowly keeps nobody waiting
+        if place is None:
+            raise errors.too_many_videos(settings.video_places)
+        analysis = Analysis(file, model, current_app.extensions["model_server"], settings, wish)
     except BaseException:
-        place.close()
+        file.close()
+        if place:
+            place.close()
         raise
 
-    def write() -> Iterator[bytes]:
-        for event in analysis.events():
-            if event.kind == "error" or ("error" in event.data and event.kind == "result"):
-                ERRORS.labels(event.data["error"]["code"]).inc()
-            yield encode(event.kind, tell(event))
-
-    response = Response(stream_with_context(write()), content_type="text/event-stream")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would keep events back
-    response.call_on_close(place.close)
-    response.call_on_close(analysis.close)
-    return response
-
-
-def encode(kind: str, data: dict[str, Any]) -> bytes:
-    """A server-sent event; a sign of life is a comment."""
-    if not kind:
-        return b":\n\n"
-    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+    return stream(analysis.events(), tell, place.close, analysis.close)
 
 
 def _read_wish(settings: Settings) -> Wish:
@@ -166,13 +143,7 @@ def _to_rate(text: str) -> float:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Under gunicorn the folder of the places is common to the worker processes (gunicorn.conf.py)."""
-    common = os.environ.get("HWAPUNG_COMMON_DIRECTORY")
-    if common is None:
-        folder = tempfile.TemporaryDirectory(prefix="hwapung-")
-        app.extensions["video_folder"] = folder  # removed with the application
-        common = folder.name
-    app.extensions["video_places"] = Places(Path(common), settings.video_places)
+    app.extensions["video_places"] = open_places(app, "video", settings.video_places)
     app.register_blueprint(blueprint)
     openapi.register(app, describe)
     add_link(app, TASK, Link("video.show", _("Ask about a video instead")))

@@ -11,13 +11,19 @@ from ..runtime.errors import DatasetError
 
 if TYPE_CHECKING:
     from ..detection.annotations import Scenes
+    from ..training.tracking import Tracker
 
 #: What the command says of each split.
 _SIDES = {"train": "to train", "validation": "to choose the epoch by", "test": "to test"}
 
 
 def train_detection(
-    recipe: str, overrides: Sequence[str], data: Path | None, device: str, build: Path
+    recipe: str,
+    overrides: Sequence[str],
+    data: Path | None,
+    device: str,
+    build: Path,
+    trackers: Sequence[Tracker] = (),
 ) -> tuple[Path, Path] | None:
     """Train a detector on labelled scenes, keep the epoch that finds best on the validation scenes, measure that on
     the test scenes, and leave its bundle. Returns the run's folder and the bundle; None in all processes but the first.
@@ -38,7 +44,7 @@ def train_detection(
         raise DatasetError(
             "There are no labelled scenes to train on.", "Give --data FOLDER, as docs/data.md describes."
         )
-    fabric = start_fabric(device)
+    fabric = start_fabric(device, trackers=trackers)
     fabric.launch()
     scenes = read_scenes(data)
     if chosen.data.single_class:
@@ -54,6 +60,8 @@ def train_detection(
         )
         for finding in scenes.findings:
             console.print(f"  {finding}", markup=False)
+        for tracker in trackers:
+            tracker.begin(chosen.name, chosen.model_dump(mode="json"))
     folder = build / "runs" / chosen.name
     if chosen.network.size == "strokes":
         if fabric.is_global_zero:
@@ -72,6 +80,7 @@ def train_detection(
         return None
     with follow("Packing"):
         bundle = make_detector_bundle(chosen, trained, scenes.classes, sides, build / "bundles")
+    end_tracking(trackers, bundle, trained.best.epoch)
     card = read_card(bundle / "card.json", DetectorCard)
     map50, map50_95 = card.metrics
     for row in sorted(card.class_metrics, key=lambda each: each.map50):
@@ -87,6 +96,14 @@ def train_detection(
         f"it by half or more, and nothing else is."
     )
     return trained.folder, bundle
+
+
+def end_tracking(trackers: Sequence[Tracker], bundle: Path, epoch: int) -> None:
+    """Leave the card's figures with each, at the epoch that was kept."""
+    from ..runtime.card import Card, read_card
+
+    for tracker in trackers:
+        tracker.end(read_card(bundle / "card.json", Card), bundle, epoch)
 
 
 def _show_pages(scenes: Scenes, folder: Path) -> None:

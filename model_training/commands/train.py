@@ -6,13 +6,16 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..progress import console
 from ..runtime.errors import DatasetError, RecipeError
-from .detection import train_detection
+from .detection import end_tracking, train_detection
+
+if TYPE_CHECKING:
+    from ..training.tracking import Tracker
 
 
 def train(
@@ -29,12 +32,17 @@ def train(
     label: Annotated[list[str] | None, typer.Option(help='a class\'s title, key="Name"; repeatable')] = None,
     encoding: Annotated[str | None, typer.Option(help="of the manifest, if it is asked for: data.encoding")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto, with :N for N processes")] = "auto",
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="folder for TensorBoard's event files: losses and figures by epoch")
+    ] = None,
+    mlflow: Annotated[str | None, typer.Option(help="address of an MLflow server, or of what it keeps runs in")] = None,
     build: Annotated[Path, typer.Option(help="where runs, caches and bundles go")] = Path("build"),
 ) -> None:
     """Train a recipe on a folder of images and leave its bundle in BUILD/bundles."""
     given = [*(words or []), *([f"data.encoding={encoding}"] if encoding else [])]
     recipe = given.pop(0) if given and "=" not in given[0] else _find_recipe(_require(data), given)
-    train_recipe(recipe, given, data, device, build, _read_titles(title, label or []))
+    titles, tracking = _read_titles(title, label or []), Tracking(tensorboard, mlflow)
+    train_recipe(recipe, given, data, device, build, titles, tracking)
 
 
 def _find_recipe(data: Path, overrides: Sequence[str]) -> str:
@@ -69,6 +77,20 @@ class Titles:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Tracking:
+    """Where else a training's figures go: a folder for TensorBoard, MLflow's address."""
+
+    tensorboard: Path | None = None
+    mlflow: str | None = None
+
+    def make(self) -> list[Tracker]:
+        """Raises `OutputError` without an extra."""
+        from ..training.tracking import make_trackers
+
+        return make_trackers(self.tensorboard, self.mlflow)
+
+
 def _read_titles(title: str | None, labels: Sequence[str]) -> Titles | None:
     pairs = [each.partition("=") for each in labels]
     if wrong := [each for each, (key, _, name) in zip(labels, pairs, strict=True) if not key or not name]:
@@ -81,6 +103,9 @@ def _check_titled(titled: Collection[str], known: Sequence[str], data: Path) -> 
         raise RecipeError(f"--label {strange[0]}: {data} has no such class.", f"Name one of {', '.join(known)}.")
 
 
+NO_TRACKING = Tracking()
+
+
 def train_recipe(
     recipe: str,
     overrides: Sequence[str],
@@ -88,6 +113,7 @@ def train_recipe(
     device: str,
     build: Path,
     titles: Titles | None = None,
+    tracking: Tracking = NO_TRACKING,
 ) -> None:
     """Train any recipe; a sketch recipe, whose parts are trained already, needs no `data`."""
     # Heavy imports wait until they are needed: --help and wrong arguments answer at once.
@@ -110,11 +136,13 @@ def train_recipe(
     if titles and task != "classification":
         raise RecipeError(f"{recipe} takes neither --title nor --label.", "Change its YAML file.")
     if task == "sketch":
+        if tracking != NO_TRACKING:
+            raise RecipeError(f"{recipe} trains nothing.", "Leave --tensorboard and --mlflow out.")
         _compose(recipe, overrides, build)
         return
-    data = _require(data)
+    data, trackers = _require(data), tracking.make()
     if task == "detection":
-        left = train_detection(recipe, overrides, data, device, build)
+        left = train_detection(recipe, overrides, data, device, build, trackers)
         if left is not None:
             _point_on(*left)
         return
@@ -123,7 +151,7 @@ def train_recipe(
     if titles:
         values: dict[str, object] = {"labels": {**chosen.labels, **added}}
         chosen = override(chosen, values | ({"title": titles.title} if titles.title else {}))
-    fabric = start_fabric(device, chosen.training.precision)
+    fabric = start_fabric(device, chosen.training.precision, trackers)
     fabric.launch()
     first = fabric.is_global_zero
     with fabric.rank_zero_first():  # the others find the cache filled
@@ -139,12 +167,15 @@ def train_recipe(
         if audited is not None:
             said = phrase_audit(audited)
             console.print(said.en, style="yellow" if audited.warns else None, markup=False)
+        for tracker in trackers:
+            tracker.begin(chosen.name, chosen.model_dump(mode="json"))
     # What is frozen to its last layer leaves a few numbers a picture; of less, the maps would fill the disk.
     cache = build / "cache" if chosen.network.unfreeze == 0 else None
     if chosen.data.multi_label:
         trained = train_labels(chosen, prepared, build / "runs", fabric)
         if first:
             bundle = make_multi_label_bundle(chosen, prepared, trained, build / "bundles")
+            end_tracking(trackers, bundle, trained.best.epoch)
             _report_labels(bundle, len(trained.epochs), trained.best.epoch)
             _point_on(trained.folder, bundle)
         return
@@ -153,6 +184,7 @@ def train_recipe(
     if first:
         bundle = make_bundle(chosen, prepared, trained, build / "bundles", unseen)
         best, epochs = trained.best, len(trained.epochs)
+        end_tracking(trackers, bundle, best.epoch)
         console.print(f"Best epoch {best.epoch} of {epochs}: validation accuracy {best.validation_accuracy:.1%}.")
         if trained.probe is not None:
             console.print(phrase_probe(trained.probe).en)

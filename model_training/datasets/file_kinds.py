@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePath
 from typing import Literal
 
 from ..runtime.image import HEIF, SUFFIXES
@@ -13,7 +14,7 @@ from .findings import Findings
 #: `media` shows something, or holds what does, but is not read; `other` shows nothing: notes, tables, programs.
 Kind = Literal["image", "media", "other", "system"]
 
-_HEAD = 64  # bytes that tell a format
+HEAD = 64  # bytes that tell a format
 
 #: Folders that systems and storage boxes make inside every other one, in small letters.
 _SYSTEM_FOLDERS = frozenset(
@@ -65,22 +66,33 @@ def is_system(folder: str) -> bool:
     return folder.startswith(".") or folder.lower() in _SYSTEM_FOLDERS
 
 
+def _is_left_alone(name: str) -> bool:
+    """Whether a file of this name is hidden or the system's, whatever it is."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES
+
+
 def judge_file(path: Path, left_out: Findings) -> Kind:
     """`image` for a file that is an image, or was meant to be one by its suffix. Any other is counted in `left_out`
     with the reason, but for `other`: whether it says something about the images is its reader's to know."""
-    name = path.name
-    suffix = path.suffix.lower()
+    if not _is_left_alone(path.name):
+        if not path.exists():
+            left_out.add("links that lead nowhere, left out", path.name)
+            return "media"
+        if not path.is_file():
+            left_out.add("pipes and devices left out", path.name)
+            return "system"
+    return judge_name(path.name, lambda: sniff(path), left_out)
+
+
+def judge_name(name: str, sniff_it: Callable[[], str | None], left_out: Findings) -> Kind:
+    """The same of a file that is there, wherever it lies. `sniff_it`: its format, as `sniff` says it."""
+    suffix = PurePath(name).suffix.lower()
     kind: Kind = "media"
     if name.startswith("."):
         left_out.add("hidden files left out", name)
         kind = "system"
     elif name.lower() in _SYSTEM_FILES:
         left_out.add("files of the system left out", name)
-        kind = "system"
-    elif not path.exists():
-        left_out.add("links that lead nowhere, left out", name)
-    elif not path.is_file():
-        left_out.add("pipes and devices left out", name)
         kind = "system"
     elif suffix in SUFFIXES:
         kind = "image"
@@ -90,7 +102,7 @@ def judge_file(path: Path, left_out: Findings) -> Kind:
         left_out.add("unfinished downloads left out", name)
     elif suffix in _RAW:
         left_out.add("camera raw files left out", name)
-    elif (content := sniff(path)) is not None and (HEIF or content != "HEIF"):
+    elif (content := sniff_it()) is not None and (HEIF or content != "HEIF"):
         kind = "image"
     elif content == "HEIF" or suffix in _HEIC:
         left_out.add("HEIC pictures left out (pip install pi-heif reads them)", name)
@@ -109,9 +121,14 @@ def sniff(path: Path) -> str | None:
     """Pillow's name of an image file's format, by its first bytes; None for what is no image that we know."""
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            head = file.read(HEAD)
     except OSError:
         return None
+    return read_format(head)
+
+
+def read_format(head: bytes) -> str | None:
+    """`sniff` of a file's first bytes, `HEAD` of them."""
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -214,7 +214,7 @@ def is_procedural(root: Path) -> bool:
     marker = root / MARKER
     try:
         said = json.loads(marker.read_text("utf-8")) if marker.is_file() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DatasetError(f"{marker}: this is no JSON.", "Mend or remove it.") from None
     return isinstance(said, dict) and bool(said.get("procedural"))
 

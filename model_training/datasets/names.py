@@ -6,6 +6,8 @@ import os
 import unicodedata
 from pathlib import Path
 
+from zips.names import is_hangul, mend_name
+
 from ..runtime.errors import DatasetError
 from .findings import Findings
 
@@ -40,9 +42,9 @@ def read_name(path: Path, encoding: str | None, findings: Findings) -> str:
 def decode_name(name: str, encoding: str | None = None) -> str | None:
     """A file's name as the system gives it → text, as `read_name` says; None for bytes in another encoding."""
     if _is_text(name):
-        return _mend(name) or name
+        return mend_name(name) or name
     found = _decode(os.fsencode(name), encoding or "cp949")
-    return found if found and (encoding is not None or _is_hangul(found)) else None
+    return found if found and (encoding is not None or is_hangul(found)) else None
 
 
 def fold_name(name: str) -> str:
@@ -72,17 +74,3 @@ def _decode(raw: bytes, encoding: str) -> str:
         return raw.decode(encoding)
     except (UnicodeDecodeError, LookupError):
         return ""
-
-
-def _mend(name: str) -> str | None:
-    """Hangul in place of what DOS's letters made of it. The two bytes of a Hangul syllable of KS X 1001 are a frame's
-    line or corner first, which no name has that is meant so."""
-    try:
-        found = name.encode("cp437").decode("euc_kr")
-    except UnicodeError:
-        return None
-    return found if found != name and _is_hangul(found) else None
-
-
-def _is_hangul(name: str) -> bool:
-    return all("가" <= each <= "힣" for each in name if not each.isascii())

@@ -102,13 +102,14 @@ def _read(path: Path, above: frozenset[str]) -> Folder:
         elif os.path.realpath(place) in inside:
             folder.left_out.add("links to a folder above them, left out", each.name)
         elif is_system(each.name):
-            _count_files(place, folder.left_out, hidden=each.name.startswith("."))
+            count_files(place, folder.left_out, hidden=each.name.startswith("."))
         else:
             folder.folders.append(_read(place, inside))
     return folder
 
 
-def _count_files(folder: Path, left_out: Findings, *, hidden: bool) -> None:
+def count_files(folder: Path, left_out: Findings, *, hidden: bool) -> None:
+    """Count the files of a folder that is hidden or the system's as left out."""
     for _folder, _folders, files in os.walk(folder):
         if files and hidden:
             left_out.add("files in hidden folders, left out", folder.name, len(files))

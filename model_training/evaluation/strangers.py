@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -13,8 +15,9 @@ _WORDS = np.array(
 )
 
 
-def draw_strangers(height: int, width: int, count: int = 16) -> dict[str, np.ndarray]:
-    """Kind → images, uint8 (count, height, width, 3); always the same ones."""
+@lru_cache(maxsize=1)  # each form of a bundle is tried on them
+def draw_strangers(height: int, width: int, count: int = 16) -> Mapping[str, np.ndarray]:
+    """Kind → images, uint8 (count, height, width, 3); always the same ones, not to be written to."""
     kinds: dict[str, Callable[[np.random.Generator, int, int], Image.Image]] = {
         "blank": _draw_blank, "gradient": _draw_gradient, "noise": _draw_noise, "lines": _draw_lines,
         "text": _draw_text, "texture": _draw_texture,
@@ -23,7 +26,8 @@ def draw_strangers(height: int, width: int, count: int = 16) -> dict[str, np.nda
     for kind, draw in kinds.items():
         generator = np.random.default_rng(len(drawn))
         drawn[kind] = np.stack([np.asarray(draw(generator, height, width)) for _ in range(count)])
-    return drawn
+        drawn[kind].setflags(write=False)
+    return MappingProxyType(drawn)
 
 
 def spoil(pixels: np.ndarray) -> dict[str, np.ndarray]:

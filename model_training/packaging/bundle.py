@@ -41,6 +41,7 @@ from ..training.loop import Trained
 from .examples import answer_examples, write_example_images
 from .groundwork import Answered, lay_groundwork
 from .model_card import write_model_card
+from .neighbours import write_neighbours
 from .promises import Known, measure_calibration, phrase_verdicts, promise_sets
 from .resistance import measure_resistance
 from .sight import Untouched
@@ -137,8 +138,10 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             provenance=product.provenance,
             examples=examples,
             files={},
+            neighbours=None if recipe.serving.neighbours == "none" else recipe.serving.neighbours,
             **fitted,
         )
+        write_neighbours(stage, prepared, card, product.network)
         if recipe.resistance:
             resistance = measure_resistance(card, stage, prepared)
             card = card.model_copy(update={"resistance": resistance})

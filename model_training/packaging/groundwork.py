@@ -56,21 +56,26 @@ class Groundwork:
         fitted = fit(self.own)
         forms: list[Form] = []
         costs: dict[str, FormCost] = {}
+        kept, dropped = _list_files(self.own), set[str]()
         for each in self.others:
             assert each.openvino_model is not None
             other = fit(each)
             cost = costs[each.openvino_model.precision] = weigh(self.own, fitted, each, other)
             if cost.holds:
                 forms.append(Form(**{name: value for name, value in other.items() if name in Form.model_fields}))
+                kept |= _list_files(each)
             else:
-                for name in _list_files(each) - _list_files(self.own):
-                    (stage / name).unlink(missing_ok=True)
+                dropped |= _list_files(each)
+        for name in dropped - kept:
+            (stage / name).unlink(missing_ok=True)
         return fitted | {"forms": tuple(forms), "form_costs": costs}
 
 
 def _list_files(form: Answered) -> set[str]:
-    model = form.openvino_model
-    return {form.gate.ood.file} | ({model.file, str(Path(model.file).with_suffix(".bin"))} if model else set())
+    networks = [form.openvino_model.file] if form.openvino_model else []
+    if form.gate.ood.companion is not None:
+        networks.append(form.gate.ood.companion_file)
+    return {form.gate.ood.file, *networks, *(str(Path(each).with_suffix(".bin")) for each in networks)}
 
 
 def lay_groundwork(
@@ -91,13 +96,13 @@ def lay_groundwork(
     step.update(2, total, "OpenVINO form")
     exact = None if recipe.precision == "torch" else _answer_exactly(network, prepared)
     precision: Precision = "int8" if recipe.precision == "int8" else "float32"
-    gate = fit_gate(stage, recipe, prepared, served, sight)
+    gate = fit_gate(stage, recipe, prepared, served, sight, precision=precision)
     own = _ask(served, prepared, precision, OPENVINO_MODEL, exact, gate)
-    others = []
+    others: list[Answered] = []
     for file, execute in make_others(stage, recipe, prepared):
-        if sight.companion is None:  # which sees the same whatever form the network has
-            name = f"gate-{execute.precision}.npz"
-            gate = fit_gate(stage, recipe, prepared, execute, sight, name, own.gate.ood.limits)
+        if sight.companion is None or not others:  # one companion beside all of them, whatever form the network has
+            seen = execute.precision if sight.companion is None else "int8"
+            gate = fit_gate(stage, recipe, prepared, execute, sight, f"gate-{seen}.npz", seen, own.gate.ood.limits)
         others.append(_ask(execute, prepared, execute.precision, file, exact, gate))
     step.update(STEPS, total, "figures")
     return Groundwork(own, tuple(others))

@@ -21,6 +21,7 @@ from ..training.loop import Trained
 from .bundle import MEASURED, Product, copy_records, describe_product, finish, staged
 from .examples import EXAMPLES_A_CLASS, write_example
 from .groundwork import Answered, lay_groundwork
+from .neighbours import write_neighbours
 from .promises import phrase_verdicts
 
 
@@ -63,8 +64,10 @@ def _fill(stage: Path, recipe: Recipe, prepared: Prepared, product: Product) -> 
             provenance=product.provenance,
             examples=_write_examples(stage / "examples", prepared),
             files={},
+            neighbours=None if recipe.serving.neighbours == "none" else recipe.serving.neighbours,
             **fitted,
         )
+        write_neighbours(stage, prepared, card, product.network)
         step.update(4, total, "examples")
         finish(card, stage)
         step.update(5, total, "done")

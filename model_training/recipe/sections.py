@@ -299,6 +299,11 @@ class Serving(Section):
         le=100,
         description="points of accuracy that such a form may lose, at 95%; what may lose more is left out",
     )
+    neighbours: Literal["none", "names", "pictures"] = Field(
+        "none",
+        description="what explained answers show of the most similar training pictures: nothing, their classes and "
+        "links, or thumbnails, too; only you know whether the pictures may be shown",
+    )
 
 
 #: OpenVINO in 32-bit floats, OpenVINO in 8-bit integers, or torch itself.

@@ -200,6 +200,9 @@ class ClassifierCard(Card):
     form_costs: dict[Precision, FormCost] = Field(
         default_factory=dict, description="what they cost; also of those that cost too much and were left out"
     )
+    neighbours: Literal["names", "pictures"] | None = Field(
+        None, description="what explained answers show of the most similar training pictures (`runtime/neighbours.py`)"
+    )
     served: Served | None = Field(None, description="set where the card is a server's answer, never in a file")
 
     def as_served(self, served: Served) -> Self:
@@ -256,6 +259,7 @@ CARDS: dict[str, type[Card]] = {
 }
 
 C = TypeVar("C", bound=Card)
+_REMEDY = "Make the bundle again: hwapung train."
 
 
 @overload
@@ -271,22 +275,27 @@ def read_card(path: Path, kind: type[Card] = ModelCard) -> Card:
 
     Raises `CardError` where the file is missing, broken, of another schema version or of a task that is not `kind`'s.
     """
-    remedy = "Make the bundle again: hwapung train."
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise CardError(f"{path}: there is no card.", "Make the bundle: hwapung train.") from None
-    except (ValueError, OSError) as error:
-        raise CardError(f"{path}: the card can't be read ({error}).", remedy) from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise CardError(f"{path}: the card can't be read ({error}).", _REMEDY) from None
+    return parse_card(content, path, kind)
+
+
+def parse_card(content: object, path: object, kind: type[Card] = Card) -> Card:
+    """The same of a card's JSON. `path`: where it comes from, for the message."""
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise CardError(
             f"{path}: the card is of schema version {version}, this code reads version {SCHEMA_VERSION}.",
             "Make the bundle again with this code: hwapung train.",
         )
+    assert isinstance(content, dict)
     task = content.get("task", "classification")
-    if task not in CARDS:
-        raise CardError(f"{path}: task: {task!r} is none of {', '.join(CARDS)}.", remedy)
+    if not isinstance(task, str) or task not in CARDS:
+        raise CardError(f"{path}: task: {task!r} is none of {', '.join(CARDS)}.", _REMEDY)
     if not issubclass(CARDS[task], kind):
         wanted = " or ".join(name for name, each in CARDS.items() if issubclass(each, kind))
         raise CardError(f"{path}: this is a model for {task}, not for {wanted}.", f"Give a bundle for {wanted}.")
@@ -295,7 +304,7 @@ def read_card(path: Path, kind: type[Card] = ModelCard) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "card"
-        raise CardError(f"{path}: {place}: {first['msg']}.", remedy) from None
+        raise CardError(f"{path}: {place}: {first['msg']}.", _REMEDY) from None
 
 
 def write_card(card: Card, path: Path) -> None:

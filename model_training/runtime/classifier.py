@@ -6,7 +6,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -17,12 +16,12 @@ import numpy as np
 from .card import ClassifierCard, ModelCard, Reason, Verdict, read_card
 from .errors import ImageError
 from .execution import choose_execution
-from .facts import find_reason, read_file_facts
+from .looks import Looks, look
 from .model import Answer, Bytes, Readers, read_examples
+from .neighbours import NEIGHBOURS, Neighbours
 from .ood import Observed, find_unknown, load_observer
 from .preprocess import Part, ReadImage, read_parts
 from .provenance.credentials import CredentialsReader
-from .provenance.read import read_provenance
 from .weights import check_weights
 from .whole import JudgedImage, bound, sum_up
 
@@ -36,16 +35,6 @@ _EXPLAINED_AT_ONCE = 16
 _PANEL_KEYS = ("class", "labels", "confidence", "probabilities", "verdict", "reason")
 
 
-@dataclass(frozen=True)
-class Looks:
-    """What can be said of an image without the network. `reasons`: why each of its parts is none that the model can
-    judge, None where nothing is against it; `origin`: what its file states of where it comes from, where the card asks
-    for it, which changes no verdict."""
-
-    reasons: tuple[Reason | None, ...]
-    origin: Answer
-
-
 class ImageClassifier(ABC):
     """What models that judge an image as a whole have in common: decoding, one network, gate, heatmap; a `Model`."""
 
@@ -56,6 +45,7 @@ class ImageClassifier(ABC):
         check_weights(bundle)
         self.execute = choose_execution(card, bundle, lambda: self.network, device)
         self.observe = load_observer(card, bundle, self.execute)
+        self.neighbours = Neighbours.load(bundle / NEIGHBOURS) if card.neighbours else None
         self.readers = Readers()
         self.credentials = CredentialsReader.from_environment() if card.reads_provenance else None
 
@@ -92,15 +82,18 @@ class ImageClassifier(ABC):
         """The answer's `prediction_set`; None for a card that promises none."""
 
     def answer(
-        self, images: Sequence[Bytes], explain: Sequence[bool] | None = None, paper: Sequence[bool] | None = None
+        self,
+        images: Sequence[Bytes],
+        explain: Sequence[bool] | None = None,
+        paper: Sequence[bool] | None = None,
+        patience: float | None = None,
     ) -> list[Answer | ImageError]:
         started = time.perf_counter()
         wanted = explain if explain is not None else [False] * len(images)
-        decoding = {
-            self.readers.start(read_parts, data, self.card.preprocessing): index for index, data in enumerate(images)
-        }
+        read = self.readers.read_within(patience)
+        decoding = {read(read_parts, data, self.card.preprocessing): index for index, data in enumerate(images)}
         answers: dict[int, Answer | ImageError] = {}
-        looked: list[tuple[int, ReadImage, Future[Looks]]] = []
+        looked: list[tuple[int, ReadImage, Future[Looks | ImageError]]] = []
 
         def come() -> Iterator[np.ndarray]:
             """The parts of each image as soon as it is decoded, whatever its neighbours still take. What else there is
@@ -110,19 +103,28 @@ class ImageClassifier(ABC):
                 if isinstance(image, ImageError):
                     answers[index] = image
                     continue
-                looked.append((index, image, self.readers.pool.submit(self._look, images[index], image)))
+                looked.append((index, image, read(look, images[index], image, self.card, self.credentials)))
                 yield from (part.pixels for part in image.parts)
 
         parts = come()
         if (first := next(parts, None)) is not None:
             # One image has no neighbour to be computed beside.
             observed = self.observe(chain([first], parts) if len(images) > 1 else np.stack([first, *parts]))
-            looks = [look.result() for _, _, look in looked]
+            found = [look.result() for _, _, look in looked]
+            looks = [
+                Looks((None,) * len(image.parts), {}) if isinstance(each, ImageError) else each
+                for (_, image, _), each in zip(looked, found, strict=True)
+            ]
             judged = self._judge_images([image for _, image, _ in looked], observed, looks)
-            heatmaps = self._explain(judged, [wanted[index] for index, _, _ in looked])
+            explained = [wanted[index] for index, _, _ in looked]
+            heatmaps = self._explain(judged, explained)
+            neighbours = self._find_neighbours(judged, observed.features, explained)
             elapsed = round((time.perf_counter() - started) * 1000, 2)
-            for (index, _, _), each, look, heatmap in zip(looked, judged, looks, heatmaps, strict=True):
-                answers[index] = self._answer_one(each, elapsed) | look.origin | heatmap
+            for (index, _, _), each, seen, *more in zip(looked, judged, found, heatmaps, neighbours, strict=True):
+                if isinstance(seen, ImageError):  # the pixels could be read, the rest of the file costs too much
+                    answers[index] = seen
+                else:
+                    answers[index] = self._answer_one(each, elapsed) | seen.origin | more[0] | more[1]
         return [answers[index] for index in range(len(images))]
 
     def _judge_images(
@@ -150,25 +152,16 @@ class ImageClassifier(ABC):
     def warm_up(self) -> None:
         preprocessing = self.card.preprocessing
         pixels = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
-        observed = self.observe(pixels)
+        self.observe(pixels)
         if self.device != "cpu":  # there the first heatmap waits for the GPU's kernels, here for torch itself
-            self.explainer.heatmaps(pixels, self.choose_explained(self.calibrate(observed.logits)).tolist())
+            self.load_explainer()
+
+    def load_explainer(self) -> None:
+        preprocessing = self.card.preprocessing
+        self.explainer.heatmaps(np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8), [0])
 
     def examples(self) -> list[dict[str, object]]:
         return read_examples(self.card, self.bundle)
-
-    def _look(self, data: Bytes, image: ReadImage) -> Looks:
-        origin: Answer = {}
-        if self.credentials is not None:
-            origin = {"provenance": read_provenance(data, self.credentials).as_answer()}
-        if (ood := self.card.ood) is None:
-            return Looks((None,) * len(image.parts), origin)
-        file = read_file_facts(data)
-        reasons = (
-            find_reason(ood.limits, file.crop(part.place, image.size), part.pixels, self.card.preprocessing)
-            for part in image.parts
-        )
-        return Looks(tuple(reasons), origin)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """`pixels`: uint8 (N, height, width, 3). Returns calibrated probabilities, float64 (N, classes)."""
@@ -194,6 +187,20 @@ class ImageClassifier(ABC):
             for each, index in zip(explained, classes, strict=True)
         )
         return [{"explanation": next(drawn)} if is_wanted else {} for is_wanted in wanted]
+
+    def _find_neighbours(
+        self, judged: Sequence[JudgedImage], features: np.ndarray, wanted: Sequence[bool]
+    ) -> Iterator[Answer]:
+        """The training images that each is most like, where the card shows any; a strip as a whole is like none.
+        `features`: of all parts of all images, in their order."""
+        start = 0
+        for each, is_wanted in zip(judged, wanted, strict=True):
+            count = len(each.image.parts)
+            if self.neighbours is not None and is_wanted and count == 1:
+                yield {"neighbours": self.neighbours.find(features[start])}
+            else:
+                yield {}
+            start += count
 
     def _draw_heatmaps(self, parts: Sequence[tuple[Part, int]]) -> Iterator[np.ndarray]:
         """Of each part's content, for its class."""

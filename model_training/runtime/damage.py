@@ -14,12 +14,14 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFile
 
+from .budget import PNG
+
 #: The share of the pixels that a file must hold for the picture to be read.
 SHARE = 0.95
 
 Open = Callable[[bytes], ImageFile.ImageFile]
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+
 #: Chunks that change what is shown, and may be left out: transparency, orientation, colours, the frames of an APNG.
 _SHOWN = {b"tRNS", b"eXIf", b"iCCP", b"acTL", b"fcTL", b"fdAT"}
 _MOST_PROFILE = 2**20  # of a profile's bytes; Pillow gives an image up for a longer one
@@ -31,9 +33,9 @@ def strip(data: bytes) -> bytes:
     """A file without what stands in its way: blanks and a byte order mark before it; of a PNG the chunks that change
     nothing that is shown, and those that do but are damaged."""
     data = data.removeprefix(codecs.BOM_UTF8).lstrip()
-    if not data.startswith(_PNG):
+    if not data.startswith(PNG):
         return data
-    kept, at = [_PNG], len(_PNG)
+    kept, at = [PNG], len(PNG)
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
         chunk = data[at : at + 12 + length]
@@ -108,6 +110,9 @@ def _load_over(data: bytes, open_image: Open, ink: int) -> ImageFile.ImageFile:
         raise
     except Exception:  # a decoder's word for a file that ends early
         image.tile = []
+    finally:
+        # It refers to the image, which would else stay, with its pixels, until Python looks for such circles.
+        del image.load_prepare
     return image
 
 

@@ -25,12 +25,19 @@ class DetectorModel:
         self.readers = Readers()
 
     def answer(
-        self, images: Sequence[Bytes], explain: Sequence[bool] | None = None, paper: Sequence[bool] | None = None
+        self,
+        images: Sequence[Bytes],
+        explain: Sequence[bool] | None = None,
+        paper: Sequence[bool] | None = None,
+        patience: float | None = None,
     ) -> list[Answer | ImageError]:
-        return answer_pages(self.card, self.readers, self._describe, images, paper)
+        return answer_pages(self.card, self.readers, self._describe, images, paper, patience)
 
     def warm_up(self) -> None:
         self.detector(Image.new("RGB", (64, 64), "white"))
+
+    def load_explainer(self) -> None:
+        """There are no heatmaps: boxes say where an object was seen."""
 
     def examples(self) -> list[dict[str, object]]:
         return read_examples(self.card, self.bundle)

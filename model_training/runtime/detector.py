@@ -12,6 +12,7 @@ from PIL import Image
 from .card import DetectorPart
 from .drawing import Box, has_drawing
 from .errors import BundleError
+from .resize import resize
 from .threads import count_threads
 
 #: Most objects of one drawing that are answered, the surest first: the answer's time stays bounded.
@@ -81,7 +82,7 @@ def letterbox(page: Image.Image, side: int) -> tuple[np.ndarray, float]:
     factor = side / max(page.size)
     size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))
     square = Image.new("RGB", (side, side), "white")
-    square.paste(page if page.size == size else page.resize(size, Image.Resampling.BILINEAR))
+    square.paste(page if page.size == size else resize(page, size, "bilinear"))
     return np.asarray(square), factor
 
 

@@ -10,7 +10,9 @@ HwapungError                 code, message, remedy, HTTP status
 ├── WeightsError             pretrained weights that can't be had or do not fit
 ├── CheckpointError          a run that can't be resumed
 ├── StudyError               a search whose storage can't be used, or that was begun with another space
-└── ServingError             TorchServe or an archive that can't be made or started
+├── ServingError             TorchServe or an archive that can't be made or started, or a server that does not answer
+├── OutputError              a table of answers that can't be written, or that was begun by something else
+└── StoppedError             a table of answers that ended early, and can be gone on with
 """
 
 from __future__ import annotations
@@ -88,3 +90,11 @@ class StudyError(HwapungError):
 
 class ServingError(HwapungError):
     code = "bad_serving"
+
+
+class OutputError(HwapungError):
+    code = "bad_output"
+
+
+class StoppedError(HwapungError):
+    code = "stopped"

@@ -101,7 +101,7 @@ def encode_heatmaps(parts: Sequence[tuple[np.ndarray, PixelBox]]) -> dict[str, o
 
 def _resize(heatmap: np.ndarray, width: int, height: int) -> np.ndarray:
     grey = Image.fromarray((np.clip(heatmap, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(grey.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _encode(levels: np.ndarray) -> dict[str, object]:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile
 
-from .damage import Open, rescue, strip
+from .budget import MAX_BYTES, MAX_PIXELS, WHOLE, Budget, DearError, choose_factor, too_large
+from .colours import to_rgb
+from .damage import rescue, strip
 from .errors import ImageError
 
 #: A change of what `decode` returns for the same bytes must raise this number: caches are keyed by it.
-DECODER_VERSION = 3
+DECODER_VERSION = 4
 
 try:  # an extra that nothing of ours ships: its wheels bundle LGPL libraries
     import pi_heif
@@ -32,8 +34,11 @@ else:
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", *(("HEIF",) if HEIF else ()))
 #: Names that files of these formats have.
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
-MAX_BYTES = 25 * 2**20
-MAX_PIXELS = 64 * 10**6  # a 64-megapixel photograph; as RGB this is 192 MB
+#: Other images than JPEGs that have more pixels are shrunk on the way to RGB.
+_LARGE = 16 * 10**6
+_MOST_FACTOR = 8  # as JPEG's decoder
+_MOST_RESCUED = 2**20  # bytes of a damaged file that is searched in Python
+_MOST_FRAMES = 200  # that are looked at for one that isn't blank
 
 #: What is said of an image besides its pixels. `truncated`: its file ends early, and a twentieth may be missing.
 ImageWarning = Literal["truncated"]
@@ -48,16 +53,27 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 # Its hints on metadata are not for the visitor. Once for the process: `catch_warnings` is not safe among threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-_SRGB = ImageCms.createProfile("sRGB")
-_LEVELS = np.linspace(0, 255, 9).round().astype(np.uint8)
-_PROBE = np.stack(np.meshgrid(_LEVELS, _LEVELS, _LEVELS), axis=-1).reshape(27, 27, 3)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_THEIR_SIDE = [_TURNS[orientation] for orientation in (5, 6, 7, 8)]
+#: Errors that no other way of reading a file mends.
+_FINAL = (Image.DecompressionBombError, DearError, ImageError, MemoryError)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """`image`: upright, of mode RGB; `warnings`: what an answer should say of the file."""
+    """`image`: upright, of mode RGB; `size`: width and height of the file's own, upright; `warnings`: what an answer
+    should say of the file."""
 
     image: Image.Image
+    size: tuple[int, int]
     warnings: tuple[ImageWarning, ...] = ()
 
 
@@ -66,7 +82,9 @@ def decode(data: bytes | bytearray | memoryview, *, at_least: int | None = None)
     return decode_with_warnings(data, at_least=at_least).image
 
 
-def decode_with_warnings(data: bytes | bytearray | memoryview, *, at_least: int | None = None) -> Decoded:
+def decode_with_warnings(
+    data: bytes | bytearray | memoryview, *, at_least: int | None = None, budget: Budget = WHOLE
+) -> Decoded:
     """Decode an image to upright RGB, as a web browser shows it on white paper.
 
     `data`: a whole JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file. Orientation is taken from EXIF, transparency is laid
@@ -84,30 +102,27 @@ def decode_with_warnings(data: bytes | bytearray | memoryview, *, at_least: int 
 
     `at_least`: the side in pixels that the caller will shrink the image to. A JPEG whose both sides are at least four
     times as long is then decoded at a half, quarter or eighth of its size, never below twice `at_least`: the libjpeg
-    scaling averages exact blocks, and a 12-megapixel photograph costs a quarter of the time.
+    scaling averages exact blocks, and a 12-megapixel photograph costs a quarter of the time. Other images of more than
+    16 megapixels are shrunk alike on the way to RGB, for the memory's sake.
+
+    `budget`: what the file may cost. Beyond `WHOLE` it is refused, whoever asks.
 
     Returns a `PIL.Image.Image` of mode RGB (uint8, height × width × 3 by `numpy.asarray`), and warnings.
-    Raises `ImageError`: `empty_body`, `not_a_picture`, `broken_picture`, `picture_too_large`.
+    Raises `ImageError`: `empty_body`, `not_a_picture`, `broken_picture`, `picture_too_large`; `DearError` where the
+    file may cost more than a budget for plain files.
     """
     if not data:
         raise ImageError("The body is empty.", "Send the bytes of a picture.", code="empty_body")
     if len(data) > MAX_BYTES:
-        raise ImageError(
-            f"The picture has {len(data) / 2**20:.1f} MiB, more than {MAX_BYTES // 2**20} MiB.",
-            "Save it smaller and send it again.",
-            code="picture_too_large",
-            status=413,
-        )
+        raise too_large(f"The picture has {len(data) / 2**20:.1f} MiB, more than {MAX_BYTES // 2**20} MiB.")
     try:
-        image, warned = _load(bytes(data), at_least)
-        return Decoded(_show(image), warned)
+        return _show(_load(bytes(data), at_least, budget))
+    except (DearError, ImageError):
+        raise
     except Image.DecompressionBombError:
-        raise ImageError(
-            f"The picture has more than {MAX_PIXELS // 10**6} million pixels.",
-            "Shrink it and send it again.",
-            code="picture_too_large",
-            status=413,
-        ) from None
+        raise too_large(f"The picture has more than {MAX_PIXELS // 10**6} million pixels.") from None
+    except MemoryError:
+        raise too_large("Decoding the picture takes too much memory.") from None
     except Image.UnidentifiedImageError:
         raise ImageError(
             "This is not a picture that can be read.",
@@ -129,126 +144,108 @@ def open_image(data: bytes | bytearray | memoryview) -> Image.Image:
         return Image.open(io.BytesIO(strip(bytes(data))), formats=FORMATS)
 
 
-def _load(data: bytes, at_least: int | None) -> tuple[Image.Image, tuple[ImageWarning, ...]]:
-    """The image as it is stored. Raises whatever Pillow raises."""
+@dataclass(frozen=True)
+class _Loaded:
+    """`image`: as it is stored, or shrunk by JPEG's decoder; `size`: width and height of the file's; `factor`: by how
+    much the image is still to be shrunk."""
+
+    image: ImageFile.ImageFile | Image.Image
+    size: tuple[int, int]
+    factor: int
+    warnings: tuple[ImageWarning, ...] = ()
+
+
+def _load(data: bytes, at_least: int | None, budget: Budget) -> _Loaded:
+    """Raises `DearError`, `ImageError` and whatever Pillow raises."""
+    sizes: list[tuple[int, int]] = []
+
+    def choose(image: Image.Image) -> int:
+        is_large = image.width * image.height > _LARGE and not getattr(image, "is_animated", False)
+        return choose_factor(image.size, at_least, _MOST_FACTOR) if is_large else 1
 
     def open_small(content: bytes) -> ImageFile.ImageFile:
+        budget.check_head(content)
         image = Image.open(io.BytesIO(content), formats=FORMATS)
+        sizes.append(image.size)
         if at_least is not None:
             image.draft("RGB", (2 * at_least, 2 * at_least))  # only JPEGs know how; others stay whole
+        factor = choose(image)
+        budget.check_pixels(image, content, sizes[-1], (-(-image.width // factor), -(-image.height // factor)))
         return image
 
-    try:
-        image = open_small(data)
+    def load(content: bytes) -> ImageFile.ImageFile:
+        image = open_small(content)
         image.load()
-        return image, ()
-    except Image.DecompressionBombError:
+        return image
+
+    def finish(image: Image.Image, *warned: ImageWarning) -> _Loaded:
+        # A TIFF is turned upright when it is loaded.
+        return _Loaded(image, image.size if image.format == "TIFF" else sizes[-1], choose(image), warned)
+
+    def load_damaged() -> _Loaded | None:
+        bare = strip(data)
+        try:
+            return finish(load(bare))
+        except _FINAL:
+            raise
+        except Exception:
+            # What is left is decoded several times, and searched in Python.
+            if budget.plain and (len(bare) > _MOST_RESCUED or (sizes and sizes[-1][0] * sizes[-1][1] > _LARGE // 4)):
+                raise DearError from None
+            rescued = rescue(bare, open_small)
+            return finish(rescued, "truncated") if rescued is not None else None
+
+    try:
+        return finish(load(data))
+    except _FINAL:
         raise
     except Exception as error:
-        return _load_damaged(data, open_small, error)
-
-
-def _load_damaged(data: bytes, open_small: Open, error: Exception) -> tuple[Image.Image, tuple[ImageWarning, ...]]:
-    """Raises `error`, what Pillow said of the whole file, where nothing helps."""
-    bare = strip(data)
-    with suppress(Exception):
-        image = open_small(bare)
-        image.load()
-        return image, ()
-    with suppress(Exception):
-        if (rescued := rescue(bare, open_small)) is not None:
-            return rescued, ("truncated",)
-    raise error
-
-
-def _show(image: Image.Image) -> Image.Image:
-    """A loaded image upright and in RGB; of an animation the first frame that isn't blank."""
-    if image.format not in _ANIMATED or not getattr(image, "is_animated", False):
-        return _to_rgb(_turn_upright(image))
-    first = _to_rgb(_turn_upright(image.copy()))
-    if not _is_blank(first):
-        return first
-    # No more pixels are looked at than the largest picture has.
-    for number in range(1, min(getattr(image, "n_frames", 1), MAX_PIXELS // (image.width * image.height))):
         try:
-            image.seek(number)
-            frame = _to_rgb(_turn_upright(image.copy()))
-        except Exception:  # a later frame that is broken takes nothing from the first
-            break
-        if not _is_blank(frame):
-            return frame
-    return first
+            loaded = load_damaged()
+        except _FINAL:
+            raise
+        except Exception:
+            loaded = None
+        if loaded is None:
+            raise error from None
+        return loaded
 
 
-def _turn_upright(image: Image.Image) -> Image.Image:
-    """By its EXIF, in place, and back; one that can't be read says nothing."""
+def _show(loaded: _Loaded) -> Decoded:
+    """Upright and in RGB; of an animation the first frame that isn't blank."""
+    image = loaded.image
+    if image.format not in _ANIMATED or not getattr(image, "is_animated", False):
+        rgb = to_rgb(image, loaded.factor)
+        turn = _find_turn(image)
+        size = loaded.size[::-1] if turn in _ON_THEIR_SIDE else loaded.size
+        return Decoded(rgb.transpose(turn) if turn is not None else rgb, size, loaded.warnings)
+    shown = _show_frame(image)
+    if _is_blank(shown):
+        # No more pixels are looked at than the largest picture has.
+        for number in range(1, min(_MOST_FRAMES, MAX_PIXELS // (image.width * image.height))):
+            try:
+                image.seek(number)
+                frame = _show_frame(image)
+            except Exception:  # a later frame that is broken, or not there, takes nothing from the first
+                break
+            if not _is_blank(frame):
+                shown = frame
+                break
+    return Decoded(shown, shown.size, loaded.warnings)
+
+
+def _show_frame(image: Image.Image) -> Image.Image:
+    frame = image.copy()
+    turn = _find_turn(image)
+    return to_rgb(frame.transpose(turn) if turn is not None else frame)
+
+
+def _find_turn(image: Image.Image) -> Image.Transpose | None:
+    """By its EXIF; one that can't be read says nothing."""
     with suppress(SyntaxError):
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return None
 
 
 def _is_blank(image: Image.Image) -> bool:
     return float(np.asarray(image.convert("L")).std()) < _BLANK
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return Image.fromarray(_scale_samples(image)).convert("RGB")
-    if image.mode in ("I", "F"):
-        return Image.fromarray(_stretch(np.asarray(image))).convert("RGB")
-    if image.has_transparency_data:
-        image = _to_srgb(image.convert("RGBA"))
-        paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(paper, image).convert("RGB")
-    if image.mode == "P":
-        image = image.convert("RGB")
-    return _to_srgb(image).convert("RGB")
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """The image in sRGB where it carries a usable profile that says otherwise, else as it is."""
-    embedded = image.info.get("icc_profile")
-    if not embedded:
-        return image
-    mode = "RGBA" if image.mode == "RGBA" else "RGB"
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
-        if image.mode == mode and _is_srgb(profile):
-            return image
-        return ImageCms.profileToProfile(image, profile, _SRGB, outputMode=mode) or image
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        return image
-
-
-def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Whether a grid of colours comes back as it was, but for the rounding of a profile's tables.
-
-    Most profiles are some maker's sRGB: asking 729 colours takes a tenth of the time of converting a million.
-    """
-    # Unoptimised: preparing tables for a transform takes longer than so few colours do.
-    ask = ImageCms.buildTransform(profile, _SRGB, "RGB", "RGB", flags=ImageCms.Flags.NOOPTIMIZE)
-    seen = np.asarray(ask.apply(Image.fromarray(_PROBE)))
-    return bool(np.abs(seen.astype(np.int16) - _PROBE).max() <= 2)
-
-
-def _scale_samples(image: Image.Image) -> np.ndarray:
-    """Grey of 16 bits, or of 12 in a TIFF, to uint8, rounded; a TIFF may also count from white."""
-    tags = getattr(image, "tag_v2", {})
-    (bits,) = tags.get(ExifTags.Base.BitsPerSample, (16,))
-    white = 2**bits - 1
-    grey = np.asarray(image).astype(np.float32)
-    if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:
-        np.subtract(white, grey, out=grey)
-    grey *= 255 / white
-    grey += 0.5
-    return grey.astype(np.uint8)
-
-
-def _stretch(grey: np.ndarray) -> np.ndarray:
-    """Lowest → 0, highest → 255. What is not a finite number becomes the nearest of the two, black where it is NaN."""
-    finite = grey[np.isfinite(grey)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if low == high:
-        return np.zeros(grey.shape, np.uint8)
-    clean = np.nan_to_num(grey, nan=low, posinf=high, neginf=low)
-    return (np.interp(clean, (low, high), (0, 255)) + 0.5).astype(np.uint8)

@@ -96,6 +96,7 @@ class OutOfDistribution(Part):
         description="features of a companion network that sees the picture shrunk so many times; unset, "
         "those of the network itself",
     )
+    companion_file: str = Field("companion.xml", description="the companion's OpenVINO form")
     stages: int | None = Field(
         None,
         ge=1,

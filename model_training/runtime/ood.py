@@ -20,9 +20,8 @@ from .errors import BundleError
 from .execution import Execution, Images, OpenVINOExecution
 from .measures import OutOfDistribution
 
-#: Files of a bundle: where the training images' features lie, and the companion's OpenVINO form.
+#: The file of a bundle that says where the training images' features lie, beside the network's own form.
 GATE = "gate.npz"
-COMPANION_MODEL = "companion.xml"
 #: Images that the companion sees in one part.
 COMPANION_AT_ONCE = 8
 
@@ -122,7 +121,7 @@ def load_observer(card: ClassifierCard, bundle: Path, execute: Execution) -> Obs
         return Observer(execute, None, None)
     companion = None
     if card.ood.companion is not None:
-        path = bundle / COMPANION_MODEL
+        path = bundle / card.ood.companion_file
         if not path.is_file():
             raise BundleError(f"{path}: the companion is missing.", "Make the bundle again: hwapung train.")
         companion = OpenVINOExecution(path, at_once=COMPANION_AT_ONCE)

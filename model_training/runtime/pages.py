@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from .budget import WHOLE, Budget
 from .card import Card
 from .drawing import Box
 from .errors import ImageError
@@ -49,29 +50,34 @@ class Page:
         return found | {"box": [round(value * factor, 1) for value, factor in zip(box, scale, strict=True)]}
 
 
-def read_page(data: Bytes, paper: bool = False) -> Page:
-    """`paper`: whether it is a photograph of a sheet, which is cleaned first. Raises `ImageError`."""
+def read_page(data: Bytes, paper: bool = False, *, budget: Budget = WHOLE) -> Page:
+    """`paper`: whether it is a photograph of a sheet, which is cleaned first. Raises as `decode_with_warnings` does."""
     if paper:
-        decoded = decode_with_warnings(data, at_least=SIDE)
+        decoded = decode_with_warnings(data, at_least=SIDE, budget=budget)
         cleaned = clean(decoded.image)
         buffer = io.BytesIO()
         cleaned.image.save(buffer, "PNG", compress_level=1)
         image = cleaned.image.convert("RGB") if cleaned.is_drawing else None
         return Page(image, *cleaned.image.size, buffer.getvalue(), decoded.warnings)
-    decoded = decode_with_warnings(data)
+    decoded = decode_with_warnings(data, at_least=_LARGEST, budget=budget)
     image = decoded.image
-    width, height = image.size
     image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
-    return Page(image, width, height, warnings=decoded.warnings)
+    return Page(image, *decoded.size, warnings=decoded.warnings)
 
 
 def answer_pages(
-    card: Card, readers: Readers, describe: Describe, images: Sequence[Bytes], paper: Sequence[bool] | None
+    card: Card,
+    readers: Readers,
+    describe: Describe,
+    images: Sequence[Bytes],
+    paper: Sequence[bool] | None,
+    patience: float | None,
 ) -> list[Answer | ImageError]:
     """`Model.answer` for models that describe pages; the pages of all images are described as one batch."""
     started = time.perf_counter()
     sheets = paper if paper is not None else [False] * len(images)
-    reading = [readers.start(read_page, data, sheet) for data, sheet in zip(images, sheets, strict=True)]
+    read = readers.read_within(patience)
+    reading = [read(read_page, data, sheet) for data, sheet in zip(images, sheets, strict=True)]
     pages = [each.result() for each in reading]
     described = iter(describe([page.image for page in pages if isinstance(page, Page) and page.image is not None]))
     found = [next(described) if isinstance(page, Page) and page.image is not None else None for page in pages]

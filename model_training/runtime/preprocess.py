@@ -13,14 +13,14 @@ import numpy as np
 from PIL import Image
 
 from .architecture import Preprocessing
+from .budget import WHOLE, Budget
 from .drawing import MARGIN, PixelBox, crop_square, ink_box
 from .image import ImageWarning, decode, decode_with_warnings
+from .resize import resize
 from .strip import cut_strip
 
 #: A change of what `fit` returns for the same image must raise this number: caches are keyed by it.
-FIT_VERSION = 1
-
-_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+FIT_VERSION = 2
 
 
 def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -37,7 +37,7 @@ def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     left, top, right, bottom = content_box(image.size, preprocessing)
     size = (right - left, bottom - top)
     if image.size != size:
-        image = image.resize(size, _FILTERS[preprocessing.interpolation])
+        image = resize(image, size, preprocessing.interpolation)
     if size != frame:
         page = Image.new("RGB", frame)
         page.paste(image, (left, top))
@@ -98,9 +98,11 @@ def read(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> 
     return fit(decode(data, at_least=max(preprocessing.height, preprocessing.width)), preprocessing)
 
 
-def read_parts(data: bytes | bytearray | memoryview, preprocessing: Preprocessing) -> ReadImage:
-    """`read` of an image's parts, and where each lies. Raises `ImageError`."""
-    decoded = decode_with_warnings(data, at_least=max(preprocessing.height, preprocessing.width))
+def read_parts(
+    data: bytes | bytearray | memoryview, preprocessing: Preprocessing, *, budget: Budget = WHOLE
+) -> ReadImage:
+    """`read` of an image's parts, and where each lies. Raises as `decode_with_warnings` does."""
+    decoded = decode_with_warnings(data, at_least=max(preprocessing.height, preprocessing.width), budget=budget)
     image = decoded.image
     places = cut_strip(image) if preprocessing.fit == "strip" else [(0, 0, *image.size)]
     parts = [

@@ -31,14 +31,21 @@ class Sketch:
         self.classifier = Classifier(card, bundle, device)
 
     def answer(
-        self, images: Sequence[Bytes], explain: Sequence[bool] | None = None, paper: Sequence[bool] | None = None
+        self,
+        images: Sequence[Bytes],
+        explain: Sequence[bool] | None = None,
+        paper: Sequence[bool] | None = None,
+        patience: float | None = None,
     ) -> list[Answer | ImageError]:
-        return answer_pages(self.card, self.classifier.readers, self._describe, images, paper)
+        return answer_pages(self.card, self.classifier.readers, self._describe, images, paper, patience)
 
     def warm_up(self) -> None:
         page = Image.new("RGB", (self.card.preprocessing.width, self.card.preprocessing.height), "white")
         self.detector(page)
         self._classify([np.asarray(page)])
+
+    def load_explainer(self) -> None:
+        """There are no heatmaps: boxes say where an object was seen."""
 
     def examples(self) -> list[dict[str, object]]:
         return read_examples(self.card, self.bundle)

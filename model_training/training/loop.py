@@ -24,6 +24,7 @@ from .averaging import STATISTICS_BATCHES, Average
 from .checkpoint import read_checkpoint, write_checkpoint
 from .curves import write_curves
 from .precision import Asked, Precision, describe_device, name_for_cuda
+from .tracking import Tracker
 
 
 class EpochMetrics(Protocol):
@@ -140,10 +141,11 @@ class Trained(Generic[NetworkT, EpochT]):
     probe: Probe | None = None
 
 
-def start_fabric(device: str, precision: Asked = "auto") -> Fabric:
+def start_fabric(device: str, precision: Asked = "auto", trackers: Sequence[Tracker] = ()) -> Fabric:
     """`cpu`, `cuda` or `auto`, with `:N` for N processes (DDP): `cuda:2`, `cpu:2`.
 
-    `precision`: on CUDA (`precision.py`); on a CPU it is settled when the network is known.
+    `precision`: on CUDA (`precision.py`); on a CPU it is settled when the network is known. `trackers`: what `fit`
+    gives each epoch to.
     Raises `RecipeError` for anything else, or for CUDA where there is none or less than asked for.
     """
     kind, _, count = device.partition(":")
@@ -158,7 +160,10 @@ def start_fabric(device: str, precision: Asked = "auto") -> Fabric:
         cards = torch.cuda.device_count()
         raise RecipeError(f"{device}: this machine has only {cards} CUDA devices.", f"Use --device cuda:{cards}.")
     named = name_for_cuda(precision) if kind == "cuda" else "32-true"
-    return Fabric(accelerator=kind, devices=processes, strategy="ddp" if processes > 1 else "auto", precision=named)
+    strategy = "ddp" if processes > 1 else "auto"
+    return Fabric(
+        accelerator=kind, devices=processes, strategy=strategy, precision=named, loggers=list(trackers) or None
+    )
 
 
 def begin(task: Task[NetworkT, EpochT, ValidationT], fabric: Fabric) -> TrainState[NetworkT, EpochT, ValidationT]:
@@ -246,12 +251,15 @@ def fit(
     state = begin(task, fabric)
     kept = read_checkpoint(folder / "last.ckpt", task.network, fabric.device, state.optimizer, _mean_of(state))
     state.history += [task.recall(each) for each in kept]
+    for epoch in state.history:
+        _track(epoch, fabric)
     with follow("Training", quiet=not fabric.is_global_zero) as step:
         for validation in run_epochs(state, step.update):
             if fabric.is_global_zero:
                 if remember is not None:
                     remember(state.history[-1].epoch, validation)
                 _save(state, folder, title, about)
+                _track(state.history[-1], fabric)
             step.say(_phrase(state.history[-1]))
             fabric.barrier()
     best = choose_best(state.history, task.monitor)
@@ -269,6 +277,13 @@ def choose_best(history: Sequence[AnyEpoch], monitor: str) -> AnyEpoch:
 def mix_seed(seed: int, epoch: int) -> int:
     """Another number for each epoch of each seed."""
     return seed * 100_003 + epoch
+
+
+def _track(epoch: EpochMetrics, fabric: Fabric) -> None:
+    if fabric.is_global_zero:
+        fabric.log_dict(
+            {name: value for name, value in dataclasses.asdict(epoch).items() if name != "epoch"}, epoch.epoch
+        )
 
 
 def _phrase(epoch: EpochMetrics) -> str:

@@ -15,12 +15,29 @@ from hwapung.cli import main
 from model_training.datasets.prepare import prepare
 from model_training.datasets.reopen import open_bundle, read_recipe
 from model_training.packaging.convert import convert_bundle
+from model_training.packaging.quantise import quantise
 from model_training.runtime.card import read_card
 from model_training.runtime.errors import DatasetError
 from model_training.runtime.execution import OpenVINOExecution, can_run
 from tests.analysis.conftest import LABELS, draw_images
 
 
+@pytest.fixture
+def quantised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bundle's network in 8 bits takes seconds, and is the same the second time."""
+    made: dict[str, bytes] = {}
+
+    def once(model: Path, pixels: np.ndarray, rows: np.ndarray) -> None:
+        if not made:
+            quantise(model, pixels, rows)
+            made.update({suffix: model.with_suffix(suffix).read_bytes() for suffix in (".xml", ".bin")})
+        for suffix, data in made.items():
+            model.with_suffix(suffix).write_bytes(data)
+
+    monkeypatch.setattr("model_training.packaging.served_form.quantise", once)
+
+
+@pytest.mark.usefixtures("quantised_once")
 def test_every_form_of_every_bundle_is_held_to_the_first(
     bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

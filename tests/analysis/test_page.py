@@ -21,6 +21,7 @@ from analysis.style import Style
 from analysis.writer import write_document
 from model_training.runtime.card import Text
 from tests.analysis.made_up import make_predictions
+from tests.e2e.test_accessibility import findings
 
 WIDTHS = {"telephone": 360, "desk": 1280}
 LABELS = {"먹, 그림": 30, "판화": 30}
@@ -56,6 +57,7 @@ def make_document() -> Document:
         version="1.0",
         title=Text(en="Made-up pictures", ko="지어낸 그림"),
         summary=Text(en="Nothing is real.", ko="실제 그림이 아닙니다."),
+        verdict=sections.sum_up(predictions, names, 0.9),
         facts=sections.measure_headline(predictions),
         notices=[Text(en="60 test pictures are few.", ko="평가 그림이 60장뿐입니다.")],
         sections=[
@@ -213,3 +215,11 @@ def test_dark_pages_have_dark_charts(browser: Browser, folder: Path) -> None:
     seen = np.asarray(Image.open(io.BytesIO(chart.screenshot())).convert("L"))
     assert np.median(seen) < 60
     page.close()
+
+
+def test_the_verdict_comes_first_and_axe_finds_nothing(page: Page) -> None:
+    first = page.locator("main > :first-child")
+    expect(first).to_have_class("verdict")
+    expect(first.locator("[lang=en]").first).to_have_text(re.compile(r"^Of 60 test pictures it recognises \d+\.\d%;"))
+    assert findings(page) == []
+    expect(page.locator(".back")).to_be_hidden()  # a file has no site to go back to

@@ -12,6 +12,7 @@ import argparse
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -112,7 +113,7 @@ class Split:
 def load_split(seed: int, data: Path, weights: Path) -> Split:
     recipe, prepared, trained, bundle = train_split("landscape", seed, data, weights)
     run = TorchExecution(trained.network, "cpu")
-    seen = {name: predict(run, prepared.pixels, rows) for name, rows in prepared.rows.items()}
+    seen: dict[str, Any] = {name: predict(run, prepared.pixels, rows) for name, rows in prepared.rows.items()}
     calibration = fit_temperature(seen["validation"][0], prepared.targets[prepared.rows["validation"]])
     return Split(recipe, prepared, bundle, seen, calibration.temperature)
 

@@ -1,10 +1,10 @@
 """`make bench-forms`: how fast each form of a network is on this processor, and what it answers otherwise.
 
-    python -m tests.benchmarks.forms --data FOLDER [--bundles FOLDER]
+    python -m tests.benchmarks.forms --data FOLDER --weights FILE
 
 Rates of ResNet-18 (its weights do not matter) and of the landscapes' MobileNetV2, in turn on the same pictures: of the
-network alone, one picture and sixteen at a time, and of whole answers to JPEGs of 800 pixels. Decisions are of trained
-bundles over all pictures of their data: `make figures-verdict` leaves them in build/verdict. Writes
+network alone, one picture and sixteen at a time, and of whole answers to JPEGs of 800 pixels. Decisions are of bundles
+over all pictures of their data, trained as `make figures-verdict` does on its first split. Writes
 `build/bench/forms.json`.
 """
 
@@ -20,19 +20,21 @@ import numpy as np
 from scipy.stats import binomtest
 
 from model_training.datasets.reopen import open_bundle
-from model_training.packaging.convert import convert_bundle
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.forms import able_forms
 from model_training.runtime.measures import Precision, Served
+from model_training.runtime.ood import find_unknown
+from tests.benchmarks.companion import measure_companions
 from tests.benchmarks.results import CIFAKE, LANDSCAPES, PAINTINGS, WHERE, Entry, Table, publish
 from tests.benchmarks.serving_material import make_images, make_served_bundle
+from tests.benchmarks.verdict import train_split
 
 BUILD = Path("build/bench/forms")
 PRODUCTS = {
-    "landscape": ("bundles-landscape-0/landscape", "landscape", "landscapes"),
-    "styles": ("bundles-styles-0/webtoon", "painting_styles", "styles of painting"),
-    "ai": ("bundles-ai-0/ai_vs_real_small", "ai_vs_real", "AI or real, 32×32"),
+    "landscape": ("landscape", "landscapes"),
+    "styles": ("painting_styles", "styles of painting"),
+    "ai": ("ai_vs_real", "AI or real, 32×32"),
 }
 NETWORKS = {"resnet18": "ResNet-18", "mobilenetv2": "MobileNetV2"}
 FORMS: tuple[Precision, ...] = ("float32", "bf16", "int8")
@@ -59,7 +61,7 @@ def make_entry(figures: dict[str, float]) -> Entry:
             f"{{{name}_{form}_verdicts:.2%}}",
             f"{{{name}_images:.0f}}",
         )
-        for name, (_, _, words) in PRODUCTS.items()
+        for name, (_, words) in PRODUCTS.items()
         for form in FORMS
         if f"{name}_{form}_changed" in figures
     )
@@ -79,6 +81,19 @@ def make_entry(figures: dict[str, float]) -> Entry:
                 changed,
                 "Over all pictures of the data, each form with its own calibration, thresholds and gate",
             ),
+            Table(
+                ("called unknown by a gate with a companion", "float32", "8-bit integers"),
+                tuple(
+                    (words, *(f"{{companion_{form}_{name}:.1%}}" for form in ("float32", "int8")))
+                    for name, words in (
+                        ("landscapes", "landscapes that it was not fitted to"),
+                        ("drawings", "drawings"),
+                        ("photographs", "photographs of 32×32"),
+                        ("styles", "other styles of painting"),
+                    )
+                ),
+                "What a companion of ResNet-18 sees, fitted to landscapes; mean of five splits",
+            ),
         ),
     )
 
@@ -86,11 +101,12 @@ def make_entry(figures: dict[str, float]) -> Entry:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder of all pictures" + WHERE)
-    parser.add_argument("--bundles", type=Path, default=Path("build/verdict"), help="what make figures-verdict left")
+    parser.add_argument("--weights", type=Path, required=True, help="ImageNet's MobileNetV2 in timm's names")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
-    packed = {name: _pack(name, arguments.bundles, arguments.data) for name in PRODUCTS}
-    figures: dict[str, float] = {}
+    packed = {name: train_split(name, 0, arguments.data, arguments.weights)[3] for name in PRODUCTS}
+    figures = measure_companions(arguments.data, BUILD / "companion")
+    print({key: round(value, 4) for key, value in figures.items()}, flush=True)
     for name, bundle in packed.items():
         figures |= {f"{name}_{key}": value for key, value in compare_decisions(bundle, arguments.data, name).items()}
         print({key: round(value, 4) for key, value in figures.items() if key.startswith(name)}, flush=True)
@@ -101,12 +117,6 @@ def main() -> None:
         print({key: round(value, 1) for key, value in figures.items() if key.startswith(name)}, flush=True)
     setup = f"medians of {arguments.rounds} rounds; decisions of one split of each product"
     publish("forms", make_entry(figures), figures, TARGETS, setup)
-
-
-def _pack(name: str, bundles: Path, data: Path) -> Path:
-    """A bundle made before there were further forms gets them."""
-    bundle, folder, _ = PRODUCTS[name]
-    return convert_bundle(bundles / bundle, "float32", data / folder, BUILD / name)
 
 
 def load_forms(bundle: Path) -> dict[Precision, Classifier]:
@@ -121,7 +131,7 @@ def load_forms(bundle: Path) -> dict[Precision, Classifier]:
 def compare_decisions(bundle: Path, data: Path, name: str) -> dict[str, float]:
     """Shares of all pictures: those of another class than in float32 with Clopper and Pearson's interval, what of the
     accuracy is lost, and those with another verdict."""
-    prepared = open_bundle(bundle, data / PRODUCTS[name][1], BUILD / "cache").prepared
+    prepared = open_bundle(bundle, data / PRODUCTS[name][0], BUILD / "cache").prepared
     rows = np.sort(np.concatenate(list(prepared.rows.values())))
     targets = prepared.targets[rows]
     said: dict[Precision, tuple[np.ndarray, np.ndarray]] = {}
@@ -129,7 +139,9 @@ def compare_decisions(bundle: Path, data: Path, name: str) -> dict[str, float]:
         classes, verdicts = [], []
         for start in range(0, len(rows), 64):
             pixels = np.ascontiguousarray(prepared.pixels[rows[start : start + 64]])
-            probabilities, reasons = model.judge_images(pixels, [None] * len(pixels))
+            observed = model.observe(pixels)
+            probabilities = model.calibrate(observed.logits)
+            reasons = find_unknown(model.card.ood, [None] * len(pixels), observed.distances)
             classes += probabilities.argmax(1).tolist()
             verdicts += [reason or model.judge(each)[1] for each, reason in zip(probabilities, reasons, strict=True)]
         said[form] = np.array(classes), np.array(verdicts)

@@ -25,7 +25,7 @@ import requests
 
 from model_training.datasets.procedural import draw
 from tests.benchmarks.results import MADE_HERE, Entry, publish
-from tests.benchmarks.serving import load
+from tests.benchmarks.serving_servers import load
 
 FOLDER = Path("build/bench/front_end")
 #: name → (connections, seconds that the model server takes for each answer, one after the other)
@@ -112,8 +112,8 @@ def measure(
 ) -> tuple[float, float]:
     """Milliseconds of processor time an answer, and answers a second."""
     before = processor_seconds(process)
-    rate, latencies = load(address, connections, seconds, "raw", [picture])
-    return (processor_seconds(process) - before) / len(latencies) * 1000, rate
+    asked = load(address, connections, seconds, "raw", [picture])
+    return (processor_seconds(process) - before) / len(asked.latencies_ms) * 1000, asked.rate
 
 
 def processor_seconds(process: psutil.Process) -> float:

@@ -96,3 +96,15 @@ def enlarge(image: Image.Image, megapixels: float, seed: int) -> Image.Image:
     large = image.resize((int(image.width * scale), int(image.height * scale)), Image.Resampling.BICUBIC)
     grain = np.random.default_rng(seed).normal(0, 4, (large.height, large.width, 1)).astype(np.float32)
     return Image.fromarray(np.clip(np.asarray(large) + grain, 0, 255).astype(np.uint8))
+
+
+def link_pictures(count: int) -> Path:
+    """A folder of `count` links to the few pictures of 800 pixels: what differs is the name."""
+    images = make_images()["web"]
+    folder = FOLDER / f"links_{count}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        path = folder / f"{number:06d}.jpg"
+        if not path.exists():
+            path.symlink_to(images[number % len(images)].absolute())
+    return folder

@@ -143,10 +143,10 @@ def report(results: dict[str, list[Detection]], arguments: argparse.Namespace) -
         print(f"| {name:24} | {mean:.3f} ({low:.3f} to {high:.3f}) | " + " | ".join(f"{m:.3f}" for m in means) + " |")
         figures |= {f"{name}_map50": mean, f"{name}_low": low, f"{name}_high": high, f"{name}_map50_95": means[0]}
     bce, focal = results[COMPOSED], results[FOCAL]
-    rows = []
+    rows: list[tuple[str, int, float, float]] = []
     for number, row in enumerate(bce[0].classes):
-        pair = [float(np.nanmean([result.classes[number].map50 for result in arm])) for arm in (bce, focal)]
-        rows.append((row.key, int(np.mean([result.classes[number].objects for result in bce])), *pair))
+        ours, theirs = (float(np.nanmean([each.classes[number].map50 for each in arm])) for arm in (bce, focal))
+        rows.append((row.key, int(np.mean([each.classes[number].objects for each in bce])), ours, theirs))
     print("\n| class, worst first | objects in test | mAP50 BCE | mAP50 focal | difference |\n|---|---|---|---|---|")
     for key, objects, first, second in sorted(rows, key=lambda each: each[2]):
         print(f"| {key} | {objects} | {first:.3f} | {second:.3f} | {second - first:+.3f} |")

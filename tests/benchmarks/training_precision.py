@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax
@@ -58,7 +59,7 @@ def main() -> None:
     recipe = load_recipe("landscape", [*SAME, *values, "training.learning_rate=3e-4", "training.schedule=cosine"])
     folder = only_class_folders(arguments.data)
     fabric = start_fabric("cpu")
-    ways = {name: {"training.precision": name} for name in PRECISIONS}
+    ways: dict[str, dict[str, Any]] = {name: {"training.precision": name} for name in PRECISIONS}
     ways["another seed"] = {"training.precision": "float32", "training.seed": 1}
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     pictures = 0

@@ -40,7 +40,7 @@ def test_the_package_around_it_imports_nothing() -> None:
 def test_what_it_imports_is_required() -> None:
     """Each library is named in `requirements/runtime.txt`, which is all that the serving image installs of ours; an
     optional one in `requirements/heif.txt`."""
-    called = {"PIL": "pillow", "pi_heif": "pi-heif", "pytorch_grad_cam": "grad-cam"}
+    called = {"PIL": "pillow", "cykooz_resizer": "cykooz.resizer", "pi_heif": "pi-heif", "pytorch_grad_cam": "grad-cam"}
     required = "".join(
         (ROOT / "requirements" / name).read_text("utf-8").lower() for name in ("runtime.txt", "heif.txt")
     )

@@ -22,12 +22,12 @@ from tests.contract.test_answers import CLASSES, CONTRACT, EXPLANATION, SHARE, c
 from tests.frontend.model_server_stub import ModelServerStub
 from tests.frontend.pages import send
 from tests.model_training.test_every_recipe import as_png, ask
-from tests.tiny_labels import COLOURS, draw_labels, write_labels
+from tests.tiny_labels import COLOURS, SETS, draw_labels, write_labels
 
 SETTINGS = [
     "network.backbone=test_resnet", "network.pretrained=false", "network.unfreeze=all", "network.head.hidden=null",
     "preprocessing.height=32", "preprocessing.width=32", "training.epochs=8", "training.batch_size=8",
-    "training.learning_rate=0.003", "data.group=title",
+    "training.learning_rate=0.003", "data.group=title", "serving.neighbours=names",
 ]  # fmt: skip
 ANSWER: dict[str, Any] = {
     "labels": {"type": "array", "items": {"enum": list(COLOURS)}},
@@ -38,6 +38,10 @@ ANSWER: dict[str, Any] = {
     "version": {"enum": ["1.0", "1.0+bf16", "1.0+int8"]},
     "prediction_set": closed(risk=SHARE, classes=CLASSES | {"minItems": 0}),
 }
+SETS_OF_LABELS = [";".join(each) for each in SETS]
+NEIGHBOURS = {"type": "array", "minItems": 6, "maxItems": 6, "items": closed(
+    **{"class": {"enum": SETS_OF_LABELS}}, similarity={"type": "number", "minimum": -1, "maximum": 1},
+)}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,8 @@ def test_the_card_says_how_each_label_is_decided(bundle: Path) -> None:
 
 def test_the_archive_answers_with_several_labels(bundle: Path, tmp_path: Path) -> None:
     answer = ask(bundle, as_png(draw_labels(("action", "drama"), 5)), tmp_path)
-    assert conforms(closed(**ANSWER, explanation=EXPLANATION), answer)
+    assert conforms(closed(**ANSWER, explanation=EXPLANATION, neighbours=NEIGHBOURS), answer)
+    assert answer["neighbours"][0]["class"] == "action;drama"
     probabilities = answer["probabilities"]
     assert set(answer["labels"][:2]) == {"action", "drama"}
     assert answer["labels"] == sorted(answer["labels"], key=lambda key: -probabilities[key])
@@ -123,6 +128,7 @@ def test_a_stored_answer_and_the_card_make_a_page(bundle: Path, tmp_path: Path) 
         client = create_app(Settings(model_server_url=stub.address, catalogue_seconds=0)).test_client()  # type: ignore[call-arg]
         page = send(client).text
         assert '<span class="chip-title">Slice of life</span>' in page or answer["verdict"] == "unknown"
+        assert "<span>Slice of life</span>" in page[page.index('id="neighbours-title"') :]
         assert client.get("/models/landscape/examples/example-01").status_code == 200
     finally:
         stub.close()
@@ -136,6 +142,20 @@ def test_the_command_predicts_and_evaluates(bundle: Path, place: Path) -> None:
     assert said.exit_code == 0, said.output
     assert "Slice of life" in said.stdout
     assert "Drama" in said.stdout
+    table, sorted_into, heatmaps = place / "a.json", place / "sorted", place / "heatmaps"
+    more = ["--to", str(table), "--sort-into", str(sorted_into), "--explain", str(heatmaps)]
+    said = CliRunner().invoke(app, ["predict", str(path), *more, "--bundle", str(bundle), *build])
+    assert said.exit_code == 0, said.output
+    (row,) = json.loads(table.read_text("utf-8"))
+    assert row.keys() == {
+        "path", "labels", "verdict", "reason", "prediction_set", "probabilities", "warnings", "error", "message",
+    }  # fmt: skip
+    assert set(row["labels"]) == {"daily", "drama"} <= set(row["prediction_set"])
+    assert row["probabilities"].keys() == COLOURS.keys()
+    assert {each.relative_to(sorted_into).parts[:2] for each in sorted_into.rglob("one.png")} == {
+        (label, row["verdict"]) for label in row["labels"]
+    }
+    assert [each.name for each in heatmaps.rglob("*.png")] == ["one.png.png"]
     reports = ["--reports", str(place / "reports"), "--data", str(place / "data"), "--json"]
     said = CliRunner().invoke(app, ["evaluate", str(bundle), *build, *reports])
     assert said.exit_code == 0, said.output
@@ -145,5 +165,7 @@ def test_the_command_predicts_and_evaluates(bundle: Path, place: Path) -> None:
     page = Path(told["report"]).read_text("utf-8")
     assert "This is measured only of models that give a picture one class." in page
     assert "레이블별 점수" in page
+    assert re.search(r"Of \d+ test pictures it names all labels and no other for \d+\.\d%\.", page)
+    assert re.search(r"Of the labels that it names \d+\.\d% are right", page)
     refused = CliRunner().invoke(app, ["evaluate", str(bundle), *build, "--test", str(place / "data")])
     assert "Give --data alone" in str(refused.exception or refused.output)

@@ -44,7 +44,7 @@ def describe_report(report: dict[str, Any]) -> Iterator[str]:
     for table in entry["tables"]:
         yield ""
         if table["caption"]:
-            yield from (f"{table['caption']}:", "")
+            yield from (f"{fill_cell(table['caption'], figures)}:", "")
         rows = [[fill_cell(cell, figures) for cell in row] for row in table["rows"]]
         yield from make_table(table["columns"], rows)
     if entry["notes"]:
@@ -56,7 +56,7 @@ def describe_report(report: dict[str, Any]) -> Iterator[str]:
         missed = {line.partition(" is ")[0] for line in report["missed"]}
         told = (
             f"`{key}` {sign.replace('>=', '≥').replace('<=', '≤')} {target:g}"
-            + (f" (**missed**: {figures[key]:g})" if key in missed else " (met)")
+            + (f" (**missed**: {figures[key]:.4g})" if key in missed else " (met)")
             for key, sign, target in targets
         )
         yield from ("", "Targets: " + "; ".join(told) + ".")

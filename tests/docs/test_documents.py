@@ -38,7 +38,7 @@ KOREAN = {
     "고르기": "선택",
 }
 #: Set by gunicorn's configuration for its own workers.
-INTERNAL = {"HWAPUNG_COMMON_DIRECTORY"}
+INTERNAL = {"HWAPUNG_COMMON_DIRECTORY", "HWAPUNG_HEARTBEATS"}
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,23 @@ def draw_mountains() -> Image.Image:
             left = peak * 130 - 60 + 40 * depth
             draw.polygon([(left, foot), (left + 75, foot - 90), (left + 150, foot)], fill=(shade, shade, shade - 8))
     return picture.filter(ImageFilter.GaussianBlur(2))
+
+
+def drop(page: Page, files: Mapping[str, bytes], media_type: str = "image/jpeg") -> None:
+    """Drop files, name → content, as a hand does that comes from the desktop."""
+    transfer = page.evaluate_handle(
+        """([files, type]) => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of files) {
+                const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+                transfer.items.add(new File([bytes], name, { type }));
+            }
+            return transfer;
+        }""",
+        [[[name, base64.b64encode(content).decode()] for name, content in files.items()], media_type],
+    )
+    page.dispatch_event("main", "dragover", {"dataTransfer": transfer})
+    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.e2e.conftest import drop
+
 Pictures = dict[str, Path]
 
 FILE = "[data-file] >> nth=0"
@@ -22,19 +24,6 @@ def expect_answer(page: Page) -> None:
     expect(answer.locator(".bars li")).to_have_count(2)
     expect(answer.locator(".verdict-name")).to_have_text(re.compile("^The model is (not )?sure$"))
     expect(answer.locator(".time")).to_have_text(re.compile(r"Answered in [\d,.]+ ms"))
-
-
-def drop(page: Page, path: Path, media_type: str = "image/jpeg") -> None:
-    transfer = page.evaluate_handle(
-        """([data, name, type]) => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name, { type }));
-            return transfer;
-        }""",
-        [base64.b64encode(path.read_bytes()).decode(), path.name, media_type],
-    )
-    page.dispatch_event("[data-easel]", "dragover", {"dataTransfer": transfer})
-    page.dispatch_event("[data-easel]", "drop", {"dataTransfer": transfer})
 
 
 def paste(page: Page, path: Path) -> None:
@@ -56,7 +45,7 @@ def test_choosing_a_picture_answers_and_explains_it(page: Page, pictures: Pictur
 
 
 def test_dropping_a_picture_answers_it(page: Page, pictures: Pictures) -> None:
-    drop(page, pictures["mountains.jpg"])
+    drop(page, {"mountains.jpg": pictures["mountains.jpg"].read_bytes()})
     expect_answer(page)
 
 
@@ -74,7 +63,9 @@ def test_the_camera_is_offered_where_there_is_one(page: Page, screen: str) -> No
 def test_the_heatmap_lies_on_the_picture_and_fades_by_the_slider(page: Page, pictures: Pictures) -> None:
     page.set_input_files(FILE, pictures["mountains.jpg"])
     expect_answer(page)
-    heat, slider = page.locator("[data-heat]"), page.get_by_label("Heatmap", exact=True)
+    heat, slider = page.locator("[data-heat]"), page.get_by_label("Strength", exact=True)
+    expect(heat).to_be_hidden()  # it would cover what the picture shows
+    page.get_by_role("button", name="Heatmap", exact=True).click()
     expect(heat).to_have_css("opacity", "0.7")
     places = page.evaluate(  # both at once: on a telephone the page is still scrolling to the answer
         "['heat', 'picture'].map((name) => document.querySelector(`[data-${name}]`).getBoundingClientRect().toJSON())"
@@ -120,7 +111,7 @@ def test_a_bad_file_is_explained_and_the_next_one_answered(
 
 
 def test_too_large_a_picture_is_not_even_sent(page: Page, tmp_path: Path) -> None:
-    limit = int(page.locator("form").get_attribute("data-max-bytes") or 0)
+    limit = int(page.locator("#ask").get_attribute("data-max-bytes") or 0)
     large = tmp_path / "large.bin"
     large.write_bytes(b"\0" * (limit + 1))
     sent: list[str] = []
@@ -161,7 +152,7 @@ def test_an_example_is_answered_without_asking_the_model(page: Page) -> None:
     page.locator("[data-example]").first.click()
     expect_answer(page)
     expect(page.locator(".truth")).to_contain_text("its true class is")
-    expect(page.locator("[data-heat]")).to_be_visible()
+    expect(page.get_by_role("button", name="Heatmap", exact=True)).to_be_visible()
     assert asked == []
 
 

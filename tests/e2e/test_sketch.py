@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 from frontend import create_app
 from frontend.settings import Settings
 from tests.e2e.conftest import SCREENS
-from tests.e2e.test_accessibility import serious_findings
+from tests.e2e.test_accessibility import findings
 from tests.frontend.model_server_stub import FAULTS, ModelServerStub, Reply
 from tests.frontend.sketch.sketch_stub import (
     EMBEDDING,
@@ -275,6 +275,30 @@ def test_what_is_no_drawing_leaves_the_sheet_alone(
     assert ink(desk) == 0
 
 
+def test_a_refused_picture_takes_the_drawings_answer_away(desk: Page, tmp_path: Path) -> None:
+    draw(desk, *STROKE)
+    expect(desk.locator("[data-overlay] rect")).to_have_count(2)
+    path = tmp_path / "a.png"
+    path.write_bytes(b"text")
+    desk.set_input_files(FILE, path)
+    expect(desk.locator("[data-error=not_a_picture]")).to_be_visible()
+    expect(desk.locator("[data-overlay] rect")).to_have_count(0)
+    expect(desk.locator("[data-object]")).to_have_count(0)
+
+
+def test_a_row_shows_its_box_to_mouse_and_keyboard(desk: Page) -> None:
+    draw(desk, *STROKE)
+    row, box = desk.locator('[data-object="1"]'), desk.locator('[data-box-of="1"]')
+    expect(box).not_to_have_class("pointed")
+    row.hover()
+    expect(box).to_have_class("pointed")
+    desk.locator("h1").hover()
+    expect(box).not_to_have_class("pointed")
+    row.focus()
+    expect(box).to_have_class("pointed")
+    expect(desk.locator(".pointed")).to_have_count(1)
+
+
 def test_another_try_sends_the_photograph_again(desk: Page, site: Site, tmp_path: Path) -> None:
     path = tmp_path / "paper.png"
     path.write_bytes(drawing())
@@ -308,7 +332,6 @@ def test_it_can_be_installed_and_stays_a_sheet_without_a_connection(desk: Page) 
     manifest = desk.evaluate("fetch(document.querySelector('link[rel=manifest]').href).then((r) => r.json())")
     assert {"name", "short_name", "start_url", "display", "icons", "id", "scope"} <= manifest.keys()
     assert {icon["sizes"] for icon in manifest["icons"]} >= {"192x192", "512x512"}
-    desk.evaluate("navigator.serviceWorker.ready")
     desk.wait_for_function("() => navigator.serviceWorker.controller !== null")
     kept = (
         "caches.open('hwapung-1').then((cache) => cache.keys()).then((all) => all.map((r) => new URL(r.url).pathname))"
@@ -345,11 +368,25 @@ def test_axe_finds_nothing_serious(browser: Browser, site: Site, screen: str, la
     )  # fmt: skip
     page = context.new_page()
     page.goto(f"/models/sketch?lang={language}")
-    assert serious_findings(page) == []
+    assert findings(page) == []
     draw(page, *STROKE)
     expect(page.locator("[data-reference]")).to_have_count(16)
     page.locator("[data-keep]").first.click()
-    assert serious_findings(page) == []
+    assert findings(page) == []
     page.goto("/offline")
-    assert serious_findings(page) == []
+    assert findings(page) == []
     context.close()
+
+
+def test_a_server_that_says_nothing_is_told_of(desk: Page, site: Site) -> None:
+    desk.clock.install()
+    site.held = threading.Event()
+    draw(desk, *STROKE)
+    desk.clock.run_for(1000)
+    expect(desk.locator("[data-stalled]")).to_be_hidden()
+    desk.clock.run_for(9000)
+    expect(desk.locator("[data-stalled]")).to_contain_text("You can go on drawing.")
+    site.held.set()
+    desk.clock.run_for(1000)
+    expect(desk.locator("[data-answer=objects]")).to_be_visible()
+    expect(desk.locator("[data-stalled]")).to_be_hidden()

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from frontend.video.aggregate import mean_of_parts
 from hwapung.local import serving
 from tests.e2e.conftest import SCREENS
-from tests.e2e.test_accessibility import FILE, serious_findings
+from tests.e2e.test_accessibility import FILE, findings
 from tests.strips import draw_strip
 from torchserve.archive import build_archive
 
@@ -143,6 +143,7 @@ def test_timeline_and_window_are_one_place(page: Page, strip_site: str, strips: 
     timeline = page.get_by_role("slider", name="컷" if korean else "Panels")
     expect(page.locator("[data-interval]")).to_contain_text("95%")
     expect_panel(1)
+    page.locator("[data-heat-toggle]").click()
     # The picture is as wide as its window, and the heatmap and the frame lie exactly on it.
     picture, heat, marks, mount = (measure(page, name) for name in ("picture", "heat", "marks", "mount"))
     assert heat == pytest.approx(picture, abs=1)
@@ -170,7 +171,7 @@ def test_timeline_and_window_are_one_place(page: Page, strip_site: str, strips: 
     expect_panel(1)
     page.locator("summary", has_text="컷별 결과를 글로 보기" if korean else "The panels in words").click()
     assert page.locator(".panel-list li").count() == count
-    assert serious_findings(page) == []
+    assert findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -179,6 +180,7 @@ def test_a_strip_that_lies_goes_from_left_to_right(page: Page, strips: dict[str,
     timeline = page.get_by_role("slider", name="Panels").or_(page.get_by_role("slider", name="컷"))
     timeline.press("End")
     assert scrolled(page, "Left", "Width") > 0.8
+    page.locator("[data-heat-toggle]").click()
     assert measure(page, "heat") == pytest.approx(measure(page, "picture"), abs=1)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     # A picture that is none takes strip, frame and window away.

@@ -13,8 +13,8 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import SCREENS, draw_mountains
-from tests.e2e.test_accessibility import serious_findings
+from tests.e2e.conftest import SCREENS, draw_mountains, drop
+from tests.e2e.test_accessibility import findings
 from tests.frontend.video.films import make_film
 from tests.frontend.video.test_stream import parse
 
@@ -80,7 +80,7 @@ def test_the_way_through(video_page: Page, films: dict[str, Path]) -> None:
     expect(page.locator("p[data-caption]")).to_have_text(str(said))
     expect(page.locator("[data-explained]")).not_to_have_text(re.compile("%|sure"))
     expect(page.locator("[data-film]")).to_be_visible()
-    assert serious_findings(page) == []
+    assert findings(page) == []
     timeline.press("Home")
     expect(page.locator("[data-heat]")).to_be_hidden()
 
@@ -133,6 +133,15 @@ def test_a_film_that_the_browser_does_not_play_shows_its_frames(video_page: Page
     expect(page.locator("[data-still]")).to_be_visible()
 
 
+def test_a_film_is_dropped_anywhere_on_the_page(video_page: Page, films: dict[str, Path]) -> None:
+    page = video_page
+    drop(page, {"notes.mp4": films["notes.mp4"].read_bytes()}, "video/mp4")
+    expect(page.locator("[data-error=not_a_video]")).to_be_visible()
+    drop(page, {"short.webm": films["short.webm"].read_bytes()}, "video/webm")
+    expect(page.locator("[data-video-answer]")).to_contain_text("From 24 frames.")
+    expect(page.locator("[data-film]")).to_be_visible()
+
+
 def test_a_bad_file_is_explained(video_page: Page, films: dict[str, Path]) -> None:
     page = video_page
     page.set_input_files(FILE, films["notes.mp4"])
@@ -150,10 +159,10 @@ def test_nothing_serious_in_korean(
     )  # fmt: skip
     page = context.new_page()
     page.goto("/models/landscape/video?lang=ko")
-    assert serious_findings(page) == []
+    assert findings(page) == []
     page.set_input_files(FILE, films["short.webm"])
     expect(page.locator("[data-video-answer]")).to_contain_text("평균 확신도")
-    assert serious_findings(page) == []
+    assert findings(page) == []
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]
     context.close()

@@ -17,6 +17,14 @@ def model_server() -> Iterator[ModelServerStub]:
     server.close()
 
 
+@pytest.fixture(scope="module")
+def stub() -> Iterator[ModelServerStub]:
+    """One for all tests of a module, before a front end that takes seconds to start."""
+    server = ModelServerStub()
+    yield server
+    server.close()
+
+
 @pytest.fixture
 def make_client(model_server: ModelServerStub) -> Callable[..., FlaskClient]:
     """A client of a front end before the stub; keyword arguments are settings."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 
 import pytest
@@ -54,7 +55,8 @@ def test_connections_to_the_model_server_are_kept(client: FlaskClient, model_ser
     ("method", "path", "arguments", "status", "code"),
     [
         ("POST", PREDICT, {"data": b"", "content_type": "image/png"}, 400, "empty_body"),
-        ("POST", PREDICT, {"data": {"other": "x"}, "content_type": "multipart/form-data"}, 400, "empty_body"),
+        ("POST", PREDICT, {"data": {"other": "x"}, "content_type": "multipart/form-data"}, 400, "no_file"),
+        ("POST", PREDICT, {"data": {"data": "x"}, "content_type": "multipart/form-data"}, 400, "no_file"),
         (
             "POST",
             PREDICT,
@@ -91,6 +93,19 @@ def test_bad_input_gets_its_code_and_never_reaches_the_model(
     assert response.json["error"]["message"]
     assert response.json["error"]["remedy"]
     assert model_server.seen == []
+
+
+@pytest.mark.parametrize("path", [PREDICT, "/api/v1/models/landscape/video"])
+def test_a_form_says_what_is_wrong_with_its_parts(client: FlaskClient, path: str) -> None:
+    def ask(fields: dict[str, str]) -> tuple[int, str, str]:
+        response = client.post(path, data=fields, content_type="multipart/form-data")
+        assert response.json is not None
+        return response.status_code, response.json["error"]["code"], response.json["error"]["message"]
+
+    assert ask({"data": "x"}) == (400, "no_file", "The part data has no file name.")
+    assert ask({"other": "x"}) == (400, "no_file", "The form has no file named data or file.")
+    status, code, message = ask({f"f{number}": "x" for number in range(1001)})
+    assert (status, code, "more than 1000 parts" in message) == (413, "unreadable_form", True)
 
 
 def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
@@ -140,15 +155,54 @@ def test_a_card_of_another_schema_is_refused(client: FlaskClient, model_server: 
     assert (response.status_code, response.json["error"]["code"]) == (502, "model_outdated")
 
 
-def test_a_limit_counts_predictions_of_pages_and_api_together(make_client: MakeClient) -> None:
+def ask_from(client: FlaskClient, address: str, path: str = PREDICT, **further: str) -> tuple[int, str]:
+    """Status and Retry-After of a question from this address."""
+    response = client.post(
+        path, data=image(), content_type="image/png", environ_base={"REMOTE_ADDR": address}, headers=further
+    )
+    return response.status_code, response.headers.get("Retry-After", "")
+
+
+def test_a_limit_counts_pages_and_api_together_and_says_how_long(make_client: MakeClient) -> None:
     client = make_client(rate_limit="2/hour")
-    assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
-    page = client.post("/models/landscape", data={"file": (io.BytesIO(image()), "a.png")})
-    assert page.status_code == 200
-    response = client.post(EXPLAIN, data=image(), content_type="image/png")
-    assert response.json is not None
-    assert (response.status_code, response.json["error"]["code"]) == (429, "too_many_requests")
-    assert client.get("/models/landscape").status_code == 200
+    assert ask_from(client, "192.0.2.1") == (200, "")
+    assert ask_from(client, "192.0.2.1", "/models/landscape") == (200, "")
+    status, wait = ask_from(client, "192.0.2.1", EXPLAIN)
+    assert (status, 3590 <= int(wait) <= 3600) == (429, True)
+    assert client.get("/models/landscape", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code == 200
+    assert ask_from(client, "192.0.2.2") == (200, "")
+
+
+def test_after_the_wait_that_was_told_the_next_one_is_answered(make_client: MakeClient) -> None:
+    client = make_client(rate_limit="1/second")
+    assert ask_from(client, "192.0.2.1")[0] == 200
+    assert ask_from(client, "192.0.2.1") == (429, "1")
+    time.sleep(1)
+    assert ask_from(client, "192.0.2.1")[0] == 200
+
+
+def test_a_network_of_ipv6_counts_as_one_address(make_client: MakeClient) -> None:
+    client = make_client(rate_limit="1/hour")
+    addresses = ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "::ffff:192.0.2.1", "192.0.2.1")
+    assert [ask_from(client, address)[0] for address in addresses] == [200, 429, 200, 200, 429]
+
+
+def test_who_asks_from_this_machine_is_not_limited_but_a_proxy_on_it_is(make_client: MakeClient) -> None:
+    client = make_client(rate_limit="1/hour")
+    assert [ask_from(client, "127.0.0.1")[0] for _ in range(3)] == [200, 200, 200]
+    forwarded = {"X-Forwarded-For": "192.0.2.1"}
+    assert [ask_from(client, "127.0.0.1", **forwarded)[0] for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize(("proxies", "forwarded"), [(0, "192.0.2.1"), (1, ""), (2, "192.0.2.1")])
+def test_a_wrong_number_of_proxies_is_logged_once(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture, proxies: int, forwarded: str
+) -> None:
+    client = make_client(trusted_proxies=proxies)
+    further = {"X-Forwarded-For": forwarded} if forwarded else {}
+    for _ in range(2):
+        assert ask_from(client, "192.0.2.9", **further)[0] == 200
+    assert sum("HWAPUNG_TRUSTED_PROXIES" in record.message for record in caplog.records) == 1
 
 
 def test_addresses_behind_a_trusted_proxy_are_counted_apart(make_client: MakeClient) -> None:

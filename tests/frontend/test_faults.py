@@ -44,8 +44,9 @@ def test_a_fault_of_torchserve_is_named(
 
 
 def test_a_model_that_has_just_answered_is_busy_not_starting(
-    client: FlaskClient, model_server: ModelServerStub
+    make_client: MakeClient, model_server: ModelServerStub
 ) -> None:
+    client = make_client(answer_timeout=0.3)
     assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
     model_server.reply = FAULTS["no worker"]
     assert code_of(client) == (503, "model_busy")
@@ -120,3 +121,22 @@ def test_an_error_that_may_pass_says_when_to_try_again(client: FlaskClient, mode
     model_server.reply = FAULTS["no worker"]
     response = client.post(PREDICT, data=image(), content_type="image/png")
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_question_that_a_worker_died_of_is_asked_again_when_there_is_another(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    """TorchServe says so of the questions in its hands, and of others until the next worker is ready."""
+    assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
+    replies = [FAULTS["worker died"], FAULTS["no worker"], FAULTS["no worker"], (200, b"{}")]
+    model_server.reply = lambda request, body: replies.pop(0)
+    assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
+    assert replies == []
+
+
+def test_a_question_that_two_workers_died_of_is_not_asked_again(
+    client: FlaskClient, model_server: ModelServerStub
+) -> None:
+    model_server.reply = FAULTS["worker died"]
+    assert code_of(client) == (502, "model_failed")
+    assert len(model_server.seen) == 2

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.frontend.model_server_stub import FAULTS, ModelServerStub, image, own_error
@@ -21,7 +23,8 @@ def test_ready_after_a_real_prediction_by_each_model(make_client: MakeClient, mo
     response = make_client(models=("landscape", "sketches")).get("/readyz")
     assert response.status_code == 200
     assert response.json == {"ready": True, "models": {"landscape": "ready", "sketches": "ready"}}
-    assert [path for path, _, _ in model_server.seen] == ["/predictions/landscape", "/predictions/sketches"]
+    asked = sorted(path for path, _, _ in model_server.seen)
+    assert asked == ["/predictions/landscape", "/predictions/sketches"]
     assert model_server.seen[0][2].startswith(b"\x89PNG")
 
 
@@ -54,4 +57,51 @@ def test_metrics_count_requests_errors_and_the_models_time(client: FlaskClient, 
     client.post("/api/v1/models/landscape/predict", data=image(), content_type="image/png")
     model_server.reply = FAULTS["worker died"]
     client.post("/api/v1/models/landscape/predict", data=image(), content_type="image/png")
-    assert [value(name) for name in (answered, failed, timed)] == [before[0] + 1, before[1] + 1, before[2] + 2]
+    assert [value(name) for name in (answered, failed, timed)] == [
+        before[0] + 1,
+        before[1] + 1,
+        before[2] + 3,
+    ]  # asked twice
+
+
+def test_readiness_does_not_wait_for_a_model_that_hangs(
+    make_client: MakeClient, model_server: ModelServerStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frontend.health.PATIENCE", 0.2)
+    model_server.reply = hang
+    began = time.monotonic()
+    response = make_client(models=("landscape", "sketches")).get("/readyz")
+    assert response.json == {"ready": False, "models": dict.fromkeys(("landscape", "sketches"), "model_too_slow")}
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_known_card_is_shown_while_the_model_hangs(
+    make_client: MakeClient, model_server: ModelServerStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(catalogue_seconds=0.1)
+    assert client.get("/api/v1/models/landscape").status_code == 200
+    model_server.describes = False
+    model_server.reply = hang
+    time.sleep(0.15)
+    began = time.monotonic()
+    for page in ("/", "/models/landscape", "/api/v1/models"):
+        assert client.get(page).status_code == 200
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_card_that_was_never_had_is_waited_for_briefly(
+    make_client: MakeClient, model_server: ModelServerStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frontend.catalogue.PATIENCE", 0.2)
+    model_server.describes = False
+    model_server.reply = hang
+    began = time.monotonic()
+    response = make_client(models=("landscape", "sketches"), catalogue_seconds=60).get("/api/v1/models")
+    assert response.json == {
+        "models": [{"name": name, "error": "model_too_slow"} for name in ("landscape", "sketches")]
+    }
+    assert time.monotonic() - began < 1.5
+
+
+def hang(request: BaseHTTPRequestHandler, body: bytes) -> None:
+    time.sleep(2)

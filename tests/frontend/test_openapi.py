@@ -9,11 +9,12 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
+from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from frontend import create_app
 from frontend.settings import Settings
-from tests.frontend.model_server_stub import ModelServerStub, Reply, answer
+from tests.frontend.model_server_stub import ModelServerStub, Reply, answer, card
 from tests.frontend.sketch.sketch_stub import encode, sketch_answer, sketch_card, sketch_examples
 
 OPERATIONS = [
@@ -25,6 +26,7 @@ OPERATIONS = [
     ("GET", "/models/{name}/references"),
     ("POST", "/models/{name}/references/used"),
     ("POST", "/models/{name}/video"),
+    ("POST", "/models/{name}/batch"),
 ]
 
 
@@ -53,6 +55,24 @@ def test_every_answer_is_documented(model_server: ModelServerStub, method: str, 
         case.call_and_validate(excluded_checks=[positive_data_acceptance], headers={"Accept-Encoding": "identity"})
 
     check()
+
+
+def test_the_form_that_answers_is_documented(model_server: ModelServerStub) -> None:
+    served = {"precision": "int8", "why": "fastest", "rates": {"float32": 57.4, "int8": 201.0}, "processor": "Zen"}
+    model_server.models["landscape"] = (card() | {"version": "1.0+int8", "served": served}, [])
+    app = create_app(Settings(model_server_url=model_server.address))
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
+    operation = schema["/models/{name}"]["GET"]
+    case = operation.Case(path_parameters={"name": "landscape"}, headers={"Accept-Encoding": "identity"})
+    answered = case.call_and_validate()
+    assert answered.json()["served"] == served
+    model_server.models["landscape"] = (card() | {"served": served | {"precision": "int4"}}, [])
+    app = create_app(Settings(model_server_url=model_server.address))
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
+    case = schema["/models/{name}"]["GET"].Case(path_parameters=case.path_parameters, headers=case.headers)
+    with pytest.raises(FailureGroup) as raised:
+        case.call_and_validate()
+    assert '"precision":"int4"' in str(raised.value.exceptions[0])
 
 
 def test_every_operation_is_tried(model_server: ModelServerStub) -> None:

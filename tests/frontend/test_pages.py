@@ -13,6 +13,7 @@ from tests.frontend.model_server_stub import (
     ModelServerStub,
     answer,
     card,
+    examples,
     image,
     own_error,
 )
@@ -74,6 +75,16 @@ def test_the_card_is_told_beside_the_answer(client: FlaskClient) -> None:
     assert "China 97.7% 95.5% 96.6% 44" in text
 
 
+def test_the_form_that_answers_is_told_with_its_cost(client: FlaskClient, model_server: ModelServerStub) -> None:
+    cost = {"images": 1492, "changed": 3, "largest_probability_difference": 0.04, "accuracy_lead": 0.0, "low": -0.01,
+            "high": 0.01, "validation_images": 75, "loss": 0.001, "loss_bound": 0.004, "holds": True}  # fmt: skip
+    served = {"precision": "int8", "why": "fastest", "rates": {"float32": 57.4, "int8": 201.0}, "processor": "Zen"}
+    model_server.models["landscape"] = (card() | {"served": served, "form_costs": {"int8": cost}}, [])
+    text = Page(client.get(PAGE)).text
+    assert "Computes in int8: the fastest here (float32 57 pictures a second, int8 201 pictures a second)" in text
+    assert "3 of 1,492 pictures are decided otherwise than in float32" in text
+
+
 def test_painted_pictures_are_not_called_drawn_by_a_program(client: FlaskClient, model_server: ModelServerStub) -> None:
     model_server.procedural = False
     assert "Drawn by a program." not in Page(client.get(PAGE)).text
@@ -119,8 +130,9 @@ def test_titles_follow_the_language_and_a_class_without_one_keeps_its_key(
     ],
 )
 def test_an_error_that_may_pass_keeps_the_picture_for_another_try(
-    client: FlaskClient, model_server: ModelServerStub, fault: str, status: int, words: str
+    make_client: MakeClient, model_server: ModelServerStub, fault: str, status: int, words: str
 ) -> None:
+    client = make_client(answer_timeout=1)  # so long a question is asked again
     model_server.reply = FAULTS[fault]
     response = send(client)
     page = Page(response)
@@ -286,3 +298,50 @@ def test_only_a_picture_that_was_sent_is_said_to_be_kept(client: FlaskClient, mo
     model_server.reply = FAULTS["not registered"]
     assert "Your picture is kept." in Page(send(client)).text
     assert "Your picture is kept." not in Page(client.get(PAGE)).text
+
+
+@pytest.mark.parametrize("kept", ["abc", "é", "====", "a b"])
+def test_a_kept_picture_that_is_none_is_refused(client: FlaskClient, model_server: ModelServerStub, kept: str) -> None:
+    response = client.post("/models/landscape?lang=en", data={"kept": kept})
+    assert (response.status_code, model_server.seen) == (400, [])
+    assert "can&#39;t be done here" in response.text or "can't be done here" in response.text
+
+
+def test_too_large_a_picture_is_told_the_limit(make_client: MakeClient) -> None:
+    answered = send(make_client(max_upload_bytes=2 * 1048576), b"\0" * (2 * 1048576 + 1))
+    assert answered.status_code == 413
+    assert (
+        "This picture is too large. Save it smaller and try again. A file may have 2 MB at most." in Page(answered).text
+    )
+
+
+def test_examples_are_twelve_of_different_classes(client: FlaskClient, model_server: ModelServerStub) -> None:
+    (one,) = examples()
+    many = [one | {"name": f"{key}{number}", "label": key} for key in ("china", "han gang") for number in range(32)]
+    model_server.models["landscape"] = (card(), many)
+    links = [attributes["href"] for tag, attributes in Page(client.get(PAGE)).elements if "data-example" in attributes]
+    assert [str(link).rpartition("/")[2] for link in links] == [
+        *(f"china{number}" for number in range(6)),
+        *(f"han gang{number}".replace(" ", "%20") for number in range(6)),
+    ]
+
+
+def test_neighbours_are_evidence_beside_the_answer(client: FlaskClient, model_server: ModelServerStub) -> None:
+    near = [
+        {"class": "china", "similarity": 0.93, "link": "https://example.org/1", "licence": "CC BY 4.0",
+         "thumbnail": {"media_type": "image/webp", "data": "AAAA"}},
+        {"class": "han gang", "similarity": 0.81},
+    ]  # fmt: skip
+    model_server.reply = (200, json.dumps(answer(explained=True) | {"neighbours": near}).encode())
+    page = Page(send(client, fragment=True))
+    assert "Training pictures most like this one China CC BY 4.0 han gang" in page.text
+    assert ("a", "https://example.org/1") in [(tag, attributes.get("href")) for tag, attributes in page.elements]
+    assert "data:image/webp;base64,AAAA" in [attributes.get("src") for tag, attributes in page.elements if tag == "img"]
+
+
+def test_the_api_page_names_every_operation(client: FlaskClient) -> None:
+    page = Page(client.get("/api", headers={"Accept-Language": "ko"}))
+    asked = {attributes["id"] for tag, attributes in page.elements if "data-operation" in attributes}
+    paths = client.get("/api/v1/openapi.json").json["paths"]  # type: ignore[index]
+    assert asked == {each["operationId"] for methods in paths.values() for each in methods.values()}
+    assert "물어볼 수 있는 것" in page.text

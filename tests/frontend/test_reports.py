@@ -65,11 +65,14 @@ def test_a_browser_shows_them_and_gives_the_page_nothing_else(
 ) -> None:
     attribute = ' loading="lazy"' if lazy else ""
     (folder / "landscape" / "1.0" / "index.html").write_text(
-        f"""<!doctype html><title>Report</title><img src="pictures/0001.webp"{attribute}><p></p><script>
-        fetch("/api/v1/models").then(() => "read", () => "refused").then((said) => {{
-            document.querySelector("p").textContent = `${{origin}} ${{said}}`;
-        }});
-        </script>""",
+        f"""<!doctype html><title>Report</title><img src="pictures/0001.webp"{attribute}><p></p>
+        <script src="report.js"></script><script>document.querySelector("p").textContent = "smuggled";</script>""",
+        "utf-8",
+    )
+    (folder / "landscape" / "1.0" / "report.js").write_text(
+        """fetch("/api/v1/models").then(() => "read", () => "refused").then((said) => {
+            document.querySelector("p").textContent += `${origin} ${said}`;
+        });""",
         "utf-8",
     )
     server = make_server("127.0.0.1", 0, make_client(reports=folder).application, threaded=True)

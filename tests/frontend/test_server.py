@@ -4,81 +4,29 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
+import resource
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
 
-from tests.frontend.model_server_stub import ModelServerStub, image
+from tests.frontend.gunicorns import METRICS, PREDICT, gunicorn, head, read_metrics, receive
+from tests.frontend.model_server_stub import ModelServerStub, Reply, answer, image
 
-ROOT = Path(__file__).parents[2]
-PREDICT = "/api/v1/models/landscape/predict"
 LIMIT = 2 * 2**20
 
 
 @pytest.fixture(scope="module")
-def stub() -> Iterator[ModelServerStub]:
-    server = ModelServerStub()
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="module")
 def port(stub: ModelServerStub) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = int(free.getsockname()[1])
-    settings = {
-        "HWAPUNG_MODEL_SERVER_URL": stub.address,
-        "HWAPUNG_BIND": f"127.0.0.1:{number}",
-        "HWAPUNG_WORKERS": "2",
-        "HWAPUNG_THREADS": "2",
-        "HWAPUNG_MAX_UPLOAD_BYTES": str(LIMIT),
-        "HWAPUNG_UPLOAD_TIMEOUT": "2",
-    }
-    process = subprocess.Popen([sys.executable, "-m", "frontend"], cwd=ROOT, env=os.environ | settings)
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                urllib3.request("GET", f"http://127.0.0.1:{number}/healthz", retries=False)
-                break
-            except urllib3.exceptions.HTTPError:
-                assert process.poll() is None, "the front end ended"
-                assert time.monotonic() < deadline, "the front end did not start"
-                time.sleep(0.1)
+    with gunicorn(stub, workers=2, threads=2, max_upload_bytes=LIMIT, upload_timeout=2) as number:
         yield number
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
-
-
-def receive(connection: socket.socket) -> bytes:
-    connection.settimeout(20)
-    received = b""
-    while piece := connection.recv(65536):
-        received += piece
-        if b"\r\n\r\n" in received:
-            head, _, body = received.partition(b"\r\n\r\n")
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            if length and len(body) >= int(length[1]):
-                break
-    return received
-
-
-def head(port: int, length: int | None, *further: str) -> bytes:
-    lines = [f"POST {PREDICT} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Type: image/png", *further]
-    if length is not None:
-        lines.append(f"Content-Length: {length}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(port: int) -> None:
@@ -146,9 +94,34 @@ def test_a_large_form_is_read(port: int, stub: ModelServerStub) -> None:
     assert stub.seen[0][2] == large
 
 
+def test_nobody_is_asked_about_a_batch_whose_client_has_left(
+    port: int, stub: ModelServerStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reply(request: object, body: bytes) -> Reply:
+        time.sleep(0.02)
+        return 200, json.dumps(answer()).encode()
+
+    monkeypatch.setattr(stub, "reply", reply)
+    part = b'--x\r\nContent-Disposition: form-data; name="data"; filename="a.png"\r\n\r\n' + image() + b"\r\n"
+    body = 300 * part + b"--x--\r\n"
+    request = head(port, len(body), path=PREDICT.replace("predict", "batch"))
+    stub.seen.clear()
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+        connection.sendall(request.replace(b"image/png", b"multipart/form-data; boundary=x") + body)
+        received = b""
+        while received.count(b"event: picture") < 3:
+            piece = connection.recv(65536)
+            assert piece, received[-500:]
+            received += piece
+    time.sleep(0.6)  # writing, and so noticing, happens four times a second at least
+    asked = len(stub.seen)
+    time.sleep(0.3)
+    assert len(stub.seen) == asked < 200
+
+
 def test_metrics_add_up_over_the_processes(port: int) -> None:
     def total() -> float:
-        text = urllib3.request("GET", f"http://127.0.0.1:{port}/metrics").data.decode()
+        text = read_metrics(port)
         found = re.search(r'^hwapung_requests_total\{endpoint="health.healthz".*\} (\S+)$', text, re.MULTILINE)
         assert found
         return float(found[1])
@@ -158,3 +131,60 @@ def test_metrics_add_up_over_the_processes(port: int) -> None:
         with urllib3.HTTPConnectionPool("127.0.0.1", port) as pool:
             assert pool.request("GET", "/healthz").status == 200
     assert total() == before + 20
+
+
+def test_invented_methods_and_paths_make_no_metrics(port: int) -> None:
+    with urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=1) as pool:
+        before = len(read_metrics(port))
+        for number in range(300):
+            letters = "".join(chr(ord("A") + int(digit)) for digit in f"{number:03}")
+            assert pool.request(f"X{letters}", f"/x{letters}").status in (404, 405)
+        text = read_metrics(port)
+    assert len(text) < before + 1000
+    assert re.search(r'^hwapung_requests_total\{endpoint="none",method="other",status="40."\} 300', text, re.MULTILINE)
+
+
+SMALL = 'mount -t tmpfs -o size=1m none /dev/shm && exec "$@"'
+
+
+def test_a_full_shared_memory_costs_metrics_and_not_the_service(stub: ModelServerStub) -> None:
+    """Shared memory of a mebibyte, as in a container; filled up while the front end runs."""
+    unshare = ["unshare", "--mount", "sh", "-c"]
+    if subprocess.run([*unshare, SMALL, "sh", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("a file system can't be mounted here")
+    fill = "head -c 1m /dev/zero > /dev/shm/full; "
+    with gunicorn(stub, command=[*unshare, SMALL.replace("exec", fill + "exec"), "sh"]) as port:
+        for _ in range(20):
+            assert urllib3.request("POST", f"http://127.0.0.1:{port}{PREDICT}", body=image()).status == 200
+        assert "hwapung_" in read_metrics(port)
+
+
+def test_where_there_is_no_room_for_metrics_at_all_a_worker_goes_without(stub: ModelServerStub, tmp_path: Path) -> None:
+    def forbid() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, 2**19))
+
+    with gunicorn(stub, before=forbid, log=tmp_path / "log") as port:
+        url = f"http://127.0.0.1:{port}{PREDICT}"
+        for _ in range(20):
+            assert urllib3.request("POST", url, body=image(), headers={"Content-Type": "image/png"}).status == 200
+        assert "hwapung_" in read_metrics(port)
+    assert "There is no room for metrics" in (tmp_path / "log").read_text("utf-8")
+
+
+def test_metrics_answer_on_their_own_port_alone(port: int) -> None:
+    assert urllib3.request("GET", f"http://127.0.0.1:{port}/metrics").status == 404
+    for path in ("/", "/healthz", "/static/hwapung.css"):
+        assert urllib3.request("GET", f"http://127.0.0.1:{METRICS[port]}{path}").status == 404
+    assert "hwapung_requests_total" in read_metrics(port)
+
+
+def test_a_limit_counts_over_the_processes(stub: ModelServerStub) -> None:
+    settings: dict[str, Any] = {"rate_limit": "5/hour", "trusted_proxies": 1, "workers": 3}
+    with gunicorn(stub, **settings) as port:
+        headers = {"Content-Type": "image/png", "X-Forwarded-For": "192.0.2.1"}
+        url = f"http://127.0.0.1:{port}{PREDICT}"
+        statuses = []
+        for _ in range(20):  # each on a connection of its own, so that all processes take some
+            with urllib3.PoolManager() as pool:
+                statuses.append(pool.request("POST", url, body=image(), headers=headers).status)
+        assert statuses == [200] * 5 + [429] * 15

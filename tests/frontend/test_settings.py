@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from frontend.settings import Settings, SettingsError, read_settings
@@ -90,3 +91,19 @@ def test_the_server_does_not_start_with_a_bad_setting() -> None:
     assert process.returncode == 1
     assert process.stderr.startswith("HWAPUNG_THREADS: ")
     assert len(process.stderr.splitlines()) == 1
+
+
+def test_compose_passes_every_setting_on_and_bounds_every_service() -> None:
+    composed = yaml.safe_load((README.parents[1] / "docker-compose.yml").read_text("utf-8"))["services"]
+    expected = {
+        str(field.validation_alias or f"HWAPUNG_{name.upper()}") for name, field in Settings.model_fields.items()
+    }
+    assert set(composed["frontend"]["environment"]) == expected - {"HWAPUNG_BIND"}
+    assert [name for name, service in composed.items() if "mem_limit" not in service] == []
+    assert composed["frontend"]["ports"] == ["${HWAPUNG_PORT:-8000}:8000"]
+
+
+def test_what_an_upload_needs_must_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HWAPUNG_VIDEO_MAX_BYTES", str(2**32))
+    with pytest.raises(SettingsError, match=r"^HWAPUNG_UPLOAD_ROOM: .*no room for the largest upload"):
+        read_settings()

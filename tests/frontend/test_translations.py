@@ -77,6 +77,8 @@ def test_every_error_code_has_words() -> None:
         "wrong_task no_report unsupported_body too_many_requests model_failed model_starting model_busy model_down "
         "model_too_slow offline internal_error empty_video not_a_video still_picture no_video_stream broken_video "
         "truncated_video wrong_parameter no_video_model video_too_large video_too_long frame_too_large unknown_codec "
-        "too_many_videos no_room unknown_task model_outdated"
+        "too_many_videos no_room unknown_task model_outdated no_file unreadable_form cross_site unknown_host "
+        "batch_too_large too_many_pictures zip_too_large not_a_zip no_pictures encrypted_entry broken_entry "
+        "too_many_batches unreadable_request head_too_large video_too_dear"
     )
     assert set(wording.ERRORS) == set(codes.split())

@@ -24,7 +24,10 @@ def test_what_else_it_may_be_is_one_line_in_the_visitors_language(
 ) -> None:
     model_server.reply = (200, json.dumps(answer(china=0.6)).encode())
     assert "In 90% of cases the true class is one of these: China or han gang" in send(client, image()).text
-    assert "정답이 이 안에 있을 확률이 90%입니다: 중국 또는 han gang" in send(client, image(), language="ko").text
+    assert (
+        "학습에 쓴 것과 비슷한 그림이라면 90% 정도는 이 가운데 정답이 있습니다: 중국 또는 han gang"
+        in send(client, image(), language="ko").text
+    )
     many = answer(china=0.6) | {"prediction_set": {"coverage": 0.9, "classes": ["china", *"abcde"]}}
     alone = answer(china=0.95)
     without = {key: value for key, value in answer(china=0.6).items() if key != "prediction_set"}  # an older bundle's

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from hwapung.commands import REASONS, _remark
 from hwapung.places import find_bundle
+from hwapung.prediction import REASONS, _remark
 from model_training.runtime.card import ClassifierCard, OutOfDistribution, Reason, read_card, write_card
 from model_training.runtime.errors import BundleError
 from model_training.runtime.execution import TorchExecution
@@ -69,6 +69,16 @@ def test_what_a_file_says_of_its_origin_ends_the_line(tmp_path: Path, capsys: py
     stating, silent = out.splitlines()
     assert stating.endswith("; the file says: ai, claimed")
     assert "the file says" not in silent
+
+
+def test_a_form_is_asked_for_by_name(tiny_bundle: Path, images: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    options = [images[0], "--bundle", str(tiny_bundle), "--device", "cpu", "--json", "--form"]
+    status, out, _ = run(capsys, "predict", *options, "float32")
+    assert (status, json.loads(out)[0]["version"]) == (0, "1.0")
+    for form, message in (("int8", "the bundle has no int8 form"), ("int4", "There is no form 'int4'")):
+        status, out, err = run(capsys, "predict", *options, form)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert message in err
 
 
 def test_pictures_are_answered_for_a_program(

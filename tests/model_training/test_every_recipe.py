@@ -81,13 +81,22 @@ def draw_dataset(folder: Path, classes: tuple[str, str]) -> Path:
     return folder
 
 
+def find_stand_in(name: str) -> tuple[str, int]:
+    backbone = load_recipe(name).network.backbone
+    return next(each for start, each in (STAND_INS | {CLIP: (CLIP, CLIP_SIDE)}).items() if backbone.startswith(start))
+
+
+#: Stand-in → the recipe that makes its further forms: to quantise one network again tells nothing new.
+QUANTISED = {find_stand_in(name): name for name in CLASSIFIERS}
+
+
 def make_small(name: str, folder: Path) -> list[str]:
     """Overrides that put a small network of the same family into the recipe, with weights where it asks for some."""
     network = load_recipe(name).network
-    if network.backbone.startswith(CLIP):
-        backbone, side, weights = f"{CLIP}{make_tiny_clip(folder / 'clip')}", CLIP_SIDE, "true"
+    backbone, side = find_stand_in(name)
+    if backbone == CLIP:
+        backbone, weights = f"{CLIP}{make_tiny_clip(folder / 'clip')}", "true"
     else:
-        backbone, side = next(each for start, each in STAND_INS.items() if network.backbone.startswith(start))
         weights = "false"
         if network.pretrained:
             path = folder / f"{backbone}.safetensors"
@@ -96,6 +105,7 @@ def make_small(name: str, folder: Path) -> list[str]:
     return [
         f"network.backbone={backbone}", f"network.pretrained={weights}",
         f"preprocessing.height={side}", f"preprocessing.width={side}", "training.epochs=1", "data.group=null",
+        *([] if QUANTISED[find_stand_in(name)] == name else ["serving.forms=[]"]),
     ]  # fmt: skip
 
 

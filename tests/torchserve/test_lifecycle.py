@@ -181,6 +181,24 @@ def test_an_empty_or_missing_store(tmp_path: Path) -> None:
     assert "there is no model archive" in fails(tmp_path / "nowhere")
 
 
+def test_an_archive_whose_manifest_is_nested_too_deeply(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "tiny.mar", "w") as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", "[" * 100_000)
+    assert "tiny.mar: not a model archive that can be read" in fails(tmp_path)
+
+
+def test_an_archive_whose_manifest_is_badly_packed(tmp_path: Path) -> None:
+    manifest = b'{"model": {"modelName": "tiny", "modelVersion": "1.0"}}'
+    with zipfile.ZipFile(tmp_path / "tiny.mar", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", manifest)
+        packed = archive.infolist()[0].compress_size
+    whole = (tmp_path / "tiny.mar").read_bytes()
+    start = whole.index(b"MANIFEST.json") + len("MANIFEST.json")
+    (tmp_path / "tiny.mar").write_bytes(whole[:start] + b"\xff" * packed + whole[start + packed :])
+    said = fails(tmp_path)
+    assert "tiny.mar: not a model archive that can be read (Error -3 while decompressing" in said
+
+
 def test_a_damaged_archive(hangul_store: Path, tmp_path: Path) -> None:
     whole = (hangul_store / "tiny.mar").read_bytes()
     (tmp_path / "tiny.mar").write_bytes(whole[: len(whole) // 2])
@@ -252,3 +270,19 @@ def test_a_group_that_ignores_its_end_is_killed(tmp_path: Path) -> None:
     group.stop(0.3)
     assert alive(processes) == []
     group.stop(0.3)
+
+
+def test_the_first_heatmap_is_loaded_behind_the_predictions_of_who_asks_again(hangul_store: Path) -> None:
+    with TorchServe(hangul_store, SETTINGS.model_copy(update={"max_batch_delay_ms": 1})) as server:
+        server.wait_until_ready("tiny")
+        url = f"{server.inference_url}/explanations/tiny"
+        patient = {"come-again": "true"}
+        first = requests.post(url, data=draw_image(), headers=patient, timeout=30)
+        assert (first.status_code, first.json()["error"]["code"]) == (503, "model_starting")
+        predicted = requests.post(f"{server.inference_url}/predictions/tiny", data=draw_image(), timeout=30)
+        assert predicted.status_code == 200
+        deadline = time.monotonic() + 60
+        while (explained := requests.post(url, data=draw_image(), headers=patient, timeout=30)).status_code == 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert explained.json()["explanation"]["method"] == "grad-cam"

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,8 @@ def make_tiny_bundle(
     assert isinstance(card, ModelCard)
     network = ClassificationNetwork("test_resnet", len(labels), card.preprocessing).eval()
     with torch.no_grad():
-        network.backbone.get_submodule(head_name(network.backbone)).weight.mul_(sharpness)
+        last: Any = network.backbone.get_submodule(head_name(network.backbone))
+        last.weight.mul_(sharpness)
     save_weights(network, folder / "weights.safetensors")
     export_openvino(network, np.zeros((1, 32, 32, 3), np.uint8), folder / "network.xml")
     (folder / "examples" / "first.jpg").write_bytes(draw_image())

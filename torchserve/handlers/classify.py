@@ -11,8 +11,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from http import HTTPStatus
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from ts.context import Context
@@ -29,6 +31,9 @@ logger = logging.getLogger(__name__)
 #: The setting that names the form of a network (`torchserve/settings.py`).
 FORM = "HWAPUNG_SERVING_FORM"
 
+#: Seconds that a batch waits for pictures which are dear to decode; the rest of them are sent away (503).
+PATIENCE = 3.0
+
 #: Where the image is: a multipart part named `data` (or `file`), else the raw body.
 IMAGE_KEYS = ("data", "file", "body")
 
@@ -41,6 +46,10 @@ TOO_SLOW = HwapungError(
     "Send the picture again when fewer are waiting.",
     code="model_too_slow",
     status=504,
+)
+
+LOADING = HwapungError(
+    "The model loads what it explains answers by.", "Try again in a few seconds.", code="model_starting", status=503
 )
 
 Request = Mapping[str, object]
@@ -60,6 +69,7 @@ class ClassifyHandler:
             raise RuntimeError(str(error)) from error
         _tell_form(self.model.card, context)
         self.model.warm_up()
+        self.explainer: Future[None] | None = None
         # TorchServe's worker logs a line for each batch, which the server then parses; only metrics and trouble matter.
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
@@ -78,6 +88,9 @@ class ClassifyHandler:
             if _is_late(header):
                 answers[index] = TOO_SLOW
                 continue
+            if header.get("explain") == header.get("come-again") == "true" and not self._can_explain():
+                answers[index] = LOADING
+                continue
             match header.get("describe"):
                 case "true":
                     answers[index] = _guard(lambda: {"card": self.model.card.model_dump(mode="json")})
@@ -93,11 +106,26 @@ class ClassifyHandler:
         _measure(context, len(requests), time.perf_counter() - started)
         return [_send(context, index, answer) for index, answer in enumerate(answers)]
 
+    def _can_explain(self) -> bool:
+        """Whether a heatmap takes no longer than any other; what the first one needs is loaded behind. A caller says by
+        the header `come-again: true` that it asks again: else its neighbours in the batch would wait, too."""
+        if self.explainer is None:
+            self.explainer = Future()
+            Thread(target=self._load_explainer, args=[self.explainer], daemon=True).start()
+        return self.explainer.done()
+
+    def _load_explainer(self, done: Future[None]) -> None:
+        try:
+            self.model.load_explainer()
+        except Exception:  # who asks next sees it
+            logger.exception("The model could not load what it explains by.")
+        done.set_result(None)
+
     def _judge(
         self, images: list[bytes | bytearray], explain: list[bool], paper: list[bool]
     ) -> list[Answer | HwapungError]:
         try:
-            return list(self.model.answer(images, explain, paper))
+            return list(self.model.answer(images, explain, paper, PATIENCE))
         except Exception:
             logger.exception("The model failed on a batch of %d.", len(images))
         if len(images) == 1:

@@ -53,11 +53,14 @@ class CredentialsReader:
                 f"The model reads content credentials, for which c2pa-python is missing ({error}).",
                 "Install it: pip install c2pa-python.",
             ) from None
-        self._c2pa = c2pa
+        self._c2pa, self._trust = c2pa, trust
         signers, stamps = _read_lists(trust) if trust else (None, None)
         self._context = self._configure(signers, stamps)
         # The library lets whoever may stamp the time sign, too (0.91). This one tells who is on the signers' list.
         self._strict = self._configure(signers, None) if stamps else None
+
+    def __reduce__(self) -> tuple[type[CredentialsReader], tuple[Path | None]]:
+        return CredentialsReader, (self._trust,)  # another process reads the lists itself
 
     def _configure(self, signers: str | None, stamps: str | None) -> Context:
         lists = (("tsa", STAMPS, stamps), ("manifest", SIGNERS, signers))  # the last is looked at first

@@ -136,11 +136,35 @@ def test_without_a_key_nothing_is_asked(server: UnsplashStub) -> None:
 
 
 def test_a_use_is_reported_where_unsplash_wants_it(server: UnsplashStub, client: Unsplash) -> None:
-    assert client.report_use(f"{server.address}/photos/cat0/download?ixid=M3wxMjA3fDB8")
-    wait_for(lambda: server.seen)
-    path, query, headers = server.seen[0]
-    assert (path, query) == ("/photos/cat0/download", {"ixid": ["M3wxMjA3fDB8"]})
+    [[photograph]] = client.search(["cat"], 1).groups
+    assert photograph.download_location is not None
+    assert client.report_use(photograph.download_location)
+    wait_for(lambda: len(server.seen) > 1)
+    path, query, headers = server.seen[1]
+    assert (path, query) == ("/photos/cat0/download", {"ixid": ["M3wxMjA3fDB8MHxzZWFyY2h8MXx8"]})
     assert headers["Authorization"] == f"Client-ID {KEY}"
+
+
+def test_only_what_was_given_out_is_reported(server: UnsplashStub, client: Unsplash) -> None:
+    [[photograph]] = client.search(["cat"], 1).groups
+    given = photograph.download_location
+    assert given is not None
+    forged = (given.rpartition("#")[0], given.replace("cat0", "cat1"), given[:-1] + "x", given[:-1] + "é")
+    assert [client.report_use(each) for each in forged] == [False] * 4
+    assert len(server.seen) == 1
+
+
+def test_what_waits_for_unsplash_is_bounded(server: UnsplashStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow Unsplash and many words: those beyond the queue are told at once that it is too slow."""
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "QUEUE", 3)
+    client = Unsplash(KEY, server.address, "hwapung")
+    server.delay = 0.5
+    found = client.search([f"word{number}" for number in range(30)], 1)
+    assert found.state.code == "too_slow"
+    wait_for(lambda: len(server.searches) == 3)
+    time.sleep(0.6)
+    assert len(server.searches) == 3
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -40,7 +41,7 @@ def make_film(
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=kind) as container:
         quick = {"deadline": "realtime", "cpu-used": "8"} if codec.startswith("libvpx") else {}
-        stream = container.add_stream(codec, rate=rate, options=quick | (options or {}))
+        stream: Any = container.add_stream(codec, rate=rate, options=quick | (options or {}))
         stream.width, stream.height = size
         stream.pix_fmt = pixels
         if times is not None:

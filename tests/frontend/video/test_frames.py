@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import av
 import numpy as np
@@ -21,7 +20,7 @@ STRETCH = NetworkSize(32, 24, "stretch")
 
 
 def first_frame(film: bytes) -> av.VideoFrame:
-    frames = read_frames(io.BytesIO(film), Limits(60, 10**7), "DEFAULT", threading.Event())
+    frames = read_frames(io.BytesIO(film), Limits(60, 10**7), "DEFAULT")
     return next(frames).frame
 
 

@@ -13,9 +13,11 @@ import pytest
 import requests
 
 from hwapung.local import front_end
+from tests.frontend.gunicorns import free_port
 from tests.frontend.model_server_stub import ModelServerStub, answer
 from tests.frontend.video.films import make_film
 
+METRICS = free_port()
 API = "/api/v1/models/landscape/video?rate=10"
 
 
@@ -29,13 +31,17 @@ def site() -> Iterator[str]:
         return 200, json.dumps(answer()).encode()
 
     stub.reply = reply
-    with front_end(stub.address, ["landscape"], 0) as address:
-        yield address
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HWAPUNG_METRICS_BIND", f"127.0.0.1:{METRICS}")
+        with front_end(stub.address, ["landscape"], 0) as address:
+            yield address
     stub.close()
 
 
-def decoded(site: str) -> float:
-    found = re.search(r"^hwapung_video_frames_total (\S+)", requests.get(f"{site}/metrics", timeout=20).text, re.M)
+def decoded() -> float:
+    found = re.search(
+        r"^hwapung_video_frames_total (\S+)", requests.get(f"http://127.0.0.1:{METRICS}/metrics", timeout=20).text, re.M
+    )
     return float(found[1]) if found else 0.0
 
 
@@ -43,9 +49,7 @@ def test_no_frame_is_decoded_after_the_client_has_left(site: str) -> None:
     film = make_film("matroska", "mpeg4", seconds=300)
     host, _, port = site.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), 30) as connection:
-        head = (
-            f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Type: video/x-matroska\r\nContent-Length: {len(film)}\r\n\r\n"
-        )
+        head = f"POST {API} HTTP/1.1\r\nHost: {host}\r\nContent-Type: video/mp4\r\nContent-Length: {len(film)}\r\n\r\n"
         connection.sendall(head.encode() + film)
         received = b""
         while received.count(b"event: frame") < 3:
@@ -54,7 +58,7 @@ def test_no_frame_is_decoded_after_the_client_has_left(site: str) -> None:
             received += piece
     deadline = time.monotonic() + 20
     before = -1.0
-    while (now := decoded(site)) != before:  # it comes to rest, long before the film's end
+    while (now := decoded()) != before:  # it comes to rest, long before the film's end
         assert time.monotonic() < deadline
         before = now
         time.sleep(1)

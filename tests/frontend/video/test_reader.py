@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ def noise(time: float) -> np.ndarray:
 
 
 def times_of(film: bytes, skip: Skip = "DEFAULT") -> list[float]:
-    frames = read_frames(io.BytesIO(film), LIMITS, skip, threading.Event())
+    frames = read_frames(io.BytesIO(film), LIMITS, skip)
     return [round(timed.time, 3) for timed in frames]
 
 
@@ -63,14 +62,6 @@ def test_key_frames_alone_are_a_part() -> None:
     film = make_film(options={"g": "5", "sc_threshold": "0"})
     assert survey(io.BytesIO(film), LIMITS).key_gap == pytest.approx(0.5)
     assert times_of(film, "NONKEY") == [0, 0.5, 1, 1.5, 2, 2.5]
-
-
-def test_nothing_is_decoded_after_the_stop() -> None:
-    stop = threading.Event()
-    frames = read_frames(io.BytesIO(make_film("webm", "libvpx", seconds=10)), LIMITS, "DEFAULT", stop)
-    next(frames)
-    stop.set()
-    assert list(frames) == []
 
 
 def image(kind: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,7 +15,7 @@ from tests.frontend.video.films import make_film
 
 def picked(film: bytes, interval: float, sampling: Sampling = "even") -> list[float]:
     limits = Limits(seconds=1800, pixels=10**7)
-    frames: Iterator[TimedFrame] = read_frames(io.BytesIO(film), limits, "DEFAULT", threading.Event())
+    frames: Iterator[TimedFrame] = read_frames(io.BytesIO(film), limits, "DEFAULT")
     return [round(timed.time, 3) for timed in sample(frames, interval, sampling)]
 
 

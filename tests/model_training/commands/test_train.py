@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from hwapung.cli import main
 from model_training.commands.train import find_recipe
-from tests.conftest import ROOT, TINY, shared_folder
+from tests.conftest import TINY, shared_folder
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hwapung", *arguments]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command in this process: importing what trains takes longer than a wrong command."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    def run(*arguments: str) -> Done:
+        capfd.readouterr()
+        try:
+            code = main(list(arguments))
+        except SystemExit as error:
+            code = error.code
+        return Done(int(code or 0), capfd.readouterr().err)
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -33,7 +51,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["data", "draw", "/nowhere/else", "--kinds", "china,mars"], "Nothing draws 'mars'."),
     ],
 )
-def test_a_wrong_command_is_answered_in_one_line(arguments: list[str], named: str) -> None:
+def test_a_wrong_command_is_answered_in_one_line(run: Run, arguments: list[str], named: str) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert named in done.stderr
@@ -41,7 +59,7 @@ def test_a_wrong_command_is_answered_in_one_line(arguments: list[str], named: st
     assert done.stderr.count("\n") == 1
 
 
-def test_a_download_that_cannot_be_says_what_to_do(procedural_folder: Path, tmp_path: Path) -> None:
+def test_a_download_that_cannot_be_says_what_to_do(run: Run, procedural_folder: Path, tmp_path: Path) -> None:
     done = run("train", "landscape", "--data", str(procedural_folder), "--build", str(tmp_path))
     assert done.returncode == 2
     assert "could not be downloaded" in done.stderr
@@ -50,7 +68,7 @@ def test_a_download_that_cannot_be_says_what_to_do(procedural_folder: Path, tmp_
     assert "Traceback" not in done.stderr
 
 
-def test_a_third_folder_makes_a_third_class(tmp_path: Path) -> None:
+def test_a_third_folder_makes_a_third_class(run: Run, tmp_path: Path) -> None:
     assert run("data", "draw", str(tmp_path / "data"), "--kinds", "china,japan,korea", "--count", "6").returncode == 0
     done = run("train", "landscape_demo", *TINY, "--data", str(tmp_path / "data"), "--build", str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -66,13 +84,14 @@ def test_a_third_folder_makes_a_third_class(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_real_paintings_are_told_apart(tmp_path: Path) -> None:
+def test_real_paintings_are_told_apart(run: Run, tmp_path: Path) -> None:
     """A short run on 373 Chinese and Japanese landscapes, of which 75 test. One source a class: see the README."""
     data = shared_folder("data/landscape")
     weights = shared_folder("weights") / "mobilenetv2_100.safetensors"
-    short = ["training.epochs=2", "training.learning_rate=3e-4", "training.schedule=cosine"]
+    short = ["training.epochs=1", "training.learning_rate=3e-4", "training.schedule=cosine", "serving.forms=[]"]
+    small = ["preprocessing.height=112", "preprocessing.width=112"]
     network = ["network.backbone=mobilenetv2_100", f"network.pretrained={weights}"]
-    done = run("train", "landscape", *network, *short, "--data", str(data), "--build", str(tmp_path))
+    done = run("train", "landscape", *network, *small, *short, "--data", str(data), "--build", str(tmp_path))
     assert done.returncode == 0, done.stderr
     card = json.loads((tmp_path / "bundles" / "landscape" / "card.json").read_text())
     accuracy = next(each for each in card["metrics"] if (each["name"], each["split"]) == ("accuracy", "test"))
@@ -82,7 +101,7 @@ def test_real_paintings_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_strange_folder_gets_the_neutral_recipe_and_the_titles_that_are_given(
-    procedural_folder: Path, tmp_path: Path
+    run: Run, procedural_folder: Path, tmp_path: Path
 ) -> None:
     for kind, key in (("china", "naive_art_primitivism"), ("japan", "rococo")):
         shutil.copytree(procedural_folder / kind, tmp_path / "data" / key)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_training.datasets.folders import check_classes, list_folder
+from model_training.datasets.folders import check_classes, is_procedural, list_folder
+from model_training.datasets.tree import MARKER
 from model_training.runtime.errors import DatasetError
 
 
@@ -92,3 +93,10 @@ def test_folders_inside_a_class_are_its_attributes(tmp_path: Path) -> None:
     }
     deeper = list_folder(tmp_path, ("colour",))
     assert dict(deeper.entries[0].columns) == {"colour": "Green"}
+
+
+@pytest.mark.parametrize("said", ["[" * 100_000, "{", b"\xff"])
+def test_a_marker_that_is_no_json_is_named_in_one_line(tmp_path: Path, said: str | bytes) -> None:
+    (tmp_path / MARKER).write_bytes(said.encode() if isinstance(said, str) else said)
+    with pytest.raises(DatasetError, match=r"procedural\.json: this is no JSON"):
+        is_procedural(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def train(scenes: Path, build: Path, *overrides: str) -> str:
 
 def test_one_class_takes_in_all_objects_and_drawings(scenes: Path, drawings: Path, tmp_path: Path) -> None:
     chosen = ("data.single_class=true", f"data.drawings={drawings}", "data.drawings_label=object")
+    chosen += ("--tensorboard", str(tmp_path / "board")) if find_spec("tensorboard") else ()
     output = train(scenes, tmp_path, *chosen)
     scenes_told = "1 to train, 1 to choose the epoch by, 1 to test; 3 single drawings to compose from."
     assert f"Classes: object. Scenes: {scenes_told}" in output
@@ -72,6 +74,13 @@ def test_one_class_takes_in_all_objects_and_drawings(scenes: Path, drawings: Pat
     card = read_card(tmp_path / "bundles/sketch_detector/card.json", DetectorCard)
     assert [label.key for label in card.labels] == ["object"]
     assert card.data.counts == {"train": {"object": 2}, "validation": {"object": 2}, "test": {"object": 2}}
+    if find_spec("tensorboard"):
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        events = EventAccumulator(str(tmp_path / "board" / "sketch_detector")).Reload()
+        followed = [(each.step, each.value) for each in events.Scalars("validation_map50")]
+        assert followed == [(each["epoch"], pytest.approx(each["validation_map50"])) for each in kept["epochs"]]
+        assert events.Scalars("card/test_map50")[0].value == pytest.approx(card.metrics[0].value)
 
 
 def test_the_device_is_obeyed_or_refused(scenes: Path, tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def test_spoiled_images_are_in_pieces_in_outline_and_negative() -> None:
 
 def test_strangers_are_always_the_same_and_what_they_are_called() -> None:
     drawn = draw_strangers(40, 64, 3)
+    draw_strangers.cache_clear()
     again = draw_strangers(40, 64, 3)
     assert all((drawn[kind] == again[kind]).all() and drawn[kind].shape == (3, 40, 64, 3) for kind in drawn)
     assert drawn["blank"].std((1, 2)).max() < 3

@@ -33,13 +33,13 @@ def judge(gain: float, runs: int) -> tuple[float, float]:
 
 
 def test_an_equal_passes_for_better_now_and_then_and_a_better_one_as_a_rule() -> None:
-    passed, lead = judge(0.0, 150)
+    passed, lead = judge(0.0, 80)
     assert passed < 0.1
     assert lead == pytest.approx(0, abs=0.004)
-    passed, lead = judge(0.02, 60)
+    passed, lead = judge(0.02, 40)
     assert passed > 0.2
     assert lead == pytest.approx(0.02, abs=0.006)
-    passed, lead = judge(0.05, 30)
+    passed, lead = judge(0.05, 20)
     assert passed > 0.9
     assert lead == pytest.approx(0.05, abs=0.01)
 

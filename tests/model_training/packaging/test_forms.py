@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import hwapung
+from hwapung import ImageError
 from model_training.datasets.prepare import Prepared
 from model_training.packaging.bundle import describe_product, pack
 from model_training.packaging.gate import Gate
@@ -124,6 +127,34 @@ def test_a_form_that_may_lose_too_much_leaves_its_cost_alone(bundle: Path, tmp_p
         serve_form(without, bundle, "int8")
 
 
+def test_a_companion_stays_as_long_as_a_form_stands_beside_it(bundle: Path, tmp_path: Path) -> None:
+    """Two forms share its files; one of them costs too much, or both."""
+    card = card_of(bundle)
+    (form,) = (each for each in card.forms if each.precision == "int8")
+    assert card.openvino_model is not None
+    assert form.ood is not None
+    beside = {"companion": 2, "companion_file": "companion-int8.xml", "file": "gate-int8.npz"}
+    gate = Gate(form.ood.model_copy(update=beside), {})
+    own = Answered(card.openvino_model, {}, Gate(form.ood.model_copy(update={"companion": 2, "file": "gate.npz"}), {}))
+    bf16 = card.openvino_model.model_copy(update={"precision": "bf16"})
+    others = (Answered(bf16, {}, gate), Answered(form.openvino_model, {}, gate))
+    shared = {"companion-int8.xml", "companion-int8.bin", "gate-int8.npz"}
+    kept = {"network.xml", "network.bin", "companion.xml", "companion.bin", "gate.npz"}
+    cost = card.form_costs["int8"].model_copy(update={"holds": True})
+    dear = cost.model_copy(update={"holds": False})
+    for costs, left in (((cost, dear), kept | shared), ((dear, dear), kept)):
+        for name in {*kept, *shared, "network-int8.xml", "network-int8.bin"}:
+            (tmp_path / name).touch()
+        weighed = iter(costs)
+        told = Groundwork(own, others).describe(
+            tmp_path,
+            lambda each: dict(form) | {"openvino_model": each.openvino_model, "ood": each.gate.ood},
+            lambda *_: next(weighed),  # noqa: B023
+        )
+        assert len(told["forms"]) == costs.count(cost)
+        assert {path.name for path in tmp_path.iterdir()} == left
+
+
 def test_the_served_card_is_that_forms(bundle: Path) -> None:
     card = card_of(bundle)
     (form,) = (each for each in card.forms if each.precision == "int8")
@@ -158,7 +189,7 @@ def test_workers_of_one_bundle_choose_alike(bundle: Path, monkeypatch: pytest.Mo
     card = card_of(bundle)
     asked = rate(monkeypatch, float32=100, int8=300, bf16=200)
     first = serve_form(card, bundle, "fastest")
-    rate(monkeypatch, float32=100, int8=90, bf16=200)  # as another would measure a moment later
+    rate(monkeypatch, float32=100, int8=90, bf16=90)  # as another would measure a moment later
     second = serve_form(card, bundle, "fastest")
     assert (first.version, second.version) == ("1.0+int8", "1.0+int8")
     assert len(asked) == 1
@@ -171,7 +202,7 @@ def test_workers_of_one_bundle_choose_alike(bundle: Path, monkeypatch: pytest.Mo
     )
     for content in ("", json.dumps({"precision": "int4", "why": "fastest"})):
         note.write_text(content)
-        assert serve_form(card, bundle, "fastest").version == "1.0+bf16"
+        assert serve_form(card, bundle, "fastest").version == "1.0"
 
 
 def test_a_form_is_refused_in_one_line(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,6 +215,16 @@ def test_a_form_is_refused_in_one_line(bundle: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(forms_module, "can_run", lambda precision: precision != "bf16")
         with pytest.raises(FormError, match="This processor has no instructions for bf16"):
             serve_form(card, bundle, "bf16")
+
+
+def test_python_asks_for_a_form_by_name(bundle: Path, tiny_prepared: Prepared) -> None:
+    image = Image.fromarray(tiny_prepared.pixels[0])
+    (own,), (rounded,) = (hwapung.load(bundle, device="cpu", form=form).predict([image]) for form in (None, "int8"))
+    assert not isinstance(own, ImageError)
+    assert not isinstance(rounded, ImageError)
+    assert (own["version"], rounded["version"]) == ("1.0", "1.0+int8")
+    assert own["confidence"] != rounded["confidence"]
+    assert own["confidence"] == pytest.approx(rounded["confidence"], abs=0.2)
 
 
 def test_rates_are_measured_of_each_form(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

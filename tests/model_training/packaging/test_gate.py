@@ -17,7 +17,7 @@ from model_training.datasets.procedural import write_dataset
 from model_training.evaluation.ood import FEWEST
 from model_training.models.weights import read_weights
 from model_training.packaging.bundle import describe_product, make_bundle, pack
-from model_training.packaging.gate import fit_gate, fit_limits
+from model_training.packaging.gate import COMPANION_INT8_MODEL, COMPANION_MODEL, fit_gate, fit_limits
 from model_training.packaging.promises import Known, promise_sets
 from model_training.packaging.sight import Sight, choose_companion, choose_sight
 from model_training.recipe import PACKAGE, PACKAGE_BACKBONE, Network, Recipe, load_recipe
@@ -29,7 +29,7 @@ from model_training.runtime.execution import OpenVINOExecution
 from model_training.runtime.export import save_openvino
 from model_training.runtime.network import ClassificationNetwork
 from model_training.runtime.observer import Companion
-from model_training.runtime.ood import COMPANION_MODEL, GATE, Mahalanobis
+from model_training.runtime.ood import GATE, Mahalanobis
 from model_training.training.classification import train
 from model_training.training.loop import Trained, start_fabric
 from tests.conftest import TINY
@@ -170,6 +170,24 @@ def test_the_companion_says_the_same_in_torch_and_openvino_and_is_small(
     cosines = (seen * expected).sum(1) / np.linalg.norm(seen, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.9995
     assert Mahalanobis.load(tmp_path / GATE).gaussians[0].mean.shape == expected.shape[1:]
+
+
+def test_beside_a_further_form_the_companion_is_in_8_bits(
+    tmp_path: Path, tiny_recipe: Recipe, tiny_prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_training.packaging.quantise.EXACTLY_CALIBRATED_ON", 4)
+    own = fit(tmp_path, tiny_recipe, tiny_prepared, companion=1)
+    beside = fit_gate(tmp_path, tiny_recipe, tiny_prepared, Seeing(0), Sight(companion=1), "gate-bf16.npz", "bf16")  # type: ignore[arg-type]
+    assert (own.ood.file, own.ood.companion_file) == (GATE, COMPANION_MODEL)
+    assert (beside.ood.file, beside.ood.companion_file) == ("gate-bf16.npz", COMPANION_INT8_MODEL)
+    files = [(tmp_path / name).with_suffix(".bin") for name in (COMPANION_MODEL, COMPANION_INT8_MODEL)]
+    assert files[1].stat().st_size < 0.7 * files[0].stat().st_size  # of 16 bits
+    pixels = np.array(tiny_prepared.pixels[:3])
+    (exact,), (fast,) = (OpenVINOExecution(each.with_suffix(".xml")).run(pixels) for each in files)
+    cosines = (fast * exact).sum(1) / np.linalg.norm(fast, axis=1) / np.linalg.norm(exact, axis=1)
+    assert 0.9 < cosines.min() < 0.99999
+    seen = Mahalanobis.load(tmp_path / "gate-bf16.npz")
+    assert (seen(fast) < seen(exact)).all()  # it knows what it was fitted to
 
 
 def test_a_companion_of_a_gate_that_is_off_is_not_kept(

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +32,27 @@ def test_the_8_bit_form_is_smaller_answers_nearly_the_same_and_still_gives_featu
     lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(fast_features, axis=1)
     cosine = (fast_features * features).sum(axis=1) / lengths
     assert cosine.min() > 0.95
+
+
+ANSWER = """
+import sys
+import numpy as np
+from pathlib import Path
+from model_training.runtime.execution import OpenVINOExecution
+np.save(sys.argv[3], OpenVINOExecution(Path(sys.argv[1]))(np.load(sys.argv[2])))
+"""
+
+
+def test_a_processor_without_vnni_answers_the_same(tiny_bundle: Path, tiny_prepared: Prepared, tmp_path: Path) -> None:
+    """There products are added in 16 bits, which weights of 8 bits would overflow. OpenVINO's kernels can be held to
+    such instructions."""
+    for name in ("network.xml", "network.bin"):
+        shutil.copyfile(tiny_bundle / name, tmp_path / name)
+    quantise(tmp_path / "network.xml", tiny_prepared.pixels, tiny_prepared.rows["train"])
+    pixels = np.ascontiguousarray(tiny_prepared.pixels[tiny_prepared.rows["test"]])
+    pixels[:2] = 255  # the largest sums
+    np.save(tmp_path / "pixels.npy", pixels)
+    command = [sys.executable, "-c", ANSWER, tmp_path / "network.xml", tmp_path / "pixels.npy", tmp_path / "logits.npy"]
+    subprocess.run(command, check=True, env=os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"})
+    logits = OpenVINOExecution(tmp_path / "network.xml")(pixels)
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), logits, atol=1e-3 * float(np.abs(logits).max()))

@@ -51,7 +51,9 @@ def test_a_missing_card(tmp_path: Path) -> None:
     assert "there is no card" in refusal(tmp_path / "card.json").message
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b'{"schema_version": 2,}', b"schema_version: 1"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"\xff\xfe", b'{"schema_version": 2,}', b"schema_version: 1", b"[" * 100_000]
+)
 def test_broken_json(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "card.json"
     path.write_bytes(text)
@@ -114,3 +116,10 @@ def test_a_card_can_not_be_changed() -> None:
     card = ModelCard.model_validate(content())
     with pytest.raises(ValidationError):
         card.name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("task", ["painting", ["classification"], {}, None])
+def test_a_task_that_there_is_not(tmp_path: Path, task: object) -> None:
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(content() | {"task": task}))
+    assert "task: " in refusal(path).message

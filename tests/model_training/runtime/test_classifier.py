@@ -19,6 +19,7 @@ from model_training.runtime.classifier import Answer, Classifier, softmax
 from model_training.runtime.errors import BundleError, CardError, ImageError
 from model_training.runtime.measures import ClassBound
 from model_training.runtime.preprocess import read, read_parts
+from tests.hostile import make_runs, make_scans, make_webp
 
 KEYS = ["class", "confidence", "processing_time_ms", "probabilities", "verdict", "model", "version"]
 
@@ -187,16 +188,26 @@ def test_an_answer_is_the_same_whatever_its_batch(classifier: Classifier) -> Non
     batch = [buffer.getvalue(), *(image(seed) for seed in range(9)), b"", buffer.getvalue()[:5000]]
     wanted = [index % 3 == 0 for index in range(len(batch))]
 
-    def strip_time(result: Answer | ImageError) -> Answer:
-        answer = result.as_answer() if isinstance(result, ImageError) else result
-        return {key: value for key, value in answer.items() if key != "processing_time_ms"}
+    def read(result: Answer | ImageError) -> tuple[Answer, np.ndarray]:
+        """The answer without its time, and its heatmap's values apart: a batch's size changes how these are rounded."""
+        answer = dict(result.as_answer() if isinstance(result, ImageError) else result)
+        answer.pop("processing_time_ms", None)
+        if "explanation" not in answer:
+            return answer, np.zeros(0)
+        explanation = dict(answer["explanation"])
+        heatmap = Image.open(io.BytesIO(base64.b64decode(explanation.pop("data"))))
+        return answer | {"explanation": explanation}, np.asarray(heatmap, float)
 
-    alone = [classifier.answer([data], [wish])[0] for data, wish in zip(batch, wanted, strict=True)]
+    alone = [read(classifier.answer([data], [wish])[0]) for data, wish in zip(batch, wanted, strict=True)]
     for order in (range(len(batch)), range(len(batch))[::-1]):
         together = classifier.answer([batch[index] for index in order], [wanted[index] for index in order])
         for index, result in zip(order, together, strict=True):
-            assert strip_time(result) == strip_time(alone[index]), index
-    assert len({json.dumps(strip_time(each)) for each in alone}) > 8  # so that a mistaken order would be seen
+            answer, heatmap = read(result)
+            assert answer == alone[index][0], index
+            np.testing.assert_allclose(heatmap, alone[index][1], atol=3, err_msg=str(index))  # of 255
+    assert len({json.dumps(each) for each, _ in alone}) > 8  # so that a mistaken order would be seen
+    assert sum(heatmap.size > 0 for _, heatmap in alone) == 4
+    assert np.abs(alone[3][1] - alone[6][1]).max() > 30
 
 
 def test_an_image_waits_for_none_that_is_decoded_later(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,10 +219,10 @@ def test_an_image_waits_for_none_that_is_decoded_later(classifier: Classifier, m
         run(*arguments, **named)
         computed.set()
 
-    def read_late(data: bytes, *arguments: object) -> object:
+    def read_late(data: bytes, *arguments: object, **named: object) -> object:
         if data == late:
             assert computed.wait(30), "the network waited for the last image"
-        return read_parts(data, *arguments)  # type: ignore[arg-type]
+        return read_parts(data, *arguments, **named)  # type: ignore[arg-type]
 
     late = image(8)
     monkeypatch.setattr("model_training.runtime.classifier.read_parts", read_late)
@@ -220,6 +231,22 @@ def test_an_image_waits_for_none_that_is_decoded_later(classifier: Classifier, m
     monkeypatch.setattr(classifier.execute, "queue", queue)
     answers = classifier.answer([image(1), late])
     assert [answered(each)["model"] for each in answers] == [classifier.card.name] * 2
+
+
+def test_pictures_that_are_dear_or_bombs_change_nothing_for_their_neighbours(classifier: Classifier) -> None:
+    good, runs = image(0), make_runs(64, 64)
+    bomb, webp = make_scans(1024, 3000), make_webp(16383, 3900, True)
+    alone = [answered(classifier.answer([each])[0]) for each in (good, runs)]
+    first, scans, dear, large, last = classifier.answer([good, bomb, runs, webp, good])
+    for found, expected in ((first, alone[0]), (dear, alone[1]), (last, alone[0])):
+        assert answered(found)["probabilities"] == expected["probabilities"]
+    for refused in (scans, large):
+        assert isinstance(refused, ImageError)
+        assert (refused.code, refused.status) == ("picture_too_large", 413)
+    _, sent_away, kept = classifier.answer([good, runs, good], patience=-1)
+    assert isinstance(sent_away, ImageError)
+    assert (sent_away.code, sent_away.status) == ("model_busy", 503)
+    assert answered(kept)["class"] == alone[0]["class"]
 
 
 def test_an_empty_batch(classifier: Classifier) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import struct
@@ -141,6 +142,22 @@ def test_an_archive_in_the_text_of_a_png() -> None:
     assert np.asarray(decode(png(8, 8, bomb))).max() == 0  # the text is passed over
 
 
+def test_a_damaged_picture_leaves_nothing_behind() -> None:
+    """Sixty bytes may claim a hundred megabytes of pixels, and come again before Python looks for circles."""
+
+    def count() -> int:
+        return sum(isinstance(each, Image.Image) for each in gc.get_objects())
+
+    before = count()
+    gc.disable()
+    try:
+        with pytest.raises(ImageError):
+            decode(png(4000, 4000))
+        assert count() == before
+    finally:
+        gc.enable()
+
+
 def test_the_message_of_a_decoder_is_cut_to_one_line() -> None:
     data = encode("JPEG")
     error = refusal(data[: len(data) // 2])
@@ -209,13 +226,13 @@ def bombs() -> dict[str, bytes]:
 
 
 MEASURE = """
-import json, resource, sys
+import json, re, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from model_training.runtime.errors import ImageError
 from model_training.runtime.image import decode
 decode(Path(sys.argv[2], "warm").read_bytes())
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])  # its own, not inherited
 found = {}
 for path in sorted(Path(sys.argv[2]).glob("*.bomb")):
     data, before = path.read_bytes(), peak()

@@ -12,13 +12,14 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from model_training.evaluation.ood import fit_distance
 from model_training.evaluation.strangers import draw_strangers
+from model_training.packaging.gate import COMPANION_MODEL
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.card import read_card
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.errors import BundleError
 from model_training.runtime.facts import find_reason, measure_contrast, read_file_facts
 from model_training.runtime.measures import ImageLimits
-from model_training.runtime.ood import COMPANION_MODEL, GATE, Gaussian, Mahalanobis, Observer, load_observer
+from model_training.runtime.ood import GATE, Gaussian, Mahalanobis, Observer, load_observer
 from model_training.runtime.preprocess import read
 
 

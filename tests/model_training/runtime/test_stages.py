@@ -87,4 +87,5 @@ def test_a_bundle_of_one_answers_as_it_was_trained(tiny_recipe, tiny_prepared, t
     card = read_card(bundle / "card.json")
     assert card.network.head.stages == 2
     pixels = torch.from_numpy(tiny_prepared.pixels[:3])
-    torch.testing.assert_close(load_network(card, bundle)(pixels), trained.network(pixels))
+    # Logits of an LDA head are in the tens: processors differ in the sixth digit.
+    torch.testing.assert_close(load_network(card, bundle)(pixels), trained.network(pixels), rtol=1e-4, atol=1e-4)

@@ -114,6 +114,33 @@ CASES: dict[str, Case] = {
         [TREE],
         {},
     ),
+    "makesense's table": ({"labels.csv": "tree,10,5,20,30,a.png,100,50\n"}, [TREE], {}),
+    "makesense's table, with names": (
+        {
+            "labels.csv": "label_name,bbox_x,bbox_y,bbox_width,bbox_height,image_name,image_width,image_height\n"
+            "tree,10,5,20,30,a.png,100,50\n"
+        },
+        [TREE],
+        {},
+    ),
+    "keras-retinanet's table": ({"annotations.csv": "photos/a.png,10,5,30,35,tree\n"}, [TREE], {}),
+    "a table with a list in a cell": (
+        {"train.csv": 'image_id,width,height,bbox,label\na,100,50,"[10.0, 5.0, 20.0, 30.0]",tree\n'},
+        [TREE],
+        {},
+    ),
+    "a table of one class": (
+        {"train.csv": 'image_id,width,height,bbox,source\na,100,50,"[10.0, 5.0, 20.0, 30.0]",farm_1\n'},
+        [("object", *TREE[1:])],
+        {"tables without a column of classes, whose boxes are all called 'object'": 1},
+    ),
+    "a table of corner and extent": ({"t.csv": "path,label,x,y,width,height\na.png,tree,10,5,20,30\n"}, [TREE], {}),
+    "a table of left and top": ({"t.csv": "path,label,left,top,width,height\na.png,tree,10,5,20,30\n"}, [TREE], {}),
+    "a table of traffic signs": (
+        {"t.csv": "Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n100,50,10,5,30,35,tree,a.png\n"},
+        [TREE],
+        {},
+    ),
     "YOLO with commas": ({"classes.txt": "tree\n", "a.txt": "0,0.2,0.4,0.2,0.6\n"}, [TREE], {}),
     "YOLO with commas and blanks": ({"classes.txt": "tree\n", "a.txt": "0, 0.2, 0.4, 0.2, 0.6\n"}, [TREE], {}),
     "an upload of a film's tool, addressed": (
@@ -152,3 +179,16 @@ def test_kitti_has_two_cameras_of_which_the_left_is_meant(tmp_path: Path) -> Non
 def test_what_is_not_read_is_named_as_what_it_is(tmp_path: Path, name: str, content: str, said: str) -> None:
     with pytest.raises(DatasetError, match=rf"there are no labels that can be read \(.*{said}.*\)\. YOLO, COCO"):
         read_scenes(lay(tmp_path, {"a.png": PICTURE, name: content}))
+
+
+def test_a_table_names_pictures_without_an_object(tmp_path: Path) -> None:
+    content = {"a.png": PICTURE, "b.png": PICTURE, "annotations.csv": "a.png,10,5,30,35,tree\nb.png,,,,,\n"}
+    boxes, found = read(lay(tmp_path, content))
+    assert boxes == {"a.png": [TREE], "b.png": []}
+    assert found == {"pictures without a label, read as showing no object": 1}
+
+
+def test_a_manifest_of_whole_pictures_is_no_table_of_boxes(tmp_path: Path) -> None:
+    content = {"a.png": PICTURE, "t.csv": "path,label,width,height\na.png,tree,100,50\n"}
+    with pytest.raises(DatasetError, match="there are no labels that can be read"):
+        read_scenes(lay(tmp_path, content))

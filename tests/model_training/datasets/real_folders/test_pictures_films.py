@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import threading
 from collections.abc import Sequence
 
 import av
@@ -32,7 +31,7 @@ def corners(time: float) -> np.ndarray:
 
 def read(film: bytes) -> list[TimedFrame]:
     survey(io.BytesIO(film), LIMITS)
-    return list(read_frames(io.BytesIO(film), LIMITS, "DEFAULT", threading.Event()))
+    return list(read_frames(io.BytesIO(film), LIMITS, "DEFAULT"))
 
 
 def name_corners(image: bytes) -> tuple[str, ...]:

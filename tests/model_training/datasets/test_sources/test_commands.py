@@ -61,7 +61,7 @@ def test_fetch_naver_says_its_terms_first(
 def test_a_service_that_is_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(client_module, "ATTEMPTS", 1)
+    monkeypatch.setitem(client_module.Client.__init__.__kwdefaults__, "attempts", 1)
     out = tmp_path / "out"
     arguments = ["--out", str(out), "--query", "x", "--base-url", "http://127.0.0.1:1"]
     assert run(monkeypatch, "fetch", "chicago", *arguments) == 2

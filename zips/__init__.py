@@ -1,0 +1,1 @@
+"""Zips of pictures, read where they are. The command line and the front end share it; it needs nothing of either."""
