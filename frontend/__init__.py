@@ -26,6 +26,7 @@ from .classify import views as classify_views
 from .model_server import ModelServer
 from .places import common_folder
 from .settings import FORM_OVERHEAD, Settings, read_settings
+from .shedding import Shedder
 from .sketch import views as sketch_views
 from .video import views as video_views
 
@@ -43,8 +44,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE=settings.languages[0],
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    server = ModelServer(settings, Admission(settings, common_folder()))
+    admission = Admission(settings, common_folder())
+    server = ModelServer(settings, admission)
     app.extensions |= {"settings": settings, "model_server": server, "catalogue": Catalogue(settings, server)}
+    app.extensions["shedder"] = Shedder(admission, settings)
     app.extensions["readiness"] = health.Readiness(settings, server)
 
     compression.init_app(app)

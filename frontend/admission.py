@@ -9,7 +9,6 @@ wait for it. Pictures of batches go while nobody else is there: a question that 
 from __future__ import annotations
 
 import math
-import mmap
 import threading
 import time
 from collections import Counter
@@ -17,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from flask import has_request_context, request
 
 from . import errors
-from .places import Places
+from .ledger import Ledger
 from .settings import Settings
 
 #: `frames` are a film's, `batch` are many pictures of one request: they wait for as long as they must, and let
@@ -32,10 +31,14 @@ Kind = Literal["predict", "explain", "frames", "batch"]
 #: `YIELDING_SECONDS` of waiting make up for one.
 YIELDS: dict[Kind, int] = {"predict": 0, "explain": 0, "frames": 4}
 YIELDING_SECONDS = 0.25
-#: Seconds of work that are handed to the model server ahead, and questions at least: half of a full batch.
-AHEAD_SECONDS, AHEAD_LEAST = 0.4, 8
+#: Seconds of work that are handed to the model server ahead, and questions at least and at most: half of a full batch,
+#: and one and a half. Fewer would leave the server idle now and then, and whoever comes next waits for all of them.
+AHEAD_SECONDS, AHEAD_LEAST, AHEAD_MOST = 0.4, 8, 24
 #: Questions that are taken whatever they may take: a full batch.
 ROOM_LEAST = 16
+#: A full batch has been in hand for so long without a pause: that is no burst, which a queue is good for, and makes
+#: everybody wait for nothing. Then two full batches are taken (K. Nichols, V. Jacobson: Controlling Queue Delay, 2012).
+BURST_SECONDS, STANDING_ROOM = 2.0, 2 * ROOM_LEAST
 EXPLANATIONS_AHEAD = 1
 #: How much of what a new answer shows of the rate is believed.
 LEARNING = 0.1
@@ -48,39 +51,6 @@ EXPECTED_SECONDS, BATCH_SHARE = 2.0, 0.1
 LOOK_SECONDS = 0.05
 #: What a client who has nothing in hand yet finds beyond the room that others can fill.
 FOR_NEWCOMERS = 0.25
-
-
-class Ledger:
-    """Numbers that the worker processes share: each writes its own row and reads all. A row belongs to the process that
-    holds its lock, so that of one that was killed goes to the process in its place."""
-
-    def __init__(self, folder: Path | None, processes: int, columns: int) -> None:
-        """`folder`: common to the processes; None where there is only this one."""
-        self._columns, self._row = columns, 0
-        self._lock: IO[bytes] | None = None
-        size = 8 * columns
-        if folder is None:
-            self._numbers = memoryview(bytearray(size)).cast("q")
-            return
-        places = Places(folder, "ledger", processes)
-        self._lock = places.take()
-        self._row = places.index(self._lock) if self._lock else 0
-        path = folder / "ledger"
-        with path.open("ab") as file:
-            file.truncate(size * processes)
-        with path.open("r+b") as file:
-            self._numbers = memoryview(mmap.mmap(file.fileno(), size * processes)).cast("q")
-        for column in range(columns):
-            self.write(column, 0)
-
-    def write(self, column: int, number: int) -> None:
-        self._numbers[self._row * self._columns + column] = number
-
-    def total(self, column: int) -> int:
-        return sum(self._numbers[column :: self._columns])
-
-    def largest(self, column: int) -> int:
-        return max(self._numbers[column :: self._columns])
 
 
 @dataclass
@@ -100,15 +70,26 @@ class NoRoomError(Exception):
 
 
 class _Lane:
-    """The questions of one sort to one model, in this process. `column`: of the ledger, and the next one."""
+    """The questions of one sort to one model, in this process.
 
-    def __init__(self, ledger: Ledger, column: int, queue_seconds: float, ahead: int | None) -> None:
-        self._ledger, self._column, self._queue_seconds, self._ahead = ledger, column, queue_seconds, ahead
+    `columns`: of the ledger, for the questions that are in hand, and for when they were last less than a full batch, in
+    milliseconds of the system's clock. `ahead`: how many are handed over; None: by what they take.
+    """
+
+    def __init__(self, ledger: Ledger, columns: tuple[int, int], queue_seconds: float, ahead: int | None) -> None:
+        self._ledger, self._queue_seconds, self._ahead = ledger, queue_seconds, ahead
+        self._column, self._calm = columns
         #: Seconds of the model's time that a question takes, where others share its batch.
         self._seconds = queue_seconds / (2 * ROOM_LEAST)
         self._lock = threading.Lock()
         self._waiting: list[_Question] = []
         self._asked: Counter[str] = Counter()
+
+    def is_full(self, client: str) -> float | None:
+        """The seconds that what is in hand takes, where a client's question would be refused now."""
+        with self._lock:
+            in_hand = self._ledger.total(self._column)
+            return in_hand * self._seconds if in_hand >= self._find_room(in_hand, client) else None
 
     def enter(self, question: _Question) -> int:
         """Let a question wait for its turn, or have it at once. Returns how many are in hand with it, in all processes.
@@ -117,15 +98,23 @@ class _Lane:
         """
         with self._lock:
             in_hand = self._ledger.total(self._column)
-            if question.kind != "frames":
-                room = max(ROOM_LEAST, int(self._queue_seconds / self._seconds))
-                if question.client not in self._asked and all(each.client != question.client for each in self._waiting):
-                    room += int(FOR_NEWCOMERS * room)
-                if in_hand >= room:
-                    raise NoRoomError(in_hand * self._seconds)
+            if question.kind != "frames" and in_hand >= self._find_room(in_hand, question.client):
+                raise NoRoomError(in_hand * self._seconds)
             self._waiting.append(question)
             self._advance()
             return in_hand + 1
+
+    def _find_room(self, in_hand: int, client: str) -> int:
+        """How many questions may be in hand, of all clients, for one of this client's to be taken."""
+        now = round(1000 * time.monotonic())
+        room = max(ROOM_LEAST, int(self._queue_seconds / self._seconds))
+        if in_hand < ROOM_LEAST:
+            self._ledger.write(self._calm, now)
+        elif now - self._ledger.largest(self._calm) > 1000 * BURST_SECONDS:
+            room = min(room, STANDING_ROOM)
+        if client not in self._asked and all(each.client != client for each in self._waiting):
+            room += int(FOR_NEWCOMERS * room)
+        return room
 
     def leave(self, question: _Question, share: int | None) -> None:
         """`share`: how many were in hand when it came, where it got a usual answer."""
@@ -153,7 +142,7 @@ class _Lane:
         """Hand over what is next, as long as this process has turns: they are shared by what each has in hand."""
         own = max(self._in_hand(), 1)
         self._ledger.write(self._column, own)
-        ahead = self._ahead or max(AHEAD_LEAST, int(AHEAD_SECONDS / self._seconds))
+        ahead = self._ahead or min(max(AHEAD_LEAST, int(AHEAD_SECONDS / self._seconds)), AHEAD_MOST)
         turns = math.ceil(ahead * own / self._ledger.total(self._column))
         while self._waiting and self._asked.total() < turns:
             now = time.monotonic()
@@ -241,18 +230,27 @@ class Admission:
     def __init__(self, settings: Settings, folder: Path | None) -> None:
         """`folder`: common to the worker processes; None where there is only this one."""
         lanes = [(model, explained) for model in settings.models for explained in (False, True)]
-        ledger = Ledger(folder, settings.workers + 1, 2 * len(lanes))
+        ledger = Ledger(folder, settings.workers + 1, 3 * len(lanes))
         self._lanes = {
-            lane: _Lane(ledger, column, settings.queue_seconds, EXPLANATIONS_AHEAD if lane[1] else None)
-            for column, lane in enumerate(lanes)
+            lane: _Lane(
+                ledger, (2 * number, 2 * number + 1), settings.queue_seconds, EXPLANATIONS_AHEAD if lane[1] else None
+            )
+            for number, lane in enumerate(lanes)
         }
         self._rears = {
-            model: _Rear(ledger, len(lanes) + 2 * number, self._lanes[model, False])
+            model: _Rear(ledger, 2 * len(lanes) + 2 * number, self._lanes[model, False])
             for number, model in enumerate(settings.models)
         }
         self._patience = settings.answer_timeout
         # A thread that waits for a model can't answer anybody else: a quarter of them never do.
         self._threads = threading.BoundedSemaphore(settings.threads - settings.threads // 4)
+
+    def is_full(self, model: str, kind: Kind, client: str) -> float | None:
+        """Whether a client's question would be refused now, without asking it: the seconds after which one may not be.
+
+        Raises `KeyError` where there is no such model.
+        """
+        return self._lanes[model, kind == "explain"].is_full(client)
 
     @contextmanager
     def place(self, model: str, kind: Kind, stop: threading.Event | None = None) -> Iterator[None]:

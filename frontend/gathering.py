@@ -123,6 +123,11 @@ class Gathering:
         return self.received / max(time.monotonic() - self.since, 0.001)
 
     @property
+    def head(self) -> bytes:
+        """The present request's, with the blank line; what there is of it, before `seconds` is known."""
+        return bytes(self._head)
+
+    @property
     def fresh(self) -> bool:
         """Whether this is the connection's first request."""
         return self._count == 0
@@ -177,6 +182,11 @@ class Gathering:
         self._release()
         if not self.outstanding:
             self._begin()
+
+    def pass_over(self) -> None:
+        """The request is answered without being parsed."""
+        self._count += 1
+        self.forget()
 
     def __next__(self) -> Request:
         """The request, for gunicorn; its `body` is a file. Raises gunicorn's errors, or `StopIteration`."""

@@ -48,6 +48,12 @@ def count_request(response: Response) -> Response:
     return response
 
 
+def count_refusal(endpoint: str, error: errors.FrontEndError) -> None:
+    """A request that was posted to a view, which never saw it."""
+    REQUESTS.labels(endpoint, "POST", error.status).inc()
+    count_error(error.code)
+
+
 def count_error(code: str) -> None:
     ERRORS.labels(code if code in CODES else OTHER).inc()
 

@@ -24,15 +24,17 @@ def explain(fault: Exception) -> FrontEndError:
     return errors.unreadable_request(str(fault), statuses.get(type(fault), 400))
 
 
-def write(error: FrontEndError) -> bytes:
-    """A whole answer, after which the connection ends: where the next request begins is not known."""
+def write(error: FrontEndError, *, closes: bool = True) -> bytes:
+    """A whole answer. `closes`: the connection ends after it, as where the next request begins is not known."""
     body = json.dumps(error.as_answer()).encode()
     headers = {
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
-        "Connection": "close",
+        "Connection": "close" if closes else "keep-alive",
         "Content-Security-Policy": security.NO_PAGE,
         **dict(security.HEADERS),
     }
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}", *map(": ".join, headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -23,6 +23,7 @@ from . import metrics, refusals
 from .gathering import MEMORY, Bounds, Gathering
 from .outgoing import Outgoing
 from .patience import PatientWorker
+from .shedding import Shedder
 
 #: So long a thread waits for a client's next bytes before it goes back to the pool. A client that sends one picture
 #: after the other needs less; handing its connection to the poller and back takes a third of a request's time.
@@ -37,6 +38,9 @@ CHECK_SECONDS = 0.5
 GRACE_SECONDS = 1.0
 #: Each of these has a thread of its own: they answer when all others are taken.
 APART = (b"/healthz", b"/readyz", b"/metrics")
+#: Of a request that needed no thread: its connection is kept.
+DONE: Future[Any] = Future()
+DONE.set_result(True)
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -55,6 +59,10 @@ class FrontEndWorker(PatientWorker):
         self._ending: float | None = None
         self._apart = {path: ThreadPoolExecutor(1, thread_name_prefix=path[1:].decode()) for path in APART}
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self._shedder: Shedder = self.wsgi.extensions["shedder"]
 
     # What follows runs in the main loop.
 
@@ -85,6 +93,9 @@ class FrontEndWorker(PatientWorker):
             self._wait_for(conn)
         elif conn.parser.gone and conn.parser.seconds is None:
             self._close(conn)
+        elif self._shed(conn):
+            # Not at once: whoever sends many requests in one go takes turns with the others.
+            self.method_queue.defer(self._finish, conn, DONE, None)
         else:
             self._submit(conn)
 
@@ -95,7 +106,7 @@ class FrontEndWorker(PatientWorker):
         future = pool.submit(self.handle, conn)
         future.add_done_callback(lambda done: self.method_queue.defer(self._finish, conn, done, pool))
 
-    def _finish(self, conn: TConn, done: Future[Any], pool: ThreadPoolExecutor) -> None:
+    def _finish(self, conn: TConn, done: Future[Any], pool: ThreadPoolExecutor | None) -> None:
         self._busy -= pool is self.tpool
         if self._is_sent(conn):
             self.finish_request(conn, done)
@@ -224,6 +235,21 @@ class FrontEndWorker(PatientWorker):
         self._unwatch(conn, table)
         self._close(conn)
 
+    # What follows runs in a thread, or in the main loop.
+
+    def _shed(self, conn: TConn) -> bool:
+        """Answer a request that there is no room for; whether it was one."""
+        parser: Gathering = conn.parser
+        if parser.outstanding or parser.gone or not self.alive:
+            return False
+        answer = self._shedder.refuse(parser.head, conn.client[0] if conn.client else "")
+        if answer is None:
+            return False
+        with suppress(OSError):  # the client has gone; the next read says so
+            conn.sock.sendall(answer)
+        parser.pass_over()
+        return True
+
     # What follows runs in a thread.
 
     def handle(self, conn: TConn) -> Any:
@@ -231,12 +257,15 @@ class FrontEndWorker(PatientWorker):
             return True
         apart = conn.parser.path in APART
         while True:
-            try:
-                kept = super().handle(conn)
-            finally:
-                conn.parser.forget()
+            kept = self._shed(conn) or self._answer(conn)
             if kept is not True or conn.sock.pending or apart or not self.alive or not self._follows(conn):
                 return kept
+
+    def _answer(self, conn: TConn) -> Any:
+        try:
+            return super().handle(conn)
+        finally:
+            conn.parser.forget()
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         error = refusals.explain(exc)

@@ -1,7 +1,7 @@
 """`make bench-reliability`: what faults, crowds and time cost. Writes `build/bench/reliability.json`.
 
 Each part's figures are kept in `build/bench/reliability/`, so that parts can be measured one by one (`--parts`); what
-is published is of all of them, at one commit.
+is published is of all of them, and names the commit of each.
 """
 
 from __future__ import annotations
@@ -136,18 +136,18 @@ def keep(part: str, figures: dict[str, float]) -> None:
 
 
 def publish_kept() -> None:
-    """All parts together, where all are there and of one commit; else say which are not."""
-    kept: dict[str, Any] = {}
-    for part in PARTS:
-        path = FOLDER / "reliability" / f"{part}.json"
-        kept[part] = json.loads(path.read_text()) if path.exists() else {"commit": None}
-    commit = describe_commit()
-    others = [f"{part} ({each['commit'] or 'not measured'})" for part, each in kept.items() if each["commit"] != commit]
-    if others:
-        print(f"not published: at {commit} these are missing: {', '.join(others)}")
+    """All parts together, where all were measured without changes in hand; else say which were not. Those that were
+    measured at another commit are named with it."""
+    paths = {part: FOLDER / "reliability" / f"{part}.json" for part in PARTS}
+    kept: dict[str, Any] = {part: json.loads(path.read_text()) for part, path in paths.items() if path.exists()}
+    missing = [part for part in PARTS if part not in kept or kept[part]["commit"].endswith("+")]
+    if missing:
+        print(f"not published: not measured, or not at a commit: {', '.join(missing)}")
         return
     figures = {name: value for each in kept.values() for name, value in each["figures"].items()}
-    publish("reliability", ENTRY, figures, TARGETS, "all on one machine, the visitors, too")
+    earlier = [f"{part} at {each['commit']}" for part, each in kept.items() if each["commit"] != describe_commit()]
+    setup = "; ".join(["all on one machine, the visitors, too", *earlier])
+    publish("reliability", ENTRY, figures, TARGETS, setup)
 
 
 if __name__ == "__main__":

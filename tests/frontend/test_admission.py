@@ -13,8 +13,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from frontend import admission as module
-from frontend.admission import Admission, Kind, Ledger, NoRoomError, _Lane, _Question
+from frontend.admission import Admission, Kind, NoRoomError, _Lane, _Question
 from frontend.errors import ModelServerError
+from frontend.ledger import Ledger
 from frontend.settings import Settings
 from tests.frontend.model_server_stub import ModelServerStub, image
 
@@ -22,7 +23,7 @@ PREDICT = "/api/v1/models/landscape/predict"
 
 
 def lane(seconds: float = 1.0, ahead: int | None = None, folder: Path | None = None) -> _Lane:
-    return _Lane(Ledger(folder, 2, 1), 0, seconds, ahead)
+    return _Lane(Ledger(folder, 2, 2), (0, 1), seconds, ahead)
 
 
 def ask(where: _Lane, client: str = "", kind: Kind = "predict") -> _Question:
@@ -60,6 +61,36 @@ def test_a_slower_model_has_less_room_but_a_full_batch() -> None:
         ask(queue)
     with pytest.raises(NoRoomError):
         ask(queue)
+
+
+def test_a_burst_has_more_room_than_a_queue_that_stands(clock: Clock) -> None:
+    queue = lane(4.0)
+    queue._seconds = 4 / 128
+    questions = [ask(queue, client=str(number % 64)) for number in range(100)]
+    clock.now += 1.9
+    assert queue.is_full("0") is None
+    clock.now += 0.2
+    assert queue.is_full("0") == pytest.approx(100 * 4 / 128)
+    with pytest.raises(NoRoomError):
+        ask(queue, client="newcomer")
+    for each in questions[31:]:
+        queue.leave(each, None)
+    questions[31:] = [ask(queue, client="0")]
+    assert len(questions) == 32
+    assert queue.is_full("0")
+    assert queue.is_full("newcomer") is None  # a quarter of the room is theirs
+    for each in questions[15:]:
+        queue.leave(each, None)
+    questions[15:] = [ask(queue, client="0") for _ in range(85)]  # there was a pause
+    clock.now += 1.9
+    assert queue.is_full("0") is None
+
+
+def test_no_more_than_a_batch_and_a_half_is_handed_over_to_a_fast_model() -> None:
+    queue = lane(1.0)
+    queue._seconds = 0.001
+    questions = [ask(queue) for _ in range(40)]
+    assert sum(each.admitted.is_set() for each in questions) == 24
 
 
 def test_one_answer_that_took_for_ever_does_not_close_the_door() -> None:
