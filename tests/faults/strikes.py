@@ -65,14 +65,23 @@ def _signal(find: Callable[[Site], list[psutil.Process]], number: signal.Signals
 
 def find_masters(site: Site) -> list[psutil.Process]:
     """gunicorn's first process: the last one without a parent of its kind, since workers outlive theirs."""
-    found = site.find(GUNICORN)
-    pids = {each.pid for each in found}
-    return [each for each in found if each.ppid() not in pids][-1:]
+    parents = _find_parents(site.find(GUNICORN))
+    pids = {each.pid for each in parents}
+    return [each for each, parent in parents.items() if parent not in pids][-1:]
 
 
 def find_front_workers(site: Site) -> list[psutil.Process]:
     masters = {each.pid for each in find_masters(site)}
-    return [each for each in site.find(GUNICORN) if each.ppid() in masters]
+    return [each for each, parent in _find_parents(site.find(GUNICORN)).items() if parent in masters]
+
+
+def _find_parents(processes: list[psutil.Process]) -> dict[psutil.Process, int]:
+    """Each process's parent; of those that have ended meanwhile nothing."""
+    parents = {}
+    for each in processes:
+        with suppress(psutil.NoSuchProcess):
+            parents[each] = each.ppid()
+    return parents
 
 
 def _kill_decoder(stage: Stage, choice: random.Random) -> None:
