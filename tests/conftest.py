@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from hwapung.local import serving
 from model_training.datasets.prepare import Prepared, prepare
@@ -22,8 +25,10 @@ from model_training.training.loop import Trained, start_fabric
 from tests.tiny_sketch import make_tiny_sketch_bundle
 from torchserve.archive import build_archive
 
-settings.register_profile("any machine", deadline=None)  # a busy machine is no fault
+# A busy machine is no fault. The same examples each time: looking for new ones is what tests/fuzz is for.
+settings.register_profile("any machine", deadline=None, derandomize=True)
 settings.load_profile("any machine")
+expect.set_options(timeout=60_000)
 
 # A shell has what it starts in the background ignore Ctrl-C, and so would every process that a test means to interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,6 +57,21 @@ TINY = [
     "serving.forms=[]",  # tests/model_training/packaging/test_forms.py makes them
     "serving.neighbours=none",  # and test_neighbours.py these
 ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Whatever a test draws without a seed of its own, it draws again the next time."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave how pytest ended for .ci/run, which can't learn it from make."""
+    cache = getattr(session.config, "cache", None)
+    if cache and not hasattr(session.config, "workerinput"):
+        cache.set("hwapung/status", int(exitstatus))
 
 
 def shared_folder(name: str) -> Path:
