@@ -31,6 +31,8 @@ from tests.e2e.conftest import SCREENS
 from tests.e2e.test_accessibility import findings
 from tests.gated import make_gated_bundle
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("onnxruntime", reason="needs hwapung[onnx]")
 #: Kept from run to run: the package has 33 MB.
 CACHE = ROOT / "build" / "cache" / "npm"

@@ -21,6 +21,7 @@ from frontend.settings import Settings
 from tests.e2e.conftest import SCREENS
 from tests.e2e.test_accessibility import findings
 from tests.frontend.model_server_stub import ModelServerStub, Reply, answer, card, examples, image
+from tests.waiting import PATIENCE
 
 FILE = "[data-file] >> nth=0"
 PAGE = "/models/landscape"
@@ -46,7 +47,7 @@ class Site:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> Reply:
-        self.held.wait(20)
+        self.held.wait(2 * PATIENCE)
         content = answer(explained="explanations" in request.path)
         if request.path.endswith("styles"):
             rest = dict.fromkeys(MANY[1:], 0.03 / 24)

@@ -23,6 +23,7 @@ from hwapung.client import Client
 from model_training.runtime.errors import ImageError, ServingError, StoppedError
 from tests.cards import make_card
 from tests.running import run
+from tests.waiting import PATIENCE
 
 Reply = tuple[int, dict[str, Any] | bytes, dict[str, str]]
 ANSWER = {"class": "china", "confidence": 0.9, "verdict": "sure", "probabilities": {"china": 0.9, "한국 그림": 0.1}}
@@ -97,7 +98,7 @@ def test_a_server_that_stays_busy_is_given_up() -> None:
         started = time.monotonic()
         with pytest.raises(ServingError, match=r"does not answer \(status 429: It is too_many_requests\.\)"):
             Client(url, patience=0.3).predict([b"picture"])
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 5 * PATIENCE
 
 
 @pytest.mark.parametrize("status", [0, 500, 502, 504])
@@ -200,7 +201,9 @@ def test_the_real_servers_answer_as_the_bundle(
             continue
         assert not isinstance(found, ImageError)
         assert found["class"] == answer["class"]
-        assert found["probabilities"] == pytest.approx(answer["probabilities"], abs=2e-6)
+        assert found["probabilities"] == pytest.approx(
+            answer["probabilities"], abs=1e-5
+        )  # a server's batches are others
     (explained,) = client.predict(images[:1], explain=True)
     assert not isinstance(explained, ImageError)
     assert explained["explanation"]["method"] == "grad-cam"
