@@ -44,7 +44,7 @@ class Site:
         settings = Settings(model_server_url=self.model_server.address, models=("landscape", "styles"))
         self._server = make_server("127.0.0.1", 0, create_app(settings), threaded=True)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> Reply:
         self.held.wait(2 * PATIENCE)
