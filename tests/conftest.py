@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from hwapung.local import serving
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.datasets.procedural import write_dataset
+from model_training.locks import exclusive
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.card import read_card, write_card
@@ -130,11 +132,30 @@ def tiny_trained(tiny_recipe: Recipe, tiny_prepared: Prepared, tmp_path_factory:
     return train(tiny_recipe, tiny_prepared, tmp_path_factory.mktemp("runs"), start_fabric("cpu"))
 
 
+def make_once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], Path]) -> Path:
+    """What `make` leaves in a folder. Of the processes that share a run's tests the first one makes it for all, which
+    only read it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return make(factory.mktemp(name))
+    folder = factory.getbasetemp().parent / name
+    told = folder / "made"
+    with exclusive(folder):
+        if not told.exists():
+            told.write_text(str(make(folder)))
+    return Path(told.read_text())
+
+
 @pytest.fixture(scope="session")
 def tiny_bundle(
-    tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained, tmp_path_factory: pytest.TempPathFactory
+    tiny_recipe: Recipe,
+    tiny_prepared: Prepared,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    return make_bundle(tiny_recipe, tiny_prepared, tiny_trained, tmp_path_factory.mktemp("bundles"))
+    def make(folder: Path) -> Path:
+        return make_bundle(tiny_recipe, tiny_prepared, request.getfixturevalue("tiny_trained"), folder)
+
+    return make_once("bundles", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +180,7 @@ def tiny_store(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def tiny_sketch_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`sketch/`, with a hand-made detector and random weights; tests/tiny_sketch.py draws pages for it."""
-    return make_tiny_sketch_bundle(tmp_path_factory.mktemp("sketch"))
+    return make_once("sketch", tmp_path_factory, make_tiny_sketch_bundle)
 
 
 @pytest.fixture(scope="session")
