@@ -34,6 +34,10 @@ settings.register_profile("any machine", deadline=None, derandomize=True)
 settings.load_profile("any machine")
 expect.set_options(timeout=60_000)
 
+# Processes that share the machine need less of it with a thread each: of networks this small two wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)
+
 # A shell has what it starts in the background ignore Ctrl-C, and so would every process that a test means to interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
