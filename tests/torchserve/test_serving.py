@@ -221,7 +221,7 @@ def test_many_at_once_of_every_kind_get_their_own_answers(server: TorchServe) ->
         image, expected = images[number % len(images)], alone[number % len(images)]
         match number % 6:
             case 0 | 1:
-                assert ask(server, image).json()["probabilities"] == pytest.approx(expected, abs=1e-4)
+                assert ask(server, image).json()["probabilities"] == pytest.approx(expected, abs=2e-6)
             case 2:
                 response = ask(server, image[:100])
                 assert (response.status_code, response.json()["error"]["code"]) == (400, "broken_picture")
