@@ -201,9 +201,7 @@ def test_the_real_servers_answer_as_the_bundle(
             continue
         assert not isinstance(found, ImageError)
         assert found["class"] == answer["class"]
-        assert found["probabilities"] == pytest.approx(
-            answer["probabilities"], abs=2e-6
-        )  # a server's batches are others
+        assert found["probabilities"] == pytest.approx(answer["probabilities"], abs=2e-6)
     (explained,) = client.predict(images[:1], explain=True)
     assert not isinstance(explained, ImageError)
     assert explained["explanation"]["method"] == "grad-cam"
