@@ -83,7 +83,7 @@ database:
 # two processes share the cores: threads of one that wait actively would take the other's time
 test: export OMP_WAIT_POLICY := PASSIVE
 test: .venv/dev browser database lint  ## lint and every test but the containers', the cluster's and the faults'
-	$(run) -m pytest tests --ignore tests/cluster --ignore tests/compose --ignore tests/faults --numprocesses 2 --dist loadfile --durations 25
+	$(run) -m pytest tests --ignore tests/cluster --ignore tests/compose --ignore tests/faults --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 test-unit: .venv/dev database  ## the tests that start no server
 	$(run) -m pytest tests/model_training tests/analysis tests/contract tests/frontend tests/hwapung tests/docs tests/test_*.py \

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import random
 import shutil
 import signal
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from hwapung.local import serving
 from model_training.datasets.prepare import Prepared, prepare
 from model_training.datasets.procedural import write_dataset
+from model_training.locks import exclusive
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Recipe, load_recipe
 from model_training.runtime.card import read_card, write_card
@@ -22,8 +29,14 @@ from model_training.training.loop import Trained, start_fabric
 from tests.tiny_sketch import make_tiny_sketch_bundle
 from torchserve.archive import build_archive
 
-settings.register_profile("any machine", deadline=None)  # a busy machine is no fault
+# A busy machine is no fault. The same examples each time: looking for new ones is what tests/fuzz is for.
+settings.register_profile("any machine", deadline=None, derandomize=True)
 settings.load_profile("any machine")
+expect.set_options(timeout=60_000)
+
+# Processes that share the machine need less of it with a thread each: of networks this small two wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)
 
 # A shell has what it starts in the background ignore Ctrl-C, and so would every process that a test means to interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,6 +65,45 @@ TINY = [
     "serving.forms=[]",  # tests/model_training/packaging/test_forms.py makes them
     "serving.neighbours=none",  # and test_neighbours.py these
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """What is imported and collected stays. So the garbage collector has nothing to look for meanwhile, and afterwards
+    looks only at what the tests make: else it goes over millions of objects again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with tests that take long come first, then those with many: so no long one is left for the end, when the
+    other process has nothing to do any more (`make test` hands them out in this order)."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    count = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -count[item.path]))
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # for Python's end, which lets go of everything
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Whatever a test draws without a seed of its own, it draws again the next time."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave how pytest ended for .ci/run, which can't learn it from make."""
+    cache = getattr(session.config, "cache", None)
+    if cache and not hasattr(session.config, "workerinput"):
+        cache.set("hwapung/status", int(exitstatus))
 
 
 def shared_folder(name: str) -> Path:
@@ -84,11 +136,30 @@ def tiny_trained(tiny_recipe: Recipe, tiny_prepared: Prepared, tmp_path_factory:
     return train(tiny_recipe, tiny_prepared, tmp_path_factory.mktemp("runs"), start_fabric("cpu"))
 
 
+def make_once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], Path]) -> Path:
+    """What `make` leaves in a folder. Of the processes that share a run's tests the first one makes it for all, which
+    only read it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return make(factory.mktemp(name))
+    folder = factory.getbasetemp().parent / name
+    told = folder / "made"
+    with exclusive(folder):
+        if not told.exists():
+            told.write_text(str(make(folder)))
+    return Path(told.read_text())
+
+
 @pytest.fixture(scope="session")
 def tiny_bundle(
-    tiny_recipe: Recipe, tiny_prepared: Prepared, tiny_trained: Trained, tmp_path_factory: pytest.TempPathFactory
+    tiny_recipe: Recipe,
+    tiny_prepared: Prepared,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    return make_bundle(tiny_recipe, tiny_prepared, tiny_trained, tmp_path_factory.mktemp("bundles"))
+    def make(folder: Path) -> Path:
+        return make_bundle(tiny_recipe, tiny_prepared, request.getfixturevalue("tiny_trained"), folder)
+
+    return make_once("bundles", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +184,7 @@ def tiny_store(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def tiny_sketch_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`sketch/`, with a hand-made detector and random weights; tests/tiny_sketch.py draws pages for it."""
-    return make_tiny_sketch_bundle(tmp_path_factory.mktemp("sketch"))
+    return make_once("sketch", tmp_path_factory, make_tiny_sketch_bundle)
 
 
 @pytest.fixture(scope="session")

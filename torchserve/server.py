@@ -8,11 +8,13 @@ with TorchServe(Path("torchserve/model_store")) as server:
 from __future__ import annotations
 
 import io
+import random
 import re
 import shutil
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -193,9 +195,10 @@ class TorchServe:
             "management_port": ("127.0.0.1", self.settings.management_port),
         }
         held: list[socket.socket] = []  # all at once, so that none is chosen twice
+        own = iter(_list_own_ports())
         try:
             for setting, (host, port) in wanted.items():
-                held.append(_bind(host, port, setting))
+                held.append(_bind(host, port, setting) if port else _bind_any(host, setting, own))
             return Ports(*(taken.getsockname()[1] for taken in held))
         finally:
             for taken in held:
@@ -252,6 +255,23 @@ def _draw_image() -> bytes:
 
 def _reachable(host: str) -> str:
     return "127.0.0.1" if host in ("0.0.0.0", "::") else host
+
+
+def _list_own_ports() -> list[int]:
+    """Some that the system gives to nobody who asks for any, as others do before Java has taken its own; by chance, so
+    that two who choose at once choose others. None where it does not say which these are."""
+    with suppress(OSError):
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        return random.SystemRandom().sample(range(10_000, lowest), 100) if lowest > 11_000 else []
+    return []
+
+
+def _bind_any(host: str, setting: str, ports: Iterator[int]) -> socket.socket:
+    """At the next of `ports` that is free, else at any that is."""
+    for port in ports:
+        with suppress(ServingError):
+            return _bind(host, port, setting)
+    return _bind(host, 0, setting)
 
 
 def _bind(host: str, port: int, setting: str) -> socket.socket:

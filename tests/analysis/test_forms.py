@@ -21,6 +21,8 @@ from model_training.runtime.errors import DatasetError
 from model_training.runtime.execution import OpenVINOExecution, can_run
 from tests.analysis.conftest import LABELS, draw_images
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quantised_once(monkeypatch: pytest.MonkeyPatch) -> None:

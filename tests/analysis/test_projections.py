@@ -16,6 +16,8 @@ from analysis.projections import FEWEST, keep, making_ahead, sample, tsne, umap
 from model_training.runtime.card import Text
 from tests.analysis.made_up import make_predictions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("project", [tsne, umap])
 def test_clusters_stay_apart_and_the_map_is_the_same_again(project: Callable[[np.ndarray], np.ndarray]) -> None:

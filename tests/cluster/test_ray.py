@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pyarrow import fs, parquet
 
+from tests.alike import are_alike
 from tests.conftest import ROOT
 
 Rows = list[dict[str, Any]]
@@ -63,7 +64,7 @@ def test_a_node_that_goes_takes_no_row_and_doubles_none(
     out, said = process.communicate(timeout=240)
     cluster.nodes[0] = cluster.add_node(num_cpus=1)
     assert (process.returncode, done < 13) == (1, True), said
-    assert read(table) == wanted
+    assert are_alike(read(table), wanted)
     told = json.loads(out)
     assert (told["pictures"], told["failed"][0]["count"], told["resumed"]) == (400, 8, 0)
     assert {path.name[:5] for path in table.iterdir()} == {"part-"}
@@ -88,7 +89,7 @@ def test_a_killed_run_goes_on_from_its_shards(
     assert status == 1, said
     there = json.loads(out)["resumed"]
     assert 0 < there < 400
-    assert sorted(read(table), key=lambda row: row["path"]) == wanted
+    assert are_alike(sorted(read(table), key=lambda row: row["path"]), wanted)
     again = predict(*asked)
     assert (again[0], f"{table} is there already." in again[2]) == (2, True), again
 
@@ -108,9 +109,9 @@ def test_buckets_in_and_out(
     assert status == 1, said
     found: Rows = parquet.read_table("pictures/out/a.parquet", filesystem=files).to_pylist()
     expected = [row | {"path": f"s3://pictures/in/{Path(row['path']).name}"} for row in wanted[:40]]
-    assert found == expected
+    assert are_alike(found, expected)
     assert predict(*named, "--to", tmp_path / "a.parquet")[0] == 1  # the local engine reads them, too
-    assert read(tmp_path / "a.parquet") == expected
+    assert are_alike(read(tmp_path / "a.parquet"), expected)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_what_listens_elsewhere_is_no_cluster(pictures: Path, tiny_bundle: Path,
         )
         with listening.accept()[0] as connection:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=240)
     assert (process.returncode, said.splitlines()[-1]) == (
         1,
         f"error: No Ray cluster answers at {address} (something else listens there). Give --address HOST:PORT of its "

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 from PIL import Image
+
+from tests.waiting import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = ROOT.parent / "shared" / "docker" / "engine"
@@ -80,9 +81,7 @@ def has_engine() -> bool:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if not has_engine():
         pytest.skip("no container engine here: install Docker with Compose v2, or start its daemon")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     # A project of its own, so that a user's containers, volumes and model store stay as they are.
     project = ["docker", "compose", "--project-name", f"hwapung-test-{port}"]
     store = tmp_path_factory.mktemp("store")
@@ -124,7 +123,7 @@ def test_bad_input_gets_its_own_error_through_all_layers(site: Site) -> None:
 
 
 def test_the_page_and_readiness_answer(site: Site) -> None:
-    assert requests.get(f"{site.address}/readyz", timeout=60).status_code == 200
+    wait_until(lambda: requests.get(f"{site.address}/readyz", timeout=60).status_code == 200)
     assert "landscape" in requests.get(f"{site.address}/", timeout=60).text
 
 
@@ -140,7 +139,7 @@ def test_torchserve_has_no_way_out_and_shows_the_front_end_no_management(site: S
     networks = list(site.inspect("torchserve")["NetworkSettings"]["Networks"])
     assert len(networks) == 1
     assert json.loads(docker("network", "inspect", networks[0]))[0]["Internal"] is True
-    probe = "import socket; s = socket.socket(); s.settimeout(5); print(s.connect_ex(('torchserve', {port})))"
+    probe = "import socket; s = socket.socket(); s.settimeout(30); print(s.connect_ex(('torchserve', {port})))"
     opened = {port: site.python("frontend", probe.format(port=port)) == "0" for port in (8080, 8082, 8081, 7070, 7071)}
     assert opened == {8080: True, 8082: True, 8081: False, 7070: False, 7071: False}
 

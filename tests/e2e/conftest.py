@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
-expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
+from tests.waiting import PATIENCE
 
 SCREENS = {
     "telephone": {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True},
@@ -36,6 +37,14 @@ def page(browser: Browser, screen: str, live_site: str) -> Iterator[Page]:
     yield page
     context.close()
     assert faults == []
+
+
+def wait_for(page: Page, condition: Callable[[], object]) -> None:
+    """Until it is so, of something beside the page, which goes on meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
 
 
 def draw_mountains() -> Image.Image:

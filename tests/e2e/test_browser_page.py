@@ -31,6 +31,8 @@ from tests.e2e.conftest import SCREENS
 from tests.e2e.test_accessibility import findings
 from tests.gated import make_gated_bundle
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("onnxruntime", reason="needs hwapung[onnx]")
 #: Kept from run to run: the package has 33 MB.
 CACHE = ROOT / "build" / "cache" / "npm"
@@ -60,7 +62,7 @@ def folder(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(folder: Path) -> Iterator[str]:
     handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from frontend import create_app
 from frontend.settings import Settings
-from tests.e2e.conftest import SCREENS
+from tests.e2e.conftest import SCREENS, wait_for
 from tests.e2e.test_accessibility import findings
 from tests.frontend.model_server_stub import FAULTS, ModelServerStub, Reply
 from tests.frontend.sketch.sketch_stub import (
@@ -31,6 +31,9 @@ from tests.frontend.sketch.sketch_stub import (
 )
 from tests.frontend.sketch.test_gallery import write_gallery
 from tests.frontend.sketch.unsplash_stub import KEY, UnsplashStub
+from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.slow
 
 FILE = "[data-file] >> nth=0"
 
@@ -58,7 +61,7 @@ class Site:
         )
         self._server = make_server("127.0.0.1", 0, create_app(settings), threaded=True)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> Reply:
         if self.fault:
@@ -67,7 +70,7 @@ class Site:
         if reply[0] == 200:
             self.inks.append(ink_share(body))
         if self.held:
-            self.held.wait(30)
+            self.held.wait(2 * PATIENCE)
         return reply
 
     def close(self) -> None:
@@ -206,7 +209,7 @@ def test_only_the_answer_to_the_newest_sheet_is_shown(desk: Page, site: Site) ->
     site.held = threading.Event()
     draw(desk, *STROKE)
     expect(desk.locator("[data-result]")).to_have_attribute("aria-busy", "true")
-    desk.wait_for_timeout(300)
+    wait_for(desk, lambda: site.inks)
     for start in (0.1, 0.2, 0.3):
         draw(desk, (start, 0.8), (start + 0.5, 0.9))
     desk.get_by_role("button", name="Clear").click()
@@ -317,10 +320,7 @@ def test_a_reference_is_kept_beside_and_its_use_reported(desk: Page, site: Site)
     kept = desk.locator("[data-kept]")
     expect(kept).to_be_visible()
     expect(kept).to_contain_text("Photo by Jane <Doe> on Unsplash")
-    for _ in range(100):
-        if any(path == "/photos/cat0/download" for path, _, _ in site.unsplash.seen):
-            break
-        desk.wait_for_timeout(100)
+    wait_for(desk, lambda: any(path == "/photos/cat0/download" for path, _, _ in site.unsplash.seen))
     assert ("/photos/cat0/download", {"ixid": ["M3wxMjA3fDB8MHxzZWFyY2h8MXx8"]}) in [
         (path, query) for path, query, _ in site.unsplash.seen
     ]
@@ -336,10 +336,7 @@ def test_it_can_be_installed_and_stays_a_sheet_without_a_connection(desk: Page) 
     kept = (
         "caches.open('hwapung-1').then((cache) => cache.keys()).then((all) => all.map((r) => new URL(r.url).pathname))"
     )
-    for _ in range(100):
-        if "/static/vendor/perfect-freehand.js" in desk.evaluate(kept):
-            break
-        desk.wait_for_timeout(100)
+    wait_for(desk, lambda: "/static/vendor/perfect-freehand.js" in desk.evaluate(kept))
     desk.context.set_offline(True)
     desk.reload()
     expect(desk.locator("[data-offline]")).to_be_visible()

@@ -43,7 +43,7 @@ def site() -> Iterator[str]:
     stub = ModelServerStub()
     stub.reply = judge
     server = make_server("127.0.0.1", 0, create_app(Settings(model_server_url=stub.address)), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     stub.close()

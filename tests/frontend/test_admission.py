@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
@@ -18,6 +17,7 @@ from frontend.errors import ModelServerError
 from frontend.ledger import Ledger
 from frontend.settings import Settings
 from tests.frontend.model_server_stub import ModelServerStub, image
+from tests.waiting import PATIENCE, Clock, come_to_rest, wait_until
 
 PREDICT = "/api/v1/models/landscape/predict"
 
@@ -50,11 +50,11 @@ def test_who_would_wait_too_long_is_refused_and_told_for_how_long() -> None:
     ask(queue)
 
 
-def test_a_slower_model_has_less_room_but_a_full_batch() -> None:
+def test_a_slower_model_has_less_room_but_a_full_batch(clock: Clock) -> None:
     queue = lane(1.0)
     for _ in range(200):
         question = ask(queue)
-        question.came -= 0.5  # half a second for one alone
+        question.came = clock.now - 0.5  # half a second for one alone
         queue.leave(question, 1)
     assert queue._seconds == pytest.approx(0.5, rel=0.05)
     for _ in range(16):
@@ -168,7 +168,7 @@ def test_explanations_are_asked_one_at_a_time_and_hold_up_no_prediction() -> Non
             stack.enter_context(admission.place("landscape", "predict"))
         second.join(0.2)
         assert second.is_alive()
-    second.join(5)
+    second.join(PATIENCE)
     assert not second.is_alive()
 
 
@@ -188,7 +188,7 @@ def slow(model_server: ModelServerStub) -> Iterator[threading.Event]:
     go = threading.Event()
 
     def wait(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
-        go.wait(20)
+        go.wait(2 * PATIENCE)
         return 200, b"{}"
 
     model_server.reply = wait
@@ -199,6 +199,7 @@ def slow(model_server: ModelServerStub) -> Iterator[threading.Event]:
 def test_a_visitor_too_many_is_refused_at_once_with_a_time(
     make_client: Callable[..., FlaskClient], slow: threading.Event
 ) -> None:
+    """At once: the model answers nobody before."""
     client = make_client(queue_seconds=0.1, threads=64)
     app = client.application
     statuses: list[int] = []
@@ -209,28 +210,17 @@ def test_a_visitor_too_many_is_refused_at_once_with_a_time(
     visitors = [threading.Thread(target=visit) for _ in range(32)]
     for each in visitors:
         each.start()
-        time.sleep(0.02)
-    began = time.monotonic()
+    lanes = app.extensions["model_server"]._admission._lanes
+    wait_until(lambda: lanes["landscape", False]._in_hand() == 32)
     refused = client.post(PREDICT, data=image(), content_type="image/png")
     assert refused.status_code == 503
     assert refused.json is not None
     assert refused.json["error"]["code"] == "model_busy"
     assert refused.headers["Retry-After"] == "1"
-    assert time.monotonic() - began < 2
     slow.set()
     for each in visitors:
         each.join()
     assert statuses == [200] * 32
-
-
-class Clock:
-    """Monotonic time that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -247,8 +237,8 @@ class Pictures:
 
     def __init__(self, admission: Admission, count: int) -> None:
         self.stop = threading.Event()
-        self.let_go = threading.Semaphore(0)
-        self.at_model = self.refused = 0
+        self.at_model = self.refused = self.left = 0
+        self._let_go, self._allowed = threading.Semaphore(0), 0
         self._admission = admission
         self._threads = [threading.Thread(target=self._take, daemon=True) for _ in range(count)]
         for thread in self._threads:
@@ -258,29 +248,36 @@ class Pictures:
         try:
             with self._admission.place("landscape", "batch", self.stop):
                 self.at_model += 1
-                self.let_go.acquire()
+                self._let_go.acquire()
                 self.at_model -= 1
+                self.left += 1
         except ModelServerError:
             self.refused += 1
 
-    def settle(self) -> int:
-        """Pictures at the model, once that has not changed for a while."""
-        time.sleep(0.08)
-        return self.at_model
+    def let_go(self, count: int) -> None:
+        """So many of those at the model have their answer."""
+        self._allowed += count
+        self._let_go.release(count)
+        wait_until(lambda: self.left == self._allowed)
+
+    def settles_at(self, count: int) -> bool:
+        """Whether so many come to be at the model, and no more for a while."""
+        wait_until(lambda: self.at_model == count)
+        return come_to_rest(lambda: self.at_model, 0.1) == count
 
     def end(self) -> None:
         self.stop.set()
-        self.let_go.release(len(self._threads))
+        self._let_go.release(len(self._threads))
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
 def test_pictures_of_batches_fill_the_model_while_nobody_else_is_there(clock: Clock) -> None:
     pictures = Pictures(Admission(Settings(), None), 20)
-    assert pictures.settle() == 8
-    pictures.let_go.release(5)
-    assert pictures.settle() == 8
+    assert pictures.settles_at(8)
+    pictures.let_go(5)
+    assert pictures.settles_at(8)
     pictures.end()
 
 
@@ -288,18 +285,18 @@ def test_pictures_of_batches_make_way_for_whoever_asked_lately(clock: Clock) -> 
     admission = Admission(Settings(), None)
     with admission.place("landscape", "predict"):
         pictures = Pictures(admission, 20)
-        assert pictures.settle() == 1  # none has passed for long
-        pictures.let_go.release()
-        assert pictures.settle() == 0
+        assert pictures.settles_at(1)  # none has passed for long
+        pictures.let_go(1)
+        assert pictures.settles_at(0)
         clock.now += 0.3  # a tenth of the time: ten times the 1/32 s that a question takes
-        assert pictures.settle() == 0
+        assert pictures.settles_at(0)
         clock.now += 0.1
-        assert pictures.settle() == 1
-        pictures.let_go.release()
+        assert pictures.settles_at(1)
+        pictures.let_go(1)
     clock.now += 1.9
-    assert pictures.settle() == 1
+    assert pictures.settles_at(1)
     clock.now += 0.2
-    assert pictures.settle() == 8
+    assert pictures.settles_at(8)
     pictures.end()
 
 
@@ -307,14 +304,14 @@ def test_an_explanation_keeps_batches_back_too(clock: Clock) -> None:
     admission = Admission(Settings(), None)
     with admission.place("landscape", "explain"):
         pictures = Pictures(admission, 3)
-        assert pictures.settle() == 1
+        assert pictures.settles_at(1)
         pictures.end()
 
 
 def test_pictures_of_batches_take_nobodys_room(clock: Clock) -> None:
     admission = Admission(Settings(threads=40), None)
     pictures = Pictures(admission, 200)
-    assert pictures.settle() == 8
+    assert pictures.settles_at(8)
     with ExitStack() as stack:
         for _ in range(12):  # as many as are handed over at once without a batch
             stack.enter_context(admission.place("landscape", "predict"))
@@ -323,24 +320,26 @@ def test_pictures_of_batches_take_nobodys_room(clock: Clock) -> None:
 
 def test_a_batch_that_ends_asks_nothing_more(clock: Clock) -> None:
     pictures = Pictures(Admission(Settings(), None), 20)
-    assert pictures.settle() == 8
+    assert pictures.settles_at(8)
     pictures.stop.set()
-    pictures.settle()
-    assert pictures.refused == 12
+    wait_until(lambda: pictures.refused == 12)
+    assert pictures.settles_at(8)
     pictures.end()
 
 
 def test_batches_of_all_processes_make_way_and_share_the_model(clock: Clock, tmp_path: Path) -> None:
     one, other = Admission(Settings(), tmp_path), Admission(Settings(), tmp_path)
     mine = Pictures(one, 20)
-    assert mine.settle() == 8
+    assert mine.settles_at(8)
     theirs = Pictures(other, 20)
-    assert theirs.settle() == 4
-    mine.let_go.release(8)
-    assert (mine.settle(), theirs.settle()) == (3, 5)  # of 8, by the 12 and the 20 that they have in hand
+    assert theirs.settles_at(4)
+    mine.let_go(8)
+    assert mine.settles_at(3)  # of 8, by the 12 and the 20 that they have in hand
+    assert theirs.settles_at(5)
     with one.place("landscape", "predict"):
-        mine.let_go.release(3)
-        theirs.let_go.release(5)
-        assert (mine.settle(), theirs.settle()) == (0, 0)
+        mine.let_go(3)
+        theirs.let_go(5)
+        assert mine.settles_at(0)
+        assert theirs.settles_at(0)
     mine.end()
     theirs.end()

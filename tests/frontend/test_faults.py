@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
-import time
+import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 from flask.testing import FlaskClient
 
+from frontend import model_server as module
 from tests.frontend.model_server_stub import FAULTS, ModelServerStub, image, own_error
+from tests.waiting import PATIENCE, Clock
 
 PREDICT = "/api/v1/models/landscape/predict"
 MakeClient = Callable[..., FlaskClient]
@@ -22,6 +24,13 @@ def code_of(client: FlaskClient, path: str = PREDICT) -> tuple[int, str]:
     assert response.json is not None
     assert set(response.json["error"]) == {"code", "message", "remedy"}
     return response.status_code, response.json["error"]["code"]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
 
 
 @pytest.mark.parametrize(
@@ -43,22 +52,22 @@ def test_a_fault_of_torchserve_is_named(
     assert code_of(client) == expected
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_model_that_has_just_answered_is_busy_not_starting(
-    make_client: MakeClient, model_server: ModelServerStub
+    client: FlaskClient, model_server: ModelServerStub
 ) -> None:
-    client = make_client(answer_timeout=0.3)
     assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
     model_server.reply = FAULTS["no worker"]
     assert code_of(client) == (503, "model_busy")
 
 
 def test_a_model_that_has_been_silent_for_long_is_starting_again(
-    make_client: MakeClient, model_server: ModelServerStub
+    make_client: MakeClient, model_server: ModelServerStub, clock: Clock
 ) -> None:
-    client = make_client(answer_timeout=0.2)
+    client = make_client(answer_timeout=30)
     assert client.post(PREDICT, data=image(), content_type="image/png").status_code == 200
     model_server.reply = FAULTS["no worker"]
-    time.sleep(0.25)
+    clock.now += 30
     assert code_of(client) == (503, "model_starting")
 
 
@@ -70,11 +79,14 @@ def test_nobody_listening_is_model_down(make_client: MakeClient) -> None:
 
 
 def test_a_hanging_model_is_too_slow(make_client: MakeClient, model_server: ModelServerStub) -> None:
+    over = threading.Event()
+
     def hang(request: BaseHTTPRequestHandler, body: bytes) -> None:
-        time.sleep(1)
+        over.wait(PATIENCE)
 
     model_server.reply = hang
     assert code_of(make_client(answer_timeout=0.1)) == (504, "model_too_slow")
+    over.set()
 
 
 def test_an_answer_that_breaks_off_is_a_failure(client: FlaskClient, model_server: ModelServerStub) -> None:

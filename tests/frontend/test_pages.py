@@ -8,6 +8,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from frontend import model_server as module
 from tests.frontend.model_server_stub import (
     FAULTS,
     ModelServerStub,
@@ -19,6 +20,7 @@ from tests.frontend.model_server_stub import (
 )
 from tests.frontend.pages import PAGE, MakeClient, Page, send
 from tests.robust_cards import RESISTANCE, UNSEEN_SOURCES
+from tests.waiting import Clock
 
 
 def test_the_only_model_is_the_first_page(client: FlaskClient) -> None:
@@ -130,9 +132,15 @@ def test_titles_follow_the_language_and_a_class_without_one_keeps_its_key(
     ],
 )
 def test_an_error_that_may_pass_keeps_the_picture_for_another_try(
-    make_client: MakeClient, model_server: ModelServerStub, fault: str, status: int, words: str
+    make_client: MakeClient,
+    model_server: ModelServerStub,
+    fault: str,
+    status: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client = make_client(answer_timeout=1)  # so long a question is asked again
+    monkeypatch.setattr(module, "time", Clock())  # for half a minute of it a question is asked again
+    client = make_client()
     model_server.reply = FAULTS[fault]
     response = send(client)
     page = Page(response)

@@ -76,7 +76,7 @@ def test_a_browser_shows_them_and_gives_the_page_nothing_else(
         "utf-8",
     )
     server = make_server("127.0.0.1", 0, make_client(reports=folder).application, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_port}{ADDRESS}")

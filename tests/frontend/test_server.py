@@ -19,13 +19,21 @@ import urllib3
 
 from tests.frontend.gunicorns import METRICS, PREDICT, gunicorn, head, read_metrics, receive
 from tests.frontend.model_server_stub import ModelServerStub, Reply, answer, image
+from tests.waiting import PATIENCE, come_to_rest
 
 LIMIT = 2 * 2**20
 
 
 @pytest.fixture(scope="module")
 def port(stub: ModelServerStub) -> Iterator[int]:
-    with gunicorn(stub, workers=2, threads=2, max_upload_bytes=LIMIT, upload_timeout=2) as number:
+    with gunicorn(stub, workers=2, threads=2, max_upload_bytes=LIMIT) as number:
+        yield number
+
+
+@pytest.fixture
+def hasty(stub: ModelServerStub) -> Iterator[int]:
+    """One that waits two seconds for the rest of a request."""
+    with gunicorn(stub, workers=2, threads=2, upload_timeout=2) as number:
         yield number
 
 
@@ -39,7 +47,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(port: int) -> None:
 
 def test_a_client_that_sends_all_of_30_mb_still_reads_why_it_was_refused(port: int) -> None:
     """http.client, like a browser, gives up where the connection is cut while it is sending."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request("POST", PREDICT, body=b"x" * 30 * 2**20, headers={"Content-Type": "image/png"})
     response = connection.getresponse()
     assert response.status == 413
@@ -69,19 +77,20 @@ def test_a_body_that_ends_early_is_a_broken_upload(port: int, media_type: str) -
     assert b'"broken_upload"' in answer
 
 
-def test_clients_that_stall_are_cut_off_and_others_served(port: int) -> None:
+def test_clients_that_stall_are_cut_off_and_others_served(hasty: int) -> None:
     """Eight clients on four threads: half stall in the headers, half in the body, one sends a byte now and then."""
     with ExitStack() as stack:
-        stalled = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(8)]
+        stalled = [stack.enter_context(socket.create_connection(("127.0.0.1", hasty))) for _ in range(8)]
         for number, connection in enumerate(stalled):
-            whole = head(port, 1000)
+            whole = head(hasty, 1000)
             connection.sendall(whole[:40] if number % 2 else whole + b"some")
         for _ in range(8):
             time.sleep(0.4)
             with suppress(OSError):  # cut off already
                 stalled[0].send(b"x")
-        url = f"http://127.0.0.1:{port}{PREDICT}"
-        response = urllib3.request("POST", url, body=image(), headers={"Content-Type": "image/png"}, timeout=30)
+        url = f"http://127.0.0.1:{hasty}{PREDICT}"
+        headers = {"Content-Type": "image/png"}
+        response = urllib3.request("POST", url, body=image(), headers=headers, timeout=PATIENCE)
         assert response.status == 200
         assert b'"broken_upload"' in receive(stalled[0])
 
@@ -106,17 +115,15 @@ def test_nobody_is_asked_about_a_batch_whose_client_has_left(
     body = 300 * part + b"--x--\r\n"
     request = head(port, len(body), path=PREDICT.replace("predict", "batch"))
     stub.seen.clear()
-    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.sendall(request.replace(b"image/png", b"multipart/form-data; boundary=x") + body)
         received = b""
         while received.count(b"event: picture") < 3:
             piece = connection.recv(65536)
             assert piece, received[-500:]
             received += piece
-    time.sleep(0.6)  # writing, and so noticing, happens four times a second at least
-    asked = len(stub.seen)
-    time.sleep(0.3)
-    assert len(stub.seen) == asked < 200
+    # Writing, and so noticing, happens four times a second at least; not noticed, it would go on to the 300th.
+    assert come_to_rest(lambda: len(stub.seen)) < 200
 
 
 def test_metrics_add_up_over_the_processes(port: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from frontend import outgoing
 from frontend.outgoing import Outgoing
 from tests.frontend.gunicorns import PREDICT, gunicorn, head, receive
 from tests.frontend.model_server_stub import ModelServerStub, answer, image
+from tests.waiting import PATIENCE, wait_until
 
 EXPLAIN = "/api/v1/models/landscape/explain"
 BATCH = "/api/v1/models/landscape/batch"
@@ -69,14 +69,11 @@ def test_slow_readers_keep_nobody_from_an_answer(port: int, stub: ModelServerStu
             else:
                 reader.sendall(head(port, None, path=REPORT, method="GET"))
             assert reader.recv(1)
-        took = []
         for _ in range(10):
             for reader in readers:
                 assert reader.recv(1)
-            began = time.monotonic()
-            assert urllib3.request("POST", url, body=image(), timeout=10, retries=False).status == 200
-            took.append(time.monotonic() - began)
-        assert max(took) < 2, took
+            # None of them ends: who waited for one would wait for ever.
+            assert urllib3.request("POST", url, body=image(), timeout=PATIENCE, retries=False).status == 200
         readers[2].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
         assert receive(readers[2]).partition(b"\r\n\r\n")[2] == page.read_bytes()
         readers[2].sendall(head(port, len(image())) + image())  # the connection goes on
@@ -105,8 +102,7 @@ def test_what_is_written_comes_in_order(pair: tuple[Outgoing, socket.socket], tm
     whole: list[bytes] = []
     thread = threading.Thread(target=lambda: whole.append(read(reader)))
     thread.start()
-    while not writer.flush():
-        time.sleep(0.001)
+    wait_until(writer.flush)
     assert not writer.pending
     assert writer.kept == 0
     writer.shutdown(socket.SHUT_WR)

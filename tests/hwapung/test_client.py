@@ -23,6 +23,7 @@ from hwapung.client import Client
 from model_training.runtime.errors import ImageError, ServingError, StoppedError
 from tests.cards import make_card
 from tests.running import run
+from tests.waiting import PATIENCE
 
 Reply = tuple[int, dict[str, Any] | bytes, dict[str, str]]
 ANSWER = {"class": "china", "confidence": 0.9, "verdict": "sure", "probabilities": {"china": 0.9, "한국 그림": 0.1}}
@@ -67,7 +68,7 @@ def answering(decide: Callable[[bytes], Reply]) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
@@ -97,7 +98,7 @@ def test_a_server_that_stays_busy_is_given_up() -> None:
         started = time.monotonic()
         with pytest.raises(ServingError, match=r"does not answer \(status 429: It is too_many_requests\.\)"):
             Client(url, patience=0.3).predict([b"picture"])
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 5 * PATIENCE
 
 
 @pytest.mark.parametrize("status", [0, 500, 502, 504])

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,9 @@ from model_training.runtime.errors import HwapungError
 from tests.conftest import ROOT, TINY
 from tests.icon_registry import CLASSES, publish
 from tests.model_training.datasets.test_sources.conftest import Service, service
+from tests.waiting import PATIENCE, wait_until
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["service"]  # the fixture
 
@@ -58,33 +60,30 @@ def test_demo_serves_explains_and_ends_on_ctrl_c(procedural_folder: Path, tmp_pa
             cwd=tmp_path, stdout=out, stderr=out, env=ELSEWHERE, preexec_fn=heed_ctrl_c,
         )  # fmt: skip
     try:
-        deadline = time.monotonic() + 300
-        while "Open http" not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
+        wait_until(lambda: process.poll() is not None or "Open http" in log.read_text(), 5 * PATIENCE)
+        assert process.poll() is None, log.read_text()
         said = log.read_text()
         assert re.search(r"true label: china\):\s+(china|japan), confidence 0\.\d+", said), said
         assert re.search(r"Test accuracy [01]\.\d+ \(95% interval", said), said
         address = re.search(r"Open (http://127\.0\.0\.1:\d+)", said)
         assert address is not None
         image = next((procedural_folder / "japan").glob("*.jpg")).read_bytes()
-        answer = requests.post(f"{address[1]}/api/v1/models/landscape/explain", data=image, timeout=60).json()
+        answer = requests.post(f"{address[1]}/api/v1/models/landscape/explain", data=image, timeout=PATIENCE).json()
         assert answer["class"] in ("china", "japan")
         assert answer["explanation"]["media_type"] == "image/png"
-        assert requests.get(f"{address[1]}/readyz", timeout=60).status_code == 200
+        wait_until(lambda: requests.get(f"{address[1]}/readyz", timeout=PATIENCE).status_code == 200)
         started = descendants(process.pid)
         assert len(started) >= 4  # TorchServe, its worker, gunicorn and its workers
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            status = process.wait(60)
+            status = process.wait(2 * PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
     assert status == 130
     assert log.read_text().rstrip().endswith("Ended.")
-    assert not alive(started)
+    wait_until(lambda: not alive(started))
     assert {path.name for path in tmp_path.iterdir()} == {"log", "made"}
 
 

@@ -12,8 +12,8 @@ from torchserve.archive import build_archive
 from torchserve.server import TorchServe
 from torchserve.settings import ServingSettings
 
-#: Any free ports, and so long a delay that requests sent together are sure to share a batch.
-SETTINGS = ServingSettings(port=0, metrics_port=0, management_port=0, max_batch_delay_ms=600, workers=1)
+#: Any free ports, and a delay in which requests that are sent together usually come to share a batch.
+SETTINGS = ServingSettings(port=0, metrics_port=0, management_port=0, max_batch_delay_ms=100, workers=1)
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +22,14 @@ import requests
 from model_training.runtime.errors import ServingError
 from tests.torchserve.conftest import SETTINGS
 from tests.torchserve.tiny import draw_image, make_tiny_bundle
+from tests.waiting import PATIENCE, wait_until
 from torchserve import launch
 from torchserve.archive import build_archive
 from torchserve.process import ProcessGroup
 from torchserve.server import TorchServe
 from torchserve.store import list_models
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,9 +39,16 @@ def family(pid: int) -> list[psutil.Process]:
     return [leader, *leader.children(recursive=True)]
 
 
-def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    _, left = psutil.wait_procs(processes, timeout=10)
-    return [each for each in left if each.status() != psutil.STATUS_ZOMBIE]
+def has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_for_the_end(processes: list[psutil.Process]) -> None:
+    """Of all of them."""
+    wait_until(lambda: all(map(has_ended, processes)))
 
 
 def rewrite(archive: Path, name: str, content: bytes) -> None:
@@ -67,12 +77,15 @@ def test_several_models_are_served_and_stopping_lets_requests_finish(hangul_stor
         assert not any(name.startswith("libtorch") for name in libraries)  # nobody has asked for a heatmap
         with pytest.raises(ServingError, match="no model 'third'"):
             server.wait_until_ready("third")
+        before = received(server)
         # They wait a second for others to join their batch: they are under way while the server is told to stop.
         late = [
-            pool.submit(requests.post, f"{server.inference_url}/predictions/{name}", data=draw_image(), timeout=30)
+            pool.submit(
+                requests.post, f"{server.inference_url}/predictions/{name}", data=draw_image(), timeout=PATIENCE
+            )
             for name in ("tiny", "other", "tiny", "other")
         ]
-        time.sleep(0.3)
+        wait_until(lambda: received(server) == before + 4)
         server.stop()
         answers = [each.result() for each in late]
     assert [answer.status_code for answer in answers] == [200] * 4
@@ -80,8 +93,14 @@ def test_several_models_are_served_and_stopping_lets_requests_finish(hangul_stor
         ("tiny", "1.0"),
         ("other", "2.1"),
     }
-    assert alive(processes) == []
+    wait_for_the_end(processes)
     assert not server._folder.exists()
+
+
+def received(server: TorchServe) -> float:
+    """Predictions that it was asked for."""
+    told = requests.get(server.metrics_url, timeout=PATIENCE).text
+    return sum(map(float, re.findall(r"^ts_inference_requests_total{.*} (\S+)$", told, re.MULTILINE)))
 
 
 def test_a_model_that_cannot_load_is_named_with_its_reason(hangul_store: Path, tmp_path: Path) -> None:
@@ -107,8 +126,8 @@ def test_a_bug_in_the_model_is_a_500_for_its_image_only_and_the_worker_lives(
         server.wait_until_ready("tiny")
         url = f"{server.inference_url}/predictions/tiny"
         bodies = [draw_image(1), b"BUG", b""]
-        responses = list(pool.map(lambda body: requests.post(url, data=body, timeout=30), bodies))
-        worker = requests.get(f"{server.management_url}/models/tiny", timeout=10).json()[0]["workers"][0]
+        responses = list(pool.map(lambda body: requests.post(url, data=body, timeout=PATIENCE), bodies))
+        worker = requests.get(f"{server.management_url}/models/tiny", timeout=PATIENCE).json()[0]["workers"][0]
         assert server._group is not None
         log = "\n".join(server._group.lines())
     assert [response.status_code for response in responses] == [200, 500, 400]
@@ -138,17 +157,14 @@ def test_the_command_leaves_no_process_and_no_folder_however_it_ends(
     ready = next((line for line in process.stdout if line.startswith("Ready: ")), None)
     assert ready is not None
     url = ready.split()[1]
-    assert requests.post(url, data=draw_image(), timeout=30).json()["model"] == "tiny"
+    assert requests.post(url, data=draw_image(), timeout=PATIENCE).json()["model"] == "tiny"
     processes = family(process.pid)
     assert len(processes) >= 4  # the command, its watcher, Java, a worker
     process.send_signal(number)
     process.stdout.read()
-    assert process.wait(60) == {signal.SIGTERM: 0, signal.SIGINT: 130, signal.SIGKILL: -9}[number]
-    assert alive(processes) == []
-    deadline = time.monotonic() + 10
-    while list(scratch.glob("hwapung-serving-*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert list(scratch.glob("hwapung-serving-*")) == []
+    assert process.wait(PATIENCE) == {signal.SIGTERM: 0, signal.SIGINT: 130, signal.SIGKILL: -9}[number]
+    wait_for_the_end(processes)
+    wait_until(lambda: not list(scratch.glob("hwapung-serving-*")))
 
 
 def test_sockets_fit_into_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,18 +252,25 @@ def test_a_port_that_is_taken(hangul_store: Path, setting: str) -> None:
     assert f"HWAPUNG_SERVING_{setting.upper()}" in message
 
 
+def test_ports_that_nobody_asked_for_are_given_to_nobody_else(hangul_store: Path) -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    chosen = [port for _ in range(2) for port in TorchServe(hangul_store, SETTINGS)._choose_ports()]
+    assert len(set(chosen)) == 6
+    assert all(10_000 <= port < lowest for port in chosen)
+
+
 def test_no_java(hangul_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert fails(hangul_store).startswith("There is no Java.")
 
 
-def test_java_that_will_not_start(hangul_store: Path) -> None:
-    before = set(Path(tempfile.gettempdir()).glob("hwapung-serving-*"))
+def test_java_that_will_not_start(hangul_store: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     message = fails(hangul_store, SETTINGS.model_copy(update={"java_options": "-Xmx1k"}))
     assert "TorchServe has ended" in message
     assert "heap" in message.lower()
-    assert set(Path(tempfile.gettempdir()).glob("hwapung-serving-*")) == before
+    assert list(scratch.iterdir()) == []
 
 
 def test_the_command_says_an_error_in_one_line(tmp_path: Path) -> None:
@@ -263,12 +286,11 @@ def test_the_command_says_an_error_in_one_line(tmp_path: Path) -> None:
 def test_a_group_that_ignores_its_end_is_killed(tmp_path: Path) -> None:
     program = "trap '' TERM; sleep 1000 & echo started; wait; wait"
     group = ProcessGroup(["/bin/sh", "-c", program], folder=tmp_path, env=os.environ, echo=None)
-    while "started" not in group.lines():
-        time.sleep(0.01)
+    wait_until(lambda: "started" in group.lines())
     processes = family(group.pid)
     assert len(processes) == 2
     group.stop(0.3)
-    assert alive(processes) == []
+    wait_for_the_end(processes)
     group.stop(0.3)
 
 
@@ -277,12 +299,16 @@ def test_the_first_heatmap_is_loaded_behind_the_predictions_of_who_asks_again(ha
         server.wait_until_ready("tiny")
         url = f"{server.inference_url}/explanations/tiny"
         patient = {"come-again": "true"}
-        first = requests.post(url, data=draw_image(), headers=patient, timeout=30)
+        first = requests.post(url, data=draw_image(), headers=patient, timeout=PATIENCE)
         assert (first.status_code, first.json()["error"]["code"]) == (503, "model_starting")
-        predicted = requests.post(f"{server.inference_url}/predictions/tiny", data=draw_image(), timeout=30)
+        predicted = requests.post(f"{server.inference_url}/predictions/tiny", data=draw_image(), timeout=PATIENCE)
         assert predicted.status_code == 200
-        deadline = time.monotonic() + 60
-        while (explained := requests.post(url, data=draw_image(), headers=patient, timeout=30)).status_code == 503:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        answers: list[requests.Response] = []
+
+        def ask_again() -> bool:
+            answers.append(requests.post(url, data=draw_image(), headers=patient, timeout=PATIENCE))
+            return answers[-1].status_code != 503
+
+        wait_until(ask_again)
+        explained = answers[-1]
         assert explained.json()["explanation"]["method"] == "grad-cam"

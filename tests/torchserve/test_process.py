@@ -8,27 +8,34 @@ import sys
 import time
 from pathlib import Path
 
+from tests.waiting import PATIENCE, wait_until
 from torchserve.process import ProcessGroup
 
-#: A child that ends by itself, and one that doesn't.
-PROGRAM = "(sleep 0.3; touch answered) & (trap '' TERM; sleep 60; touch never) & wait"
+
+def start(child: str, folder: Path) -> ProcessGroup:
+    """A group of a leader and a child, which has begun."""
+    program = f"({child}) & echo started; wait"
+    group = ProcessGroup(["/bin/sh", "-c", program], folder=folder, env=os.environ, echo=None)
+    wait_until(lambda: "started" in group.lines())
+    return group
 
 
 def test_others_of_a_group_have_time_to_end_when_the_leader_is_dead(tmp_path: Path) -> None:
-    group = ProcessGroup(["/bin/sh", "-c", PROGRAM], folder=tmp_path, env=os.environ, echo=None)
+    """And nobody waits for a group that is empty."""
+    group = start("sleep 0.3; touch answered", tmp_path)
     began = time.monotonic()
-    group.outlive(1.0)
-    assert 1.0 <= time.monotonic() - began < 5
+    group.outlive(3 * PATIENCE)
+    assert time.monotonic() - began < 2 * PATIENCE
     assert (tmp_path / "answered").exists()
     assert group.poll() == -signal.SIGKILL
 
 
-def test_nobody_waits_for_a_group_that_is_empty(tmp_path: Path) -> None:
-    group = ProcessGroup(["/bin/sh", "-c", "sleep 0.2 & wait"], folder=tmp_path, env=os.environ, echo=None)
-    time.sleep(0.05)
+def test_one_that_does_not_end_in_time_is_killed(tmp_path: Path) -> None:
+    group = start(f"trap '' TERM; sleep {10 * PATIENCE}", tmp_path)
     began = time.monotonic()
-    group.outlive(30)
-    assert time.monotonic() - began < 5
+    group.outlive(0.5)
+    assert 0.5 <= time.monotonic() - began < 5 * PATIENCE
+    assert group.poll() == -signal.SIGKILL
 
 
 def test_a_leader_that_is_stopped_stands_still(tmp_path: Path) -> None:
@@ -36,9 +43,7 @@ def test_a_leader_that_is_stopped_stands_still(tmp_path: Path) -> None:
     try:
         assert not group.stands_still
         os.kill(group.pid, signal.SIGSTOP)
-        deadline = time.monotonic() + 5
-        while not group.stands_still:
-            assert time.monotonic() < deadline
+        wait_until(lambda: group.stands_still)
     finally:
         group.outlive(0)
     assert not group.stands_still

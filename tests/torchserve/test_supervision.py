@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.waiting import PATIENCE, Clock, come_to_rest, wait_until
 from torchserve import supervision
-from torchserve.heartbeat import SILENCE_CHECKS, Heartbeats
+from torchserve.heartbeat import SILENCE_CHECKS, Heartbeats, _count_ticks
 from torchserve.supervision import Say, supervise
+
+ROOT = Path(__file__).parents[2]
 
 
 class Fragile:
@@ -40,11 +41,13 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "FIRST_PAUSE", 0.01)
 
 
-def test_a_dead_server_is_started_again_once() -> None:
+def test_a_dead_server_is_started_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "time", Clock())
     server = Fragile(dies=False)
     said: list[str] = []
     with supervise(server, say=said.append):
-        time.sleep(0.3)
+        wait_until(lambda: len(said) == 2)
+        come_to_rest(lambda: len(said), 0.2)
     assert server.launches == 1
     assert said == ["It has ended: no reason. It is started again.", "It answers again, after 0 s."]
 
@@ -57,7 +60,7 @@ tests.supervision.CHECK_SECONDS = tests.supervision.FIRST_PAUSE = 0.01
 server = tests.Fragile(dies=True)
 try:
     with tests.supervise(server, say=lambda line: None):
-        time.sleep(30)
+        time.sleep(120)
 except ServingError as error:
     print(server.launches, error)
 """
@@ -65,13 +68,13 @@ except ServingError as error:
 
 def test_one_that_dies_at_each_start_is_given_up() -> None:
     """In a process of its own: it is told by a signal."""
-    done = subprocess.run([sys.executable, "-c", GIVING_UP], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", GIVING_UP], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.startswith("5 It has ended: no reason, for the 6th time in a row."), done
 
 
 @pytest.fixture
 def sleeper() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True)
 
 
 def test_a_worker_without_a_heartbeat_is_killed(sleeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
@@ -79,7 +82,7 @@ def test_a_worker_without_a_heartbeat_is_killed(sleeper: subprocess.Popen[bytes]
     file = tmp_path / str(sleeper.pid)
     file.touch()
     heartbeats, strangers = Heartbeats(tmp_path, sleeper.pid), Heartbeats(tmp_path, 1)
-    time.sleep(0.5)  # Python has started: it does nothing any more
+    come_to_rest(lambda: _count_ticks(sleeper.pid))  # it has started: it does nothing any more
     for _ in range(SILENCE_CHECKS):
         assert heartbeats.check() == []
         assert strangers.check() == []
@@ -88,6 +91,6 @@ def test_a_worker_without_a_heartbeat_is_killed(sleeper: subprocess.Popen[bytes]
         assert heartbeats.check() == []
         assert strangers.check() == []
     assert heartbeats.check() == [sleeper.pid]
-    assert sleeper.wait(5) == -9
+    assert sleeper.wait(PATIENCE) == -9
     assert heartbeats.check() == []
     assert not file.exists()

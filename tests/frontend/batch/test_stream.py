@@ -19,9 +19,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from frontend import background
+from frontend.batch import work
 from frontend.batch.work import MOST_BYTES
 from tests.frontend.model_server_stub import FAULTS, ModelServerStub, Reply, answer, image, own_error
 from tests.frontend.video.test_stream import Events, open_films, parse
+from tests.waiting import PATIENCE, Clock, come_to_rest
 
 API = "/api/v1/models/landscape/batch"
 MakeClient = Callable[..., FlaskClient]
@@ -252,13 +255,20 @@ def test_a_form_that_broke_off_is_not_begun(client: FlaskClient, model_server: M
     assert model_server.seen == []
 
 
-def test_a_model_that_goes_ends_the_batch_and_says_so(make_client: MakeClient, model_server: ModelServerStub) -> None:
-    client = make_client(answer_timeout=0.4, batch_requests=1)
-    left = [2]
+def test_a_model_that_goes_ends_the_batch_and_says_so(
+    make_client: MakeClient, model_server: ModelServerStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "HEARTBEAT_SECONDS", 0.02)  # it is told long before the time is over
+    clock = Clock()
+    monkeypatch.setattr(background, "time", clock)
+    client = make_client(answer_timeout=30, batch_requests=1)
+    asked = 0
 
     def reply(request: BaseHTTPRequestHandler, body: bytes) -> Reply:
-        left[0] -= 1
-        return (200, json.dumps(answer()).encode()) if left[0] >= 0 else FAULTS["not registered"]
+        nonlocal asked
+        asked += 1
+        clock.now += 30 * (asked == 5)  # after the third time in vain
+        return (200, json.dumps(answer()).encode()) if asked <= 2 else FAULTS["not registered"]
 
     model_server.reply = reply
     events = read(send_form(client, {f"{number}.png": image() for number in range(4)}))
@@ -282,9 +292,14 @@ def test_who_leaves_ends_the_work(make_client: MakeClient, model_server: ModelSe
     client = make_client(batch_places=1, batch_requests=60)
     files = open_films()
 
+    answers, left = iter([(200, json.dumps(answer()).encode())]), threading.Event()
+
     def reply(request: BaseHTTPRequestHandler, body: bytes) -> Reply:
-        time.sleep(0.15)
-        return 200, json.dumps(answer()).encode()
+        """The first at once, the others when nobody waits for them any more."""
+        now = next(answers, None)
+        if now is None:
+            left.wait(PATIENCE)
+        return now or (200, json.dumps(answer()).encode())
 
     model_server.reply = reply
     response = client.post(API, data={"data": [(io.BytesIO(image()), f"{n}.png") for n in range(200)]}, buffered=False)
@@ -294,11 +309,9 @@ def test_who_leaves_ends_the_work(make_client: MakeClient, model_server: ModelSe
     assert refusal(send_form(client, {"a.png": image()})) == (503, "too_many_batches")
     response.close()
     asked = len(model_server.seen)
-    time.sleep(0.5)
-    assert len(model_server.seen) <= asked + 16  # those that had a turn, and not those that wait for one
-    settled = len(model_server.seen)
-    time.sleep(0.2)
-    assert len(model_server.seen) == settled < 60
+    left.set()
+    settled = come_to_rest(lambda: len(model_server.seen))
+    assert settled <= asked + 16 < 60  # those that had a turn, and not those that wait for one
     assert read(send_form(client, {"a.png": image()}))[-1][1]["answered"] == 1
     assert open_films() <= files
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from frontend.sketch import unsplash as module
 from frontend.sketch.unsplash import Unsplash
 from tests.frontend.sketch.unsplash_stub import FAULTS, KEY, UnsplashStub
+from tests.waiting import PATIENCE, come_to_rest, wait_until
 
 
 @pytest.fixture
@@ -26,14 +26,7 @@ def client(server: UnsplashStub) -> Unsplash:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no fault of the client."""
-    monkeypatch.setattr(module, "PATIENCE", 30.0)
-
-
-def wait_for(condition: object, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    monkeypatch.setattr(module, "PATIENCE", PATIENCE)
 
 
 @pytest.mark.usefixtures("patient")
@@ -113,12 +106,14 @@ def test_no_request_is_sent_when_the_limit_is_used_up(server: UnsplashStub, clie
 
 @pytest.mark.parametrize("drip", [False, True])
 def test_nobody_waits_for_a_slow_answer_but_it_is_kept(server: UnsplashStub, client: Unsplash, drip: bool) -> None:
-    server.delay = 0 if drip else 2.0
+    if not drip:
+        server.open.clear()
     server.drip = drip  # byte by byte: the answer never comes to its end in time
     found = client.search(["cat"], 1)
     assert (found.groups, found.state.code) == (((),), "too_slow")
     if not drip:
-        wait_for(lambda: client.search(["cat"], 1).state.code == "ready")
+        server.open.set()
+        wait_until(lambda: client.search(["cat"], 1).state.code == "ready")
         assert server.searches == ["cat"]
 
 
@@ -135,16 +130,18 @@ def test_without_a_key_nothing_is_asked(server: UnsplashStub) -> None:
     assert server.seen == []
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_use_is_reported_where_unsplash_wants_it(server: UnsplashStub, client: Unsplash) -> None:
     [[photograph]] = client.search(["cat"], 1).groups
     assert photograph.download_location is not None
     assert client.report_use(photograph.download_location)
-    wait_for(lambda: len(server.seen) > 1)
+    wait_until(lambda: len(server.seen) > 1)
     path, query, headers = server.seen[1]
     assert (path, query) == ("/photos/cat0/download", {"ixid": ["M3wxMjA3fDB8MHxzZWFyY2h8MXx8"]})
     assert headers["Authorization"] == f"Client-ID {KEY}"
 
 
+@pytest.mark.usefixtures("patient")
 def test_only_what_was_given_out_is_reported(server: UnsplashStub, client: Unsplash) -> None:
     [[photograph]] = client.search(["cat"], 1).groups
     given = photograph.download_location
@@ -159,12 +156,12 @@ def test_what_waits_for_unsplash_is_bounded(server: UnsplashStub, monkeypatch: p
     monkeypatch.setattr(module, "PATIENCE", 0.1)
     monkeypatch.setattr(module, "QUEUE", 3)
     client = Unsplash(KEY, server.address, "hwapung")
-    server.delay = 0.5
+    server.open.clear()
     found = client.search([f"word{number}" for number in range(30)], 1)
     assert found.state.code == "too_slow"
-    wait_for(lambda: len(server.searches) == 3)
-    time.sleep(0.6)
-    assert len(server.searches) == 3
+    wait_until(lambda: len(server.searches) == 3)
+    server.open.set()
+    assert come_to_rest(lambda: len(server.searches)) == 3
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.waiting import PATIENCE
+
 KEY = "an-access-key"
 FAULTS: dict[str, tuple[int, str, bytes]] = {
     "401": (401, "application/json", b'{"errors":["OAuth error: The access token is invalid"]}'),
@@ -44,12 +46,14 @@ def photo(host: str, word: str, number: int) -> dict[str, Any]:
 
 
 class UnsplashStub:
-    """Listens on a free port. `fault` is what searches get; `delay` is in seconds; `drip` sends byte by byte;
-    `seen` keeps (path, query, headers)."""
+    """Listens on a free port. `fault` is what searches get; `delay` is in seconds; while `open` is clear nothing is
+    answered; `drip` sends byte by byte; `seen` keeps (path, query, headers)."""
 
     def __init__(self, picture: bytes = b"") -> None:
         self.fault: tuple[int, str, bytes] | None = None
         self.delay = 0.0
+        self.open = threading.Event()
+        self.open.set()
         self.drip = False
         self.remaining = "49"
         self.seen: list[tuple[str, dict[str, list[str]], dict[str, str]]] = []
@@ -63,6 +67,7 @@ class UnsplashStub:
                     return
                 stub.seen.append((address.path, parse_qs(address.query), dict(self.headers)))
                 time.sleep(stub.delay)
+                stub.open.wait(PATIENCE)
                 stub.send(self, stub.decide(address.path, parse_qs(address.query)))
 
             def log_message(self, *arguments: object) -> None:
@@ -104,5 +109,6 @@ class UnsplashStub:
         return [query["query"][0] for path, query, _ in self.seen if path == "/search/photos"]
 
     def close(self) -> None:
+        self.open.set()
         self._server.shutdown()
         self._server.server_close()

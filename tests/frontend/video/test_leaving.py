@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from hwapung.local import front_end
-from tests.frontend.gunicorns import free_port
 from tests.frontend.model_server_stub import ModelServerStub, answer
 from tests.frontend.video.films import make_film
+from tests.waiting import PATIENCE, come_to_rest, free_port
 
 METRICS = free_port()
 API = "/api/v1/models/landscape/video?rate=10"
@@ -39,16 +39,15 @@ def site() -> Iterator[str]:
 
 
 def decoded() -> float:
-    found = re.search(
-        r"^hwapung_video_frames_total (\S+)", requests.get(f"http://127.0.0.1:{METRICS}/metrics", timeout=20).text, re.M
-    )
+    metrics = requests.get(f"http://127.0.0.1:{METRICS}/metrics", timeout=PATIENCE).text
+    found = re.search(r"^hwapung_video_frames_total (\S+)", metrics, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
 def test_no_frame_is_decoded_after_the_client_has_left(site: str) -> None:
     film = make_film("matroska", "mpeg4", seconds=300)
     host, _, port = site.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), 30) as connection:
+    with socket.create_connection((host, int(port)), PATIENCE) as connection:
         head = f"POST {API} HTTP/1.1\r\nHost: {host}\r\nContent-Type: video/mp4\r\nContent-Length: {len(film)}\r\n\r\n"
         connection.sendall(head.encode() + film)
         received = b""
@@ -56,25 +55,19 @@ def test_no_frame_is_decoded_after_the_client_has_left(site: str) -> None:
             piece = connection.recv(65536)
             assert piece, received[-500:]
             received += piece
-    deadline = time.monotonic() + 20
-    before = -1.0
-    while (now := decoded()) != before:  # it comes to rest, long before the film's end
-        assert time.monotonic() < deadline
-        before = now
-        time.sleep(1)
-    assert 0 < now < 2500
+    assert 0 < come_to_rest(decoded, 1) < 2500  # long before the film's end
     for _ in range(2):  # the place is free again, in whichever process
-        assert requests.post(f"{site}{API}", data=make_film(seconds=1), timeout=60).status_code == 200
+        assert requests.post(f"{site}{API}", data=make_film(seconds=1), timeout=PATIENCE).status_code == 200
 
 
 def test_places_count_over_all_processes(site: str) -> None:
-    film = make_film("matroska", "mpeg4", seconds=60)
+    film = make_film("matroska", "mpeg4", seconds=300)  # none is at its end before the last has its answer
     statuses: list[int] = []
 
     def ask() -> None:
-        with requests.post(f"{site}{API}", data=film, stream=True, timeout=60) as response:
+        with requests.post(f"{site}{API}", data=film, stream=True, timeout=PATIENCE) as response:
             statuses.append(response.status_code)
-            arrived.wait(60)
+            arrived.wait(PATIENCE)
 
     arrived = threading.Barrier(6)  # nobody leaves before the last has its answer
     threads = [threading.Thread(target=ask) for _ in range(6)]

@@ -8,7 +8,6 @@ import io
 import json
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -18,8 +17,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from frontend.video import analysis
 from tests.frontend.model_server_stub import FAULTS, ModelServerStub, answer, image, own_error, unknown_answer
 from tests.frontend.video.films import make_film
+from tests.waiting import come_to_rest
 
 API = "/api/v1/models/landscape/video"
 PAGE = "/models/landscape/video"
@@ -193,28 +194,19 @@ def test_a_film_that_breaks_off_gets_a_partial_result(client: FlaskClient) -> No
 
 
 def test_frames_are_sent_again_while_the_model_is_away(client: FlaskClient, model_server: ModelServerStub) -> None:
-    left = [3]
-
-    def reply(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
-        left[0] -= 1
-        return FAULTS["worker died"] if left[0] >= 0 else (200, json.dumps(answer()).encode())
-
-    model_server.reply = reply
+    faults = iter([FAULTS["worker died"]] * 3)
+    model_server.reply = lambda request, body: next(faults, (200, json.dumps(answer()).encode()))
     events = send(client, make_film())
     assert events[-1][1]["complete"] is True
     assert events[-1][1]["frames"] == 6
 
 
 def test_a_model_that_stays_away_ends_the_film_with_what_there_is(
-    make_client: Callable[..., FlaskClient], model_server: ModelServerStub
+    make_client: Callable[..., FlaskClient], model_server: ModelServerStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = [4]
-
-    def reply(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
-        left[0] -= 1
-        return (200, json.dumps(answer()).encode()) if left[0] >= 0 else FAULTS["worker died"]
-
-    model_server.reply = reply
+    monkeypatch.setattr(analysis, "HEARTBEAT_SECONDS", 0.02)  # it is told long before the time is over
+    answers = iter([(200, json.dumps(answer()).encode())] * 4)
+    model_server.reply = lambda request, body: next(answers, FAULTS["worker died"])
     events = send(make_client(video_retry_seconds=0.6, video_requests=1), make_film(seconds=10))
     result = events[-1][1]
     assert events[-1][0] == "result"
@@ -223,20 +215,15 @@ def test_a_model_that_stays_away_ends_the_film_with_what_there_is(
 
 
 def test_no_answer_at_all_is_an_error(make_client: Callable[..., FlaskClient], model_server: ModelServerStub) -> None:
-    model_server.reply = FAULTS["no worker"]
-    events = send(make_client(video_retry_seconds=0, answer_timeout=1), make_film())
+    model_server.reply = FAULTS["handler raised"]
+    events = send(make_client(video_retry_seconds=0), make_film())
     assert events[-1][0] == "error"
-    assert events[-1][1]["error"]["code"] == "model_busy"
+    assert events[-1][1]["error"]["code"] == "model_failed"
 
 
 def test_a_frame_that_the_model_fails_on_is_left_out(client: FlaskClient, model_server: ModelServerStub) -> None:
-    left = [1]
-
-    def reply(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
-        left[0] -= 1
-        return own_error(500, "internal") if left[0] >= 0 else (200, json.dumps(answer()).encode())
-
-    model_server.reply = reply
+    faults = iter([own_error(500, "internal")])
+    model_server.reply = lambda request, body: next(faults, (200, json.dumps(answer()).encode()))
     events = send(client, make_film())
     assert sum("error" in data for kind, data in events if kind == "frame") == 1
     assert (events[-1][1]["frames"], events[-1][1]["failed"], events[-1][1]["complete"]) == (5, 1, True)
@@ -252,11 +239,7 @@ def test_who_leaves_half_way_ends_the_work(client: FlaskClient, model_server: Mo
     assert any(thread.name == "video-decode" for thread in threading.enumerate())
     response.close()
     assert not any(thread.name == "video-decode" for thread in threading.enumerate())
-    time.sleep(0.3)  # what was under way at the model ends
-    seen = len(model_server.seen)
-    assert seen < 60
-    time.sleep(0.5)
-    assert len(model_server.seen) == seen
+    assert come_to_rest(lambda: len(model_server.seen)) < 60  # of 120
 
 
 def test_only_so_many_at_once(make_client: Callable[..., FlaskClient]) -> None:

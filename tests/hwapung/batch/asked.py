@@ -70,4 +70,4 @@ def predict(engine: Asked, paths: Sequence[str | Path], table: Path, extras: Ext
 
 
 if __name__ == "__main__":
-    predict(Asked(seconds=0.01), [Path(sys.argv[1])], Path(sys.argv[2]))
+    predict(Asked(seconds=0.05), [Path(sys.argv[1])], Path(sys.argv[2]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import sys
-import time
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +21,7 @@ from hwapung.batch.sources import open_source
 from model_training.datasets.findings import Findings
 from model_training.runtime.errors import OutputError, ServingError
 from tests.cards import make_card
+from tests.waiting import PATIENCE, wait_until
 
 ASKED = {"model": "landscape 1.0", "weights": "a", "pictures": "scans", "paths": "b"}
 COLUMNS = list_columns(make_card())
@@ -81,31 +82,42 @@ def test_two_can_not_write_one_folder(tmp_path: Path) -> None:
 
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fs.FileSystem:
-    """One that can't lock; and moves every few milliseconds."""
-    for name, seconds in (("_BEAT_S", 0.02), ("_DEAD_S", 0.1), ("_SETTLE_S", 0.02)):
+    """One that can't lock. Marks in it move every few milliseconds; none counts as dead on a busy machine."""
+    for name, seconds in (("_BEAT_S", 0.02), ("_DEAD_S", PATIENCE), ("_SETTLE_S", 0.02)):
         monkeypatch.setattr(holding, name, seconds)
     return fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
 
 
-def test_a_bucket_is_held_as_long_as_its_mark_moves(bucket: fs.FileSystem, tmp_path: Path) -> None:
+def test_a_bucket_is_held_as_long_as_its_mark_moves(
+    bucket: fs.FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with holding.hold(bucket, "_held", "s3://a") as is_held:
         with pytest.raises(OutputError, match="s3://a: another process"), holding.hold(bucket, "_held", "s3://a"):
             pass
         assert is_held()
-        (tmp_path / "_held").write_bytes(b"of another")
-        until = time.monotonic() + 5
-        while is_held():
-            assert time.monotonic() < until
-            time.sleep(0.005)
+
+        def write() -> bool:  # again and again: the mark may move just then
+            (tmp_path / "_held").write_bytes(b"of another")
+            return not is_held()
+
+        wait_until(write)
     assert (tmp_path / "_held").read_bytes() == b"of another"
+    monkeypatch.setattr(holding, "_DEAD_S", 0.1)
     with holding.hold(bucket, "_held", "s3://a") as is_held:  # which stands still
         assert is_held()
     assert not (tmp_path / "_held").exists()
 
 
 def test_of_two_that_begin_at_once_one_holds_a_bucket(bucket: fs.FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holding, "_SETTLE_S", 0.5)  # both have looked and written by then, however busy the machine is
     first, second = holding._Mark(bucket, "_held"), holding._Mark(bucket, "_held")
+    looked, written, move = threading.Barrier(2), threading.Barrier(2), holding._Mark._move
+
+    def move_together(mark: holding._Mark) -> None:
+        looked.wait(PATIENCE)
+        move(mark)
+
+    monkeypatch.setattr(holding._Mark, "_move", move_together)
+    monkeypatch.setattr(holding.time, "sleep", lambda seconds: written.wait(PATIENCE))
     with ThreadPoolExecutor(2) as threads:
         took = list(threads.map(holding._Mark.take, (first, second)))
     assert sorted(took) == [False, True]

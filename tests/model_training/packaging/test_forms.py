@@ -30,6 +30,8 @@ from model_training.runtime.load import load_bundle
 from model_training.runtime.ood import Mahalanobis
 from model_training.training.loop import Trained
 
+pytestmark = pytest.mark.slow
+
 
 def make(recipe: Recipe, prepared: Prepared, trained: Trained, folder: Path, agreement: float) -> Path:
     recipe = recipe.model_copy(update={"serving": Serving(forms=("bf16", "int8"), agreement=agreement)})

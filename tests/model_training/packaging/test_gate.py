@@ -34,6 +34,8 @@ from model_training.training.classification import train
 from model_training.training.loop import Trained, start_fabric
 from tests.conftest import TINY
 
+pytestmark = pytest.mark.slow
+
 _LARGEST = 15 * 2**20
 
 

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -16,13 +14,14 @@ import pytest
 from model_training.runtime.budget import MOST_MEMORY
 from model_training.runtime.confined import FAILED, KILLED, TOO_LONG, Confined
 from model_training.runtime.errors import ImageError
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
 def confined() -> Confined:
-    return Confined(seconds=1)
+    return Confined(seconds=30)
 
 
 def test_a_call_is_answered_by_another_process_which_stays(confined: Confined) -> None:
@@ -44,14 +43,16 @@ def test_memory_is_limited_and_comes_back(confined: Confined) -> None:
     assert process.memory_info().rss < 200 * 2**20
 
 
-def test_one_that_takes_too_long_is_ended_and_the_next_is_answered(confined: Confined) -> None:
+def test_one_that_takes_too_long_is_ended_and_the_next_is_answered(
+    confined: Confined, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = confined.call(os.getpid)
-    began = time.monotonic()
-    with pytest.raises(ImageError) as caught:
-        confined.call(sum, range(10**12))
+    with monkeypatch.context() as patch:
+        patch.setattr(confined, "_seconds", 1)  # one that is still to be started may take that on a busy machine
+        with pytest.raises(ImageError) as caught:
+            confined.call(sum, range(10**12))
     assert caught.value is TOO_LONG
     assert (caught.value.code, caught.value.status) == ("picture_too_large", 413)
-    assert time.monotonic() - began < 30
     assert confined.call(os.getpid) != before
 
 
@@ -62,12 +63,11 @@ def test_a_decoder_that_dies_says_so(confined: Confined) -> None:
     assert caught.value.code == "broken_picture"
 
 
-def test_a_call_whose_process_is_killed_is_made_once_more(confined: Confined) -> None:
+def test_a_call_whose_process_is_killed_is_made_once_more(confined: Confined, tmp_path: Path) -> None:
     pid = confined.call(os.getpid)
-    threading.Timer(0.3, os.kill, [pid, signal.SIGKILL]).start()
-    began = time.monotonic()
-    assert confined.call(time.sleep, 0.5) is None
-    assert time.monotonic() - began > 0.7
+    first = tmp_path / "first"
+    assert confined.call(os.system, f"test -e {first} || {{ touch {first}; kill -9 $PPID; }}") == 0
+    assert first.exists()
     assert confined.call(os.getpid) != pid
     with pytest.raises(ImageError) as caught:
         confined.call(signal.raise_signal, signal.SIGKILL)
@@ -79,8 +79,12 @@ def test_it_ends_with_whoever_started_it() -> None:
         "import os; from model_training.runtime.confined import Confined\nprint(Confined().call(os.getpid), flush=True)"
     )
     done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(int(done.stdout)) and psutil.Process(int(done.stdout)).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: has_ended(int(done.stdout)))
     assert done.stderr == ""
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -121,7 +121,7 @@ def test_a_file_that_ends_early_is_answered_with_a_warning(classifier: Classifie
     data = encode(strip(1), "JPEG")
     whole, cut = one(classifier, data), one(classifier, data[:-2])
     assert cut["warnings"] == ["truncated"]
-    assert cut["probabilities"] == whole["probabilities"]
+    assert cut["probabilities"] == pytest.approx(whole["probabilities"], abs=2e-6)
     assert "warnings" not in whole
 
 

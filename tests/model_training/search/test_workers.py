@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from model_training.search.study import SharedStudy
 from model_training.training.loop import start_fabric
 from tests.conftest import ROOT, TINY
 from tests.model_training.search.studies import SPACE, trials_of, with_space
+from tests.waiting import PATIENCE, free_port, wait_until
 
 
 def test_of_one_point_the_older_trial_counts(tiny_recipe: Recipe, tiny_prepared: Prepared, tmp_path: Path) -> None:
@@ -150,9 +150,7 @@ def _serve_database(folder: Path) -> Iterator[str]:
             pytest.skip("root can't run PostgreSQL, and there is no account postgres")
         os.chown(folder, account.pw_uid, account.pw_gid)
         run_as = {"user": account.pw_uid, "group": account.pw_gid, "cwd": folder}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     data = folder / "data"
     initialise = [binaries[-1] / "initdb", "-D", data, "-U", "hwapung", "-A", "trust", "--no-sync"]
     subprocess.run(initialise, check=True, capture_output=True, **run_as)
@@ -161,15 +159,12 @@ def _serve_database(folder: Path) -> Iterator[str]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **run_as,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 60
         ready = [binaries[-1] / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
-        while subprocess.run(ready, capture_output=True, check=False).returncode:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0)
         yield f"postgresql://hwapung@127.0.0.1:{port}/postgres"
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(30)
+        server.wait(PATIENCE)
 
 
 @pytest.mark.usefixtures("quick")
