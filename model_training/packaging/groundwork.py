@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from ..evaluation.predict import predict_logits
 from ..progress import Step
 from ..recipe import Recipe
 from ..runtime.card import Form, FormCost, OpenVINOModel
-from ..runtime.execution import Execution, TorchExecution
+from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution
 from ..runtime.measures import Precision
 from ..runtime.network import MEAN_IMAGE, ClassificationNetwork, save_mean_image, save_weights
 from .gate import Gate, fit_gate, sample_rows
-from .served_form import OPENVINO_MODEL, make_others, make_served, measure_agreement
+from .quantise import Tolerance
+from .served_form import INT8_MODEL, OPENVINO_MODEL, make_int8, make_others, make_served, measure_agreement
 from .sight import Untouched
 
 #: Of the progress that is shown.
@@ -37,30 +39,43 @@ class Answered:
     gate: Gate
 
 
+Weigh = Callable[[Answered, dict[str, Any], Answered, dict[str, Any]], FormCost]
+
+
 @dataclass(frozen=True)
 class Groundwork:
-    """`own`: the network's own form, which the card's figures are of; `others`: those made beside it."""
+    """`own`: the network's own form, which the card's figures are of; `others`: those made beside it. `requantise`
+    makes the 8-bit one anew so that what its logits of the images of `own` cost (train, then validation) is within the
+    recipe's bound."""
 
     own: Answered
     others: tuple[Answered, ...]
+    requantise: Callable[[Callable[[np.ndarray], float]], Answered] | None = None
 
     def describe(
         self,
         stage: Path,
         fit: Callable[[Answered], dict[str, Any]],
-        weigh: Callable[[Answered, dict[str, Any], Answered, dict[str, Any]], FormCost],
+        weigh: Weigh,
     ) -> dict[str, Any]:
         """The parts of a card that depend on the form that answers: what `fit` makes of the own one, and beside it the
-        others with their costs, which `weigh` tells from both and what `fit` made of them. Of one that costs too much
-        the cost alone is left, and no file in `stage`."""
+        others with their costs, which `weigh` tells from both and what `fit` made of them. Where 8 bits cost too much,
+        some of the layers stay in float32. Of a form that costs too much even so the cost alone is left, and no file in
+        `stage`."""
         fitted = fit(self.own)
         forms: list[Form] = []
         costs: dict[str, FormCost] = {}
         kept, dropped = _list_files(self.own), set[str]()
         for each in self.others:
             assert each.openvino_model is not None
+            precision = each.openvino_model.precision
             other = fit(each)
-            cost = costs[each.openvino_model.precision] = weigh(self.own, fitted, each, other)
+            cost = weigh(self.own, fitted, each, other)
+            if not cost.holds and precision == "int8" and self.requantise:
+                each = self.requantise(partial(self._measure_loss, weigh, fitted, each, other))
+                other = fit(each)
+                cost = weigh(self.own, fitted, each, other)
+            costs[precision] = cost
             if cost.holds:
                 forms.append(Form(**{name: value for name, value in other.items() if name in Form.model_fields}))
                 kept |= _list_files(each)
@@ -69,6 +84,13 @@ class Groundwork:
         for name in dropped - kept:
             (stage / name).unlink(missing_ok=True)
         return fitted | {"forms": tuple(forms), "form_costs": costs}
+
+    def _measure_loss(
+        self, weigh: Weigh, fitted: dict[str, Any], other: Answered, other_fitted: dict[str, Any], logits: np.ndarray
+    ) -> float:
+        train, validation = np.split(logits, [len(self.own.logits["train"])])
+        answered = replace(other, logits=other.logits | {"train": train, "validation": validation})
+        return weigh(self.own, fitted, answered, other_fitted).loss_bound
 
 
 def _list_files(form: Answered) -> set[str]:
@@ -98,14 +120,25 @@ def lay_groundwork(
     precision: Precision = "int8" if recipe.precision == "int8" else "float32"
     gate = fit_gate(stage, recipe, prepared, served, sight, precision=precision)
     own = _ask(served, prepared, precision, OPENVINO_MODEL, exact, gate)
-    others: list[Answered] = []
-    for file, execute in make_others(stage, recipe, prepared):
-        if sight.companion is None or not others:  # one companion beside all of them, whatever form the network has
+
+    def answer(file: str, execute: OpenVINOExecution, gate: Gate | None = None) -> Answered:
+        """`gate`: of another form beside the own one, which does where it looks by a companion."""
+        if sight.companion is None or gate is None:
             seen = execute.precision if sight.companion is None else "int8"
             gate = fit_gate(stage, recipe, prepared, execute, sight, f"gate-{seen}.npz", seen, own.gate.ood.limits)
-        others.append(_ask(execute, prepared, execute.precision, file, exact, gate))
+        return _ask(execute, prepared, execute.precision, file, exact, gate)
+
+    others: list[Answered] = []
+    for file, execute in make_others(stage, recipe, prepared):
+        others.append(answer(file, execute, others[0].gate if others else None))
+
+    def requantise(loss: Callable[[np.ndarray], float]) -> Answered:
+        rows = np.concatenate([sample_rows(prepared.rows["train"]), prepared.rows["validation"]])
+        tolerance = Tolerance(rows, loss, recipe.serving.agreement / 100)
+        return answer(INT8_MODEL, make_int8(stage, prepared, tolerance), others[0].gate)
+
     step.update(STEPS, total, "figures")
-    return Groundwork(own, tuple(others))
+    return Groundwork(own, tuple(others), requantise)
 
 
 def _answer_exactly(network: ClassificationNetwork, prepared: Prepared) -> np.ndarray:

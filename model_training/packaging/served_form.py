@@ -14,7 +14,7 @@ from ..runtime.card import Agreement
 from ..runtime.execution import Execution, OpenVINOExecution, TorchExecution, can_run
 from ..runtime.export import export_openvino
 from ..runtime.network import ClassificationNetwork
-from .quantise import quantise
+from .quantise import Tolerance, quantise
 from .sight import Sight, Untouched, choose_sight
 
 OPENVINO_MODEL = "network.xml"
@@ -58,13 +58,19 @@ def make_others(stage: Path, recipe: Recipe, prepared: Prepared) -> Iterator[tup
     for precision in recipe.serving.forms:
         if not can_run(precision):
             continue
-        file = OPENVINO_MODEL
         if precision == "int8":
-            file = INT8_MODEL
-            for suffix in (".xml", ".bin"):
-                shutil.copyfile((stage / OPENVINO_MODEL).with_suffix(suffix), (stage / file).with_suffix(suffix))
-            quantise(stage / file, prepared.pixels, prepared.rows["train"])
-        yield file, OpenVINOExecution(stage / file, precision)
+            yield INT8_MODEL, make_int8(stage, prepared)
+        else:
+            yield OPENVINO_MODEL, OpenVINOExecution(stage / OPENVINO_MODEL, precision)
+
+
+def make_int8(stage: Path, prepared: Prepared, tolerance: Tolerance | None = None) -> OpenVINOExecution:
+    """The 8-bit form of the float32 one in `stage`."""
+    for suffix in (".xml", ".bin"):
+        (stage / INT8_MODEL).with_suffix(suffix).unlink(missing_ok=True)  # an earlier one may still be mapped
+        shutil.copyfile((stage / OPENVINO_MODEL).with_suffix(suffix), (stage / INT8_MODEL).with_suffix(suffix))
+    quantise(stage / INT8_MODEL, prepared.pixels, prepared.rows["train"], tolerance=tolerance)
+    return OpenVINOExecution(stage / INT8_MODEL, "int8")
 
 
 def measure_agreement(reference: np.ndarray, other: np.ndarray) -> Agreement:

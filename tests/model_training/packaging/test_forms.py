@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from model_training.runtime.errors import FormError
 from model_training.runtime.execution import OpenVINOExecution, can_run
 from model_training.runtime.forms import serve_form
 from model_training.runtime.load import load_bundle
+from model_training.runtime.measures import FormCost
 from model_training.runtime.ood import Mahalanobis
 from model_training.training.loop import Trained
 
@@ -127,6 +129,36 @@ def test_a_form_that_may_lose_too_much_leaves_its_cost_alone(bundle: Path, tmp_p
     )
     with pytest.raises(FormError, match=r"no int8 form, which would lose up to 3.1% of the accuracy"):
         serve_form(without, bundle, "int8")
+
+
+def test_8_bits_that_may_lose_too_much_are_made_again_within_the_bound(bundle: Path, tmp_path: Path) -> None:
+    card = card_of(bundle)
+    (form,) = (each for each in card.forms if each.precision == "int8")
+    assert card.openvino_model is not None
+    assert card.ood is not None
+    assert form.ood is not None
+    train, validation = np.arange(6.0).reshape(3, 2), np.arange(4.0).reshape(2, 2)
+    exact = {"train": train, "validation": validation}
+    moved = {"train": train + 1, "validation": validation + 1}
+    own = Answered(card.openvino_model, exact, Gate(card.ood, {}))
+    plain = Answered(form.openvino_model, moved, Gate(form.ood, {}))
+    again = replace(plain, gate=Gate(form.ood.model_copy(update={"rejected": 7}), {}))
+    asked: list[float] = []
+
+    def requantise(loss: Callable[[np.ndarray], float]) -> Answered:
+        asked.append(loss(np.concatenate([train + 3, validation + 3])))
+        return again
+
+    def weigh(one: Answered, _: object, other: Answered, __: object) -> FormCost:
+        lost = float(np.concatenate([other.logits[name] - one.logits[name] for name in ("train", "validation")]).mean())
+        return card.form_costs["int8"].model_copy(update={"loss_bound": lost, "holds": other is again})
+
+    told = Groundwork(own, (plain,), requantise).describe(
+        tmp_path, lambda each: dict(form) | {"openvino_model": each.openvino_model, "ood": each.gate.ood}, weigh
+    )
+    assert asked == [3.0]
+    assert told["form_costs"]["int8"].holds
+    assert [each.ood.rejected for each in told["forms"]] == [7]
 
 
 def test_a_companion_stays_as_long_as_a_form_stands_beside_it(bundle: Path, tmp_path: Path) -> None:

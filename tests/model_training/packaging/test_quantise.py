@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
 
 from model_training.datasets.prepare import Prepared
-from model_training.packaging.quantise import quantise
+from model_training.packaging.quantise import Tolerance, quantise
 from model_training.runtime.execution import OpenVINOExecution
+from model_training.runtime.export import save_openvino
 
 
 def test_the_8_bit_form_is_smaller_answers_nearly_the_same_and_still_gives_features(
@@ -32,6 +35,43 @@ def test_the_8_bit_form_is_smaller_answers_nearly_the_same_and_still_gives_featu
     lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(fast_features, axis=1)
     cosine = (fast_features * features).sum(axis=1) / lengths
     assert cosine.min() > 0.95
+
+
+class FourLayers(nn.Module):
+    """Random weights of very different sizes, which 7 bits tell apart badly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(channels, 8, 3, padding=1) for channels in (3, 8, 8, 8)]
+        self.layers = nn.Sequential(*(each for layer in layers for each in (layer, nn.Hardswish())))
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        maps: torch.Tensor = self.layers(pixels.permute(0, 3, 1, 2) / 255)
+        return 100 * self.head(maps.mean((2, 3)))
+
+
+def test_layers_stay_in_float32_until_the_loss_is_within_the_tolerance(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 16, 16, 3), np.uint8)
+    rows, others = np.arange(16), np.arange(16, 24)
+    for name in ("exact", "plain", "held"):
+        save_openvino(FourLayers(), torch.tensor(pixels[:2]), (-1, 16, 16, 3), tmp_path / f"{name}.xml")
+    exact = OpenVINOExecution(tmp_path / "exact.xml").run(pixels[others])[0]
+
+    def lose(logits: np.ndarray) -> float:
+        return float(np.abs(logits - exact).mean())
+
+    def measure(name: str) -> float:
+        return lose(OpenVINOExecution(tmp_path / f"{name}.xml").run(pixels[others])[0])
+
+    quantise(tmp_path / "plain.xml", pixels, rows)
+    plain = measure("plain")
+    assert plain > 0
+    quantise(tmp_path / "held.xml", pixels, rows, tolerance=Tolerance(others, lose, plain / 2))
+    assert 0 < measure("held") <= plain / 2
+    sizes = {name: (tmp_path / f"{name}.bin").stat().st_size for name in ("exact", "plain", "held")}
+    assert sizes["plain"] < sizes["held"] < sizes["exact"]
 
 
 ANSWER = """
