@@ -84,8 +84,8 @@ def _measure(material: Material, network: ClassificationNetwork, explainer: Expl
     count, ours, chance, low, high = len(some), found.map.value, found.random.value, found.gain.low, found.gain.high
     return _(
         "Checked on {count} test pictures by deletion and insertion (blurring the brightest places "
-        "first, and restoring them first): the maps reach {ours:.2f}, random maps {chance:.2f} "
-        "(difference {low:.2f}–{high:.2f}, higher is better). {verdict}",
+        "first, and restoring them first): the maps reach {ours:z.2f}, random maps {chance:z.2f} "
+        "(difference {low:z.2f} to {high:z.2f}, higher is better). {verdict}",
         count=count,
         ours=ours,
         chance=chance,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 
 from . import errors
 from .catalogue import Example, Model
@@ -29,6 +29,14 @@ def home() -> str | Response:
     if len(catalogue.names) == 1:
         return show_model(catalogue.names[0])
     return render_template("home.html", models=[model for model, _ in catalogue.look_up_all()])
+
+
+@blueprint.get("/robots.txt")
+def show_robots() -> Response:
+    """Who looks for it from a report, whose sandbox is another origin, is to get it, too."""
+    response = current_app.send_static_file("robots.txt")
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 @blueprint.get("/models/<name>")

@@ -50,7 +50,7 @@ function prepare(root) {
     film.src = URL.createObjectURL(file);
     film.hidden = false;
     easel.classList.add("filled");
-    if (file.size > Number(form.dataset.maxBytes)) return present(fault("video_too_large"));
+    if (file.size > Number(form.dataset.maxBytes)) return stop(fault("video_too_large"));
     send();
   }
 
@@ -73,14 +73,25 @@ function prepare(root) {
 
   film.addEventListener("loadedmetadata", () => {
     if (film.videoWidth) setRatio(film.videoWidth, film.videoHeight);
+    else hideFilm(); // sound alone
   });
   film.addEventListener("error", () => {
-    if (!film.src) return;
-    film.hidden = true; // a codec that this browser does not play: the frames that were looked at are shown
-    if (chosen >= 0) showStill();
+    if (film.src) hideFilm(); // a codec that this browser does not play
   });
   film.addEventListener("timeupdate", follow);
   film.addEventListener("play", () => layer.take());
+
+  // The frames that were looked at are shown instead.
+  function hideFilm() {
+    film.hidden = true;
+    if (chosen >= 0) showStill();
+    emptyEasel();
+  }
+
+  // Where there is neither a film nor a frame of it, nor any to come, another is invited.
+  function emptyEasel() {
+    if (film.hidden && chosen < 0 && !request) easel.classList.remove("filled");
+  }
 
   function setRatio(width, height) {
     film.parentElement.style.setProperty("--ratio", width / height);
@@ -212,6 +223,7 @@ function prepare(root) {
   function present(content) {
     result.innerHTML = content;
     status.textContent = result.querySelector("[data-announcement]")?.dataset.announcement ?? "";
+    emptyEasel();
   }
 
   cancelButton.addEventListener("click", () => {
@@ -223,6 +235,7 @@ function prepare(root) {
     waiting.replaceChildren();
     bar.value = frames.length ? frames.at(-1).time / seconds : 0;
     progressText.textContent = status.textContent = root.dataset.cancelled;
+    emptyEasel();
   });
 
   // ---- the timeline

@@ -31,7 +31,7 @@ from model_training.runtime.forms import parse_wish, serve_form
 from .buckets import phrase
 from .engines import LocalEngine, describe_task
 from .items import Item
-from .journal import recall
+from .journal import GO_ON, recall, stop_writing
 from .rows import list_columns, make_row
 from .shards import Shards
 from .sources import Source
@@ -43,7 +43,6 @@ _FEWEST, _MOST, _SHARDS_PER_ACTOR = 32, 1000, 8
 _CONNECT_S = 5.0
 #: How a gRPC client begins: the preface and no settings (RFC 9113, 3.4). A server begins with a frame of settings.
 _HTTP2_GREETING, _HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", b"\4"
-_GO_ON = "Run the same command to go on from there."
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Cluster:
                     log_to_driver=False,
                     include_dashboard=None if address else False,
                 )
-            except (RuntimeError, ValueError, OSError) as error:
+            except Exception as error:  # of Ray's own node that is slow to start: no narrower one
                 raise _unreachable(address, " ".join(str(error).split())[:160]) from None
             logging.getLogger("ray.data").setLevel(logging.ERROR)
             try:
@@ -128,7 +127,7 @@ def predict_on_cluster(cluster: Cluster, bundle: Path, form: str | None, source:
                     shards.remove()
                 raise
             except (OSError, ValueError) as error:
-                raise StoppedError(f"{shards.name}: {phrase(error)}.", f"Mend that. {_GO_ON}") from None
+                raise stop_writing(shards.name, error, phrase(error)) from None
     return summary
 
 
@@ -152,10 +151,13 @@ class Answerer:
         items: list[Item] = pickle.loads(zlib.decompress(piece["items"][0]))
         try:
             rows = [make_row(item.name, answer) for item, answer in self.engine.answer(items, explain=False)]
-            return {"shard": [self.shards.write(int(piece["number"][0]), self.columns, rows)], "error": [""]}
-        except (HwapungError, OSError) as error:
-            said = str(error) if isinstance(error, HwapungError) else phrase(error)
-            return {"shard": [""], "error": [said]}
+            shard = self.shards.write(int(piece["number"][0]), self.columns, rows)
+        except HwapungError as error:
+            return {"shard": [""], "error": [error.message], "remedy": [error.remedy]}
+        except OSError as error:
+            stopped = stop_writing(self.shards.name, error, phrase(error))
+            return {"shard": [""], "error": [stopped.message], "remedy": [stopped.remedy]}
+        return {"shard": [shard], "error": [""], "remedy": [""]}
 
 
 def _run(pieces: Sequence[dict[str, Any]], actors: int, device: str, answerer: dict[str, Any]) -> Iterator[str]:
@@ -178,11 +180,11 @@ def _run(pieces: Sequence[dict[str, Any]], actors: int, device: str, answerer: d
         )
         for row in answered.iter_rows():
             if row["error"]:
-                raise StoppedError(f"A shard could not be written: {row['error']}".rstrip(".") + ".", _GO_ON)
+                raise StoppedError(row["error"], row["remedy"])
             yield row["shard"]
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1][:200]
-        raise StoppedError(f"Ray gave up ({reason}).", _GO_ON) from None
+        raise StoppedError(f"Ray gave up ({reason}).", GO_ON) from None
 
 
 def _cut(items: Sequence[Item], first: int, actors: int) -> list[dict[str, Any]]:

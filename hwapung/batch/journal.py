@@ -17,6 +17,7 @@ from model_training.runtime.errors import OutputError, StoppedError
 
 from .rows import Row
 
+GO_ON = "Run the same command to go on from there."
 #: What a journal's first line begins with.
 _KIND = "hwapung predictions 1"
 _BEGINNING = json.dumps({"kind": _KIND}).removesuffix("}").encode()
@@ -156,12 +157,13 @@ def recall(rows: Iterable[Row]) -> Done:
     return Done(array.array("Q", (_hash(row["path"]) for row in rows)))
 
 
-def stop_writing(path: Path, error: OSError) -> StoppedError:
-    """What to raise where a write failed."""
-    remedy = "Run the same command to go on from there."
-    if is_full(error):
-        return StoppedError(f"{path}: there is no room left on the disk.", f"Make room. {remedy}")
-    return StoppedError(f"{path}: can't be written ({error.strerror}).", f"Mend that. {remedy}")
+def stop_writing(path: Path | str, error: Exception, said: str | None = None) -> StoppedError:
+    """What to raise where a write failed. `said`: in the place of the system's words."""
+    if isinstance(error, OSError):
+        if is_full(error):
+            return StoppedError(f"{path}: there is no room left on the disk.", f"Make room. {GO_ON}")
+        said = said or error.strerror
+    return StoppedError(f"{path}: can't be written ({said}).", f"Mend that. {GO_ON}")
 
 
 def _hash(name: str) -> int:

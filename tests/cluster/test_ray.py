@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,53 @@ def test_a_killed_run_goes_on_from_its_shards(
     assert are_alike(sorted(read(table), key=lambda row: row["path"]), wanted)
     again = predict(*asked)
     assert (again[0], f"{table} is there already." in again[2]) == (2, True), again
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of memory with room for some of the shards."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or mount("-t", "tmpfs", "-o", "size=64k", "none", disk):
+        pytest.skip("needs the right to mount a disk")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def mount(*arguments: object) -> int:
+    return subprocess.run(["mount", *map(str, arguments)], stderr=subprocess.DEVNULL).returncode
+
+
+def test_a_full_disk_is_named_and_costs_nothing(
+    cluster: Any, small_disk: Path, pictures: Path, tiny_bundle: Path, wanted: Rows
+) -> None:
+    table = small_disk / "a.parquet"
+    asked = (
+        pictures,
+        "--to",
+        table,
+        "--bundle",
+        tiny_bundle,
+        "--engine",
+        "ray",
+        "--address",
+        cluster.address,
+        "--json",
+    )
+    status, _, said = predict(*asked)
+    assert status == 1, said
+    assert [line for line in said.splitlines() if line.startswith(("error", "Traceback"))] == [
+        f"error: {table}: there is no room left on the disk. Make room. Run the same command to go on from there."
+    ], said
+    there = {path.name: path.read_bytes() for path in table.glob("*part*")}
+    assert there
+    assert all(name.startswith("part-") for name in there), "half a shard takes the room"
+    assert mount("-o", "remount,size=8m", small_disk) == 0
+    status, out, said = predict(*asked)
+    assert status == 1, said  # some pictures are broken
+    assert 0 < json.loads(out)["resumed"] < 400
+    assert {name: (table / name).read_bytes() for name in there} == there
+    assert sorted(read(table), key=lambda row: row["path"]) == wanted
 
 
 def test_buckets_in_and_out(

@@ -263,7 +263,7 @@ def make_tour(browser: Browser, options: argparse.Namespace, exported: str | Non
     names: list[str] = [each["name"] for each in requests.get(api, timeout=30).json()["models"]]
     kinds = {name: requests.get(f"{api}/{name}", timeout=30).json().get("task", "classification") for name in names}
     faults: list[str] = []
-    for width, language, scheme in product(options.widths, ("en", "ko"), ("light", "dark")):
+    for width, language, scheme in product(options.widths, options.languages, options.schemes):
         to = options.to / f"{width}.{language}.{scheme}"
         to.mkdir(parents=True, exist_ok=True)
         screen: dict[str, Any] = {"viewport": {"width": width, "height": 844 if width < 700 else 900}}
@@ -299,6 +299,8 @@ def main() -> int:
     parser.add_argument("--exported", type=Path, help="a folder of `hwapung export page`")
     parser.add_argument("--to", type=Path, default=Path("build/tour"))
     parser.add_argument("--widths", type=int, nargs="+", default=[390, 1440])
+    parser.add_argument("--languages", nargs="+", default=["en", "ko"])
+    parser.add_argument("--schemes", nargs="+", default=["light", "dark"])
     parser.add_argument("--only", default="", help="walks whose name has this in it")
     options = parser.parse_args()
     served = files_served(options.exported) if options.exported else nullcontext(None)

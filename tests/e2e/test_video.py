@@ -150,8 +150,24 @@ def test_a_bad_file_is_explained(video_page: Page, films: dict[str, Path]) -> No
     page = video_page
     page.set_input_files(FILE, films["notes.mp4"])
     expect(page.locator("[data-error=not_a_video]")).to_be_visible()
+    expect(page.locator(".invitation")).to_be_visible()  # and no empty frame where the film would be
+    expect(page.locator(".mount")).to_be_hidden()
     page.set_input_files(FILE, films["short.webm"])
     expect(page.locator("[data-video-answer]")).to_be_visible()
+    expect(page.locator(".invitation")).to_be_hidden()
+
+
+def test_a_film_too_large_ends_the_one_before(video_page: Page, films: dict[str, Path]) -> None:
+    page = video_page
+    page.select_option("[data-wish]", "rate=10")
+    page.set_input_files(FILE, films["long.webm"])
+    expect(page.locator("[data-bars] rect").first).to_be_attached()
+    page.evaluate("document.querySelector('form').dataset.maxBytes = 1")
+    page.set_input_files(FILE, films["notes.mp4"])
+    expect(page.locator("[data-error=video_too_large]")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(page.locator("[data-progress]")).to_be_hidden()
+    expect(page.locator(".invitation")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

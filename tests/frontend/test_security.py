@@ -109,6 +109,14 @@ def test_every_answer_has_the_headers_that_keep_it_to_itself(
     assert "Strict-Transport-Security" not in headers
 
 
+def test_robots_are_told_what_is_for_them_wherever_they_are(client: FlaskClient) -> None:
+    """From a report, too: its sandbox is another origin."""
+    response = client.get("/robots.txt")
+    assert (response.status_code, response.mimetype) == (200, "text/plain")
+    assert response.text == "User-agent: *\nDisallow: /api/v1/\n"
+    assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
 def test_a_service_worker_may_fetch_what_it_keeps(client: FlaskClient) -> None:
     policy = client.get("/service-worker.js").headers["Content-Security-Policy"]
     assert "connect-src 'self'" in policy

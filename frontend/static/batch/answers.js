@@ -39,7 +39,7 @@ export class Speaker {
     return this.words.errors[code] ?? this.words.errors.internal_error;
   }
 
-  // A headline, a line below it, and what kind of tile it is.
+  // A headline, a line below it (`brief`: as a tile has room for), and what kind of tile it is.
   describe(item) {
     const { answer, error } = item;
     const kind = kindOf(item);
@@ -48,7 +48,9 @@ export class Speaker {
     if (!answer) return { kind, title: "", note: this.words.verdicts[kind] };
     if (kind === "unknown") {
       const near = this.fill("nearest", { title: this.titles([best(answer)]) });
-      return { kind, title: this.words.verdicts.unknown, note: `${this.words.reasons[answer.reason] ?? this.words.reasons.unlike}; ${near}` };
+      const reason = this.words.reasons[answer.reason] ?? this.words.reasons.unlike;
+      const brief = reason === this.words.reasons.unlike ? near : reason;
+      return { kind, title: this.words.verdicts.unknown, note: `${reason}; ${near}`, brief };
     }
     const note = `${this.likelihood(confidenceOf(answer))} · ${this.words.verdicts[kind] ?? ""}`;
     return { kind, title: this.titles(classesOf(answer)), note };

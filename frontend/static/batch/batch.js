@@ -224,7 +224,7 @@ function prepare(root) {
   }
 
   function paint(tile, item) {
-    const { kind, title, note } = speaker.describe(item);
+    const { kind, title, note, brief = note } = speaker.describe(item);
     tile.className = `tile tile-${kind}${item.correction ? " tile-corrected" : ""}`;
     if (!tile.firstChild) {
       for (const name of ["mat", "class", "note", "name"]) {
@@ -237,7 +237,7 @@ function prepare(root) {
       thumbs.want(item, tile);
     }
     tile.querySelector(".tile-class").textContent = title;
-    tile.querySelector(".tile-note").textContent = note;
+    tile.querySelector(".tile-note").textContent = brief;
     tile.title = `${item.name}\n${note}`;
   }
 

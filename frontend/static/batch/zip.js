@@ -5,35 +5,69 @@ import { isPicture, withCode } from "./files.js";
 const END = 0x06054b50, LISTED = 0x02014b50, LOCAL = 0x04034b50;
 const NAMED_IN_UTF8 = 0x800, ENCRYPTED = 1;
 const MOST_ENTRIES = 50_000;
-const LARGEST = 0xffffffff, MANY = 0xffff; // what is more has another form (ZIP64), which is written here and not read
-const LARGE_END = 0x06064b50, LARGE_END_PLACE = 0x07064b50;
+const LARGEST = 0xffffffff, MANY = 0xffff; // what is more stands elsewhere, in fields of eight bytes (ZIP64)
+const LARGE_END = 0x06064b50, LARGE_END_PLACE = 0x07064b50, LARGE_NUMBERS = 1;
 
 // The pictures of a zip, as files.js gives them. Throws an error with a code for what is no zip, or not made to be read.
 export async function openZip(blob, leaveOut, limit) {
-  const from = Math.max(0, blob.size - 65_557);
+  const { size, place } = await findTable(blob);
+  if (size > 512 * MOST_ENTRIES) throw withCode("too_many_pictures");
+  const table = new DataView(await blob.slice(place, place + size).arrayBuffer());
+  return walk(blob, table, leaveOut, limit);
+}
+
+async function findTable(blob) {
+  const from = Math.max(0, blob.size - 65_577);
   const tail = new DataView(await blob.slice(from).arrayBuffer());
   let end = tail.byteLength - 22;
   while (end >= 0 && tail.getUint32(end, true) !== END) end--;
   if (end < 0) throw withCode("not_a_zip");
   const [count, size, place] = [tail.getUint16(end + 10, true), tail.getUint32(end + 12, true), tail.getUint32(end + 16, true)];
-  if (place === LARGEST) throw withCode("zip_too_large");
-  if (count === MANY || size > 512 * MOST_ENTRIES) throw withCode("too_many_pictures");
-  const table = new DataView(await blob.slice(place, place + size).arrayBuffer());
-  return walk(blob, table, leaveOut, limit);
+  if (count < MANY && size < LARGEST && place < LARGEST) return { size, place };
+  if (end < 20 || tail.getUint32(end - 20, true) !== LARGE_END_PLACE) throw withCode("not_a_zip");
+  const at = readLong(tail, end - 12);
+  const large = new DataView(await blob.slice(at, at + 56).arrayBuffer());
+  if (large.byteLength < 56 || large.getUint32(0, true) !== LARGE_END) throw withCode("not_a_zip");
+  return { size: readLong(large, 40), place: readLong(large, 48) };
+}
+
+// Beyond 2^53 it is not exact, and beyond any file.
+function readLong(view, at) {
+  return Number(view.getBigUint64(at, true));
 }
 
 function* walk(blob, table, leaveOut, limit) {
   for (let at = 0; at + 46 <= table.byteLength && table.getUint32(at, true) === LISTED; ) {
     const short = (offset) => table.getUint16(at + offset, true);
     const long = (offset) => table.getUint32(at + offset, true);
-    const [flags, method, packed, size, place] = [short(8), short(10), long(20), long(24), long(42)];
-    const name = decode(new Uint8Array(table.buffer, table.byteOffset + at + 46, short(28)), flags);
+    const [flags, method, named, further] = [short(8), short(10), short(28), short(30)];
     const isLink = ((long(38) >>> 16) & 0xf000) === 0xa000;
-    at += 46 + short(28) + short(30) + short(32);
+    const numbers = [long(24), long(20), long(42)];
+    const start = at + 46;
+    at = start + named + further + short(32);
+    if (at > table.byteLength) throw withCode("broken_entry");
+    const name = decode(new Uint8Array(table.buffer, start, named), flags);
     if (name.endsWith("/")) continue;
+    const [size, packed, place] = enlarge(numbers, table, start + named, start + named + further);
     if (isLink || !isPicture(name)) leaveOut(name);
     else yield { name, size, read: () => unpack(blob, { flags, method, packed, size, place }, limit) };
   }
+}
+
+// In the place of numbers that say nothing, those of the fields between `at` and `end`, which are there in their order.
+function enlarge(numbers, table, at, end) {
+  if (!numbers.includes(LARGEST)) return numbers;
+  for (; at + 4 <= end; at += 4 + table.getUint16(at + 2, true)) {
+    if (table.getUint16(at, true) !== LARGE_NUMBERS) continue;
+    let next = at + 4;
+    const last = Math.min(end, next + table.getUint16(at + 2, true));
+    return numbers.map((number) => {
+      if (number !== LARGEST || next + 8 > last) return number;
+      next += 8;
+      return readLong(table, next - 8);
+    });
+  }
+  return numbers;
 }
 
 function decode(bytes, flags) {

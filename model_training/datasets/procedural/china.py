@@ -17,12 +17,11 @@ GROUNDS = [(242, 236, 220), (232, 221, 196), (208, 188, 150), (180, 154, 114), (
 TINTS = [(None, 0.0), (None, 0.0), (None, 0.0), ("ochre", 0.35), ("azure", 0.35), ("malachite", 0.5), ("azure", 0.9)]
 
 
-def draw(rng: Rng, size: int) -> Image.Image:
-    """One image of the manner; the long side is `size`."""
-    aspect = float(rng.choice([0.45, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5, 1.9, 2.2]) * rng.uniform(0.94, 1.06))
+def draw(rng: Rng, size: int, aspect: float) -> Image.Image:
+    """One image of the manner; the long side is `size`, the width `aspect` times the height."""
     leaf = "flat"
-    if rng.random() < 0.12:
-        leaf, aspect = [("round", 1.0), ("folding", 1.9)][rng.integers(2)]
+    if rng.random() < 0.6:
+        leaf = "folding" if aspect > 1.8 else "round" if 0.9 < aspect < 1.1 else "flat"
     width, height = round(size * min(aspect, 1)), round(size / max(aspect, 1))
     sheet = Sheet(rng, width, height)
     ground = GROUNDS[rng.integers(len(GROUNDS))]

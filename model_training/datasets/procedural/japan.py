@@ -55,9 +55,8 @@ COAST = np.array([[1.1, 0.05], [0.6, 0.12], [0.33, 0.3], [0.4, 0.5], [0.75, 0.75
 PAPERS: list[Colour] = [(246, 240, 222), (238, 228, 202), (230, 218, 192), (242, 238, 228)]
 
 
-def draw(rng: Rng, size: int) -> Image.Image:
-    """One image of the manner; the long side is `size`."""
-    aspect = float(rng.choice([0.45, 0.66, 0.68, 0.7, 0.9, 1.1, 1.45, 1.5, 1.5, 2.0]) * rng.uniform(0.95, 1.05))
+def draw(rng: Rng, size: int, aspect: float) -> Image.Image:
+    """One image of the manner; the long side is `size`, the width `aspect` times the height."""
     name = str(rng.choice(list(PALETTES)))
     tones: list[Colour] = [(int(c[:2], 16), int(c[2:4], 16), int(c[4:], 16)) for c in PALETTES[name].split()]
     palette = dict(zip(ROLES, tones, strict=True))

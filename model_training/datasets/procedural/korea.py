@@ -17,12 +17,9 @@ from .ink_motifs import boat, hut, ripples, tee_pines, waterfall
 GROUNDS = [(238, 228, 206), (226, 212, 182), (208, 190, 154), (232, 226, 212), (216, 200, 168)]
 
 
-def draw(rng: Rng, size: int) -> Image.Image:
-    """One image of the manner; the long side is `size`."""
-    aspect = float(rng.choice([0.45, 0.6, 0.72, 0.8, 1.0, 1.25, 1.45, 1.9]) * rng.uniform(0.94, 1.06))
-    folding = rng.random() < 0.1
-    if folding:
-        aspect = 1.9
+def draw(rng: Rng, size: int, aspect: float) -> Image.Image:
+    """One image of the manner; the long side is `size`, the width `aspect` times the height."""
+    folding = aspect > 1.8 and rng.random() < 0.7
     width, height = round(size * min(aspect, 1)), round(size / max(aspect, 1))
     sheet = Sheet(rng, width, height)
     ink = float(rng.uniform(0.65, 0.95))

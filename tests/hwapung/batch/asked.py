@@ -1,16 +1,20 @@
 """Engines without a network, so that a test decides what is answered and how long it takes.
 
-python -m tests.hwapung.batch.asked FOLDER TABLE      answers slowly, to be killed
+python -m tests.hwapung.batch.asked FOLDER TABLE [HEATMAPS]     answers slowly, to be killed
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import sys
 import time
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
+
+from PIL import Image
 
 from hwapung.batch.engines import Answered, read
 from hwapung.batch.items import Item
@@ -22,6 +26,15 @@ from hwapung.model import Answer
 from model_training.runtime.card import Card
 from model_training.runtime.errors import ImageError
 from tests.cards import make_card
+
+
+def _draw_heat() -> str:
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").convert("RGBA").save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+HEAT = _draw_heat()
 
 
 class Asked:
@@ -39,7 +52,10 @@ class Asked:
                 raise KeyboardInterrupt
             self.seen.append(item.name)
             time.sleep(self.seconds)
-            yield item, self._judge(read(item))
+            answer = self._judge(read(item))
+            if explain and not isinstance(answer, ImageError):
+                answer["explanation"] = cast("Any", {"data": HEAT})
+            yield item, answer
 
     def _judge(self, data: bytes | ImageError) -> Answer | ImageError:
         if isinstance(data, ImageError):
@@ -70,4 +86,5 @@ def predict(engine: Asked, paths: Sequence[str | Path], table: Path, extras: Ext
 
 
 if __name__ == "__main__":
-    predict(Asked(seconds=0.05), [Path(sys.argv[1])], Path(sys.argv[2]))
+    folder, table, *heatmaps = map(Path, sys.argv[1:])
+    predict(Asked(seconds=0.05), [folder], table, Extras(explain=heatmaps[0] if heatmaps else None))

@@ -14,6 +14,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from model_training.datasets.file_audit import MARGIN, guess
 from model_training.datasets.procedural import KINDS, draw, write_dataset
 
 
@@ -70,6 +71,16 @@ def test_mean_colour_does_not_decide_but_manner_does(images: dict[str, list[Imag
     # Flat printed areas against wash and bare paper: how much of an image is filled shows in small grey thumbnails.
     manner = np.array([np.asarray(image.convert("L").resize((12, 12))).ravel() / 255 for image in both])
     assert accuracy(manner, labels) > 0.93
+
+
+@pytest.mark.parametrize("kinds", [("china", "japan"), KINDS])
+def test_the_shape_does_not_give_a_class_away(kinds: tuple[str, ...], images: dict[str, list[Image.Image]]) -> None:
+    """A newcomer's first training would begin with a warning about the pictures of the demonstration."""
+    sizes = [(row, image.size) for row, kind in enumerate(kinds) for image in images[kind]]
+    facts = [{"width": width, "height": height, "aspect": width / height} for _, (width, height) in sizes]
+    targets = np.array([row for row, _ in sizes])
+    for names in (["aspect"], ["width", "height", "aspect"]):
+        assert guess(facts, names, targets, 0).low < 1 / len(kinds) + MARGIN
 
 
 def test_rejects_unknown_kind_and_bad_numbers(tmp_path: Path) -> None:
