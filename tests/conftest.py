@@ -8,7 +8,7 @@ import random
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,7 @@ TINY = [
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[object]:
+def pytest_collection() -> Generator[None, object, object]:
     """What is imported and collected stays. So the garbage collector has nothing to look for meanwhile, and afterwards
     looks only at what the tests make: else it goes over millions of objects again and again."""
     gc.disable()
