@@ -46,7 +46,7 @@ Weigh = Callable[[Answered, dict[str, Any], Answered, dict[str, Any]], FormCost]
 class Groundwork:
     """`own`: the network's own form, which the card's figures are of; `others`: those made beside it. `requantise`
     makes the 8-bit one anew so that what its logits of the images of `own` cost (train, then validation) is within the
-    recipe's bound."""
+    recipe's bound; None where the recipe does not ask for it."""
 
     own: Answered
     others: tuple[Answered, ...]
@@ -60,8 +60,8 @@ class Groundwork:
     ) -> dict[str, Any]:
         """The parts of a card that depend on the form that answers: what `fit` makes of the own one, and beside it the
         others with their costs, which `weigh` tells from both and what `fit` made of them. Where 8 bits cost too much,
-        some of the layers stay in float32. Of a form that costs too much even so the cost alone is left, and no file in
-        `stage`."""
+        some of the layers may stay in float32. Of a form that costs too much even so the cost alone is left, and no
+        file in `stage`."""
         fitted = fit(self.own)
         forms: list[Form] = []
         costs: dict[str, FormCost] = {}
@@ -134,11 +134,11 @@ def lay_groundwork(
 
     def requantise(loss: Callable[[np.ndarray], float]) -> Answered:
         rows = np.concatenate([sample_rows(prepared.rows["train"]), prepared.rows["validation"]])
-        tolerance = Tolerance(rows, loss, recipe.serving.agreement / 100)
+        tolerance = Tolerance(rows, loss, recipe.serving.agreement / 100, recipe.serving.exact_layers)
         return answer(INT8_MODEL, make_int8(stage, prepared, tolerance), others[0].gate)
 
     step.update(STEPS, total, "figures")
-    return Groundwork(own, tuple(others), requantise)
+    return Groundwork(own, tuple(others), requantise if recipe.serving.exact_layers else None)
 
 
 def _answer_exactly(network: ClassificationNetwork, prepared: Prepared) -> np.ndarray:

@@ -14,18 +14,20 @@ import numpy as np
 #: takes seconds for each ten of them, so many.
 CALIBRATED_ON = 200
 EXACTLY_CALIBRATED_ON = 40
-#: Layers are ranked by so many images, and so many go back to float32 at most: with more there is little to gain.
-RANKED_BY, MOST_EXACT = 50, 16
+#: By so many images layers are ranked.
+RANKED_BY = 50
 #: What the tracer calls the operations that are in none of the network's modules: pooling, and all that the gate does.
 _OUTSIDE_MODULES = "^aten::.*"
 
 
 class Tolerance(NamedTuple):
-    """What rounding may cost. `loss`: of the logits, float32 (N, classes), of the images in `rows`; `most`: of it."""
+    """What rounding may cost. `loss`: of the logits, float32 (N, classes), of the images in `rows`; `most`: of it;
+    `layers`: that may stay in float32 to keep to it."""
 
     rows: np.ndarray
     loss: Callable[[np.ndarray], float]
     most: float
+    layers: int
 
 
 def quantise(
@@ -43,8 +45,7 @@ def quantise(
     its distances. Weights have 7 bits, so that sums don't overflow where the processor adds products in 16 bits, as
     those without VNNI do: all give the same answers. `exactly`: each bias is corrected by what the layers before it
     give after their own correction (nncf's accurate bias correction). `tolerance`: the layers whose rounding moves the
-    logits most go back to float32, one after the other, until the loss is within it (nncf's accuracy control); this
-    takes minutes.
+    logits most go back to float32, one after the other, until the loss is within it (nncf's accuracy control).
     """
     os.environ.setdefault("NNCF_CI", "1")  # without, nncf tells its makers each time that it is used
     import nncf
@@ -78,7 +79,7 @@ def quantise(
             max_drop=tolerance.most,
             advanced_quantization_parameters=advanced,
             advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
-                max_num_iterations=MOST_EXACT, ranking_subset_size=RANKED_BY
+                max_num_iterations=tolerance.layers, ranking_subset_size=RANKED_BY
             ),
             **options,
         )

@@ -299,6 +299,12 @@ class Serving(Section):
         le=100,
         description="points of accuracy that such a form may lose, at 95%; what may lose more is left out",
     )
+    exact_layers: int = Field(
+        0,
+        ge=0,
+        description="layers that may stay in float32 where 8 bits would lose more; to find them takes minutes, of "
+        "large networks hours",
+    )
     neighbours: Literal["none", "names", "pictures"] = Field(
         "none",
         description="what explained answers show of the most similar training pictures: nothing, their classes and "
