@@ -18,7 +18,7 @@ import psutil
 from scipy import stats
 
 from tests.benchmarks.serving_material import FOLDER
-from tests.faults.load import Load
+from tests.faults.load import Load, name_fault
 from tests.faults.memory import ROLES
 from tests.faults.site import JAVA, WORKER, Site
 from tests.faults.stage import set_up
@@ -27,12 +27,13 @@ from tests.hostile import LARGE
 
 #: What an hour can't tell from allocators and Java's heap, where a slope's interval does not hold zero.
 NOISE_MIB_PER_HOUR = 8.0
-#: Of each process's life, in seconds: until allocators and Java's heap have what they need.
-WARM_UP = 120.0
+#: Of each process's life, in seconds: until each kind of request has come, and allocators and Java's heap have what
+#: they need. On a busy machine a process of five minutes is still on its way there, which looks like a leak.
+WARM_UP = 300.0
 SAMPLE_SECONDS = 5.0
 CONNECTIONS = 4
-#: Restarts in a soak. Each ends one of four processes in turn, whose lives then are the longer for it.
-RESTARTS = 12
+#: Restarts in a soak: each of three processes once, so that what lives afterwards lives long enough to tell a slope.
+RESTARTS = 3
 
 #: In a process that has done nothing else: the most that it takes, counted from what it has when it has read the file.
 DECODE = """
@@ -102,6 +103,8 @@ def measure_soak(minutes: float, seed: int) -> dict[str, float]:
                 left = minutes - (time.monotonic() - began) / 60
                 print(f"{killed} killed, whole after {took:.1f} s; {left:.0f} min left", flush=True)
             time.sleep(SAMPLE_SECONDS)
+        for each in stage.tally.list_faults()[:20]:
+            print(f"{name_fault(each)}: {each.sort}: {each.said}", flush=True)
         bad = len(stage.tally.list_faults())
     slopes = {role: fit_slope(list(each.values())) for role, each in lives.items() if each}
     for role, slope in slopes.items():
