@@ -7,5 +7,8 @@ import sys
 from pathlib import Path
 
 configuration = Path(__file__).with_name("gunicorn.conf.py")
+# glibc keeps an arena for each thread, and in each what uploads of all sizes left there: with 32 threads a process grew
+# for hours. Python's threads take turns anyway.
+os.environ.setdefault("MALLOC_ARENA_MAX", "2")
 # A fresh process: gunicorn.conf.py must set the metrics' directory before anything of the front end is imported.
 os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", str(configuration), *sys.argv[1:]])

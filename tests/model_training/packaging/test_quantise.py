@@ -95,4 +95,6 @@ def test_a_processor_without_vnni_answers_the_same(tiny_bundle: Path, tiny_prepa
     command = [sys.executable, "-c", ANSWER, tmp_path / "network.xml", tmp_path / "pixels.npy", tmp_path / "logits.npy"]
     subprocess.run(command, check=True, env=os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"})
     logits = OpenVINOExecution(tmp_path / "network.xml")(pixels)
-    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), logits, atol=1e-3 * float(np.abs(logits).max()))
+    # An activation in the middle between two levels may be rounded either way, as it is with AMX: a hundredth is left.
+    most = 1e-2 * float(np.abs(logits).max())
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), logits, rtol=0, atol=most)
