@@ -39,7 +39,7 @@ def send(site: Site, data: bytes) -> requests.Response:
 
 
 def nobody_is_lost(visitors: Visitors) -> bool:
-    """All are answered, but for some of a slow machine: who would wait for over a second there is told to come again."""
+    """All are answered; but who would wait for over a second on a slow machine is told to come again."""
     answered = visitors.statuses[200]
     return set(visitors.statuses) <= {200, 503} and visitors.statuses[503] <= 0.05 * answered
 
