@@ -103,8 +103,8 @@ def measure_soak(minutes: float, seed: int) -> dict[str, float]:
                 left = minutes - (time.monotonic() - began) / 60
                 print(f"{killed} killed, whole after {took:.1f} s; {left:.0f} min left", flush=True)
             time.sleep(SAMPLE_SECONDS)
-        for each in stage.tally.list_faults()[:20]:
-            print(f"{name_fault(each)}: {each.sort}: {each.said}", flush=True)
+        for bad_one in stage.tally.list_faults()[:20]:
+            print(f"{name_fault(bad_one)}: {bad_one.sort}: {bad_one.said}", flush=True)
         bad = len(stage.tally.list_faults())
     slopes = {role: fit_slope(list(each.values())) for role, each in lives.items() if each}
     for role, slope in slopes.items():
