@@ -140,10 +140,12 @@ class _Lane:
 
     def _advance(self) -> None:
         """Hand over what is next, as long as this process has turns: they are shared by what each has in hand."""
-        own = max(self._in_hand(), 1)
-        self._ledger.write(self._column, own)
+        in_hand = self._in_hand()
+        self._ledger.write(self._column, in_hand)
+        own = max(in_hand, 1)  # where frames alone wait; nobody else may count it
+        everybody = self._ledger.total(self._column) - in_hand + own
         ahead = self._ahead or min(max(AHEAD_LEAST, int(AHEAD_SECONDS / self._seconds)), AHEAD_MOST)
-        turns = math.ceil(ahead * own / self._ledger.total(self._column))
+        turns = math.ceil(ahead * own / everybody)
         while self._waiting and self._asked.total() < turns:
             now = time.monotonic()
             first = min(

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import SCREENS
+from tests.e2e.stub_site import MANY, Site
 from tests.e2e.test_accessibility import findings
-from tests.e2e.test_workbench import MANY, Site
 from tests.frontend.video.films import make_film
 
 

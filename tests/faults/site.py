@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +60,7 @@ class Site:
         return session.post(url, data=draw_image(), headers={"Content-Type": "image/jpeg"}, timeout=60, **more)
 
 
-class Crowd:
+class Crowd(ABC):
     """So many connections, each of which does `_ask(number)` in a thread of its own until `_stop` is set; a context
     manager."""
 
@@ -78,8 +79,8 @@ class Crowd:
         for each in self._asking:
             each.result()
 
-    def _ask(self, number: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _ask(self, number: int) -> None: ...
 
 
 class Visitors(Crowd):

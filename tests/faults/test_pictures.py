@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import psutil
+import pytest
 import requests
 
-from tests.faults.site import DECODER, WORKER, Site, Visitors
+from tests.faults.site import DECODER, WORKER, Site, Visitors, serve
 from tests.hostile import LARGE, ODD, encode, make_runs, make_webp, png_chunk, put_into_png
 from tests.peaks import Peak
 
@@ -38,13 +41,15 @@ def send(site: Site, data: bytes) -> requests.Response:
     return requests.post(url, data=data, headers={"Content-Type": "image/jpeg"}, timeout=60)
 
 
-def nobody_is_lost(visitors: Visitors) -> bool:
-    """All are answered; but who would wait for over a second on a slow machine is told to come again."""
-    answered = visitors.statuses[200]
-    return set(visitors.statuses) <= {200, 503} and visitors.statuses[503] <= 0.05 * answered
+@pytest.fixture
+def patient(store: Path, tmp_path: Path) -> Iterator[Site]:
+    """Nobody is refused for the time that others take, so that a slow machine loses nobody either."""
+    with serve(store, tmp_path, {"HWAPUNG_QUEUE_SECONDS": "30"}) as site:
+        yield site
 
 
-def test_dear_pictures_are_no_harm_to_others(site: Site) -> None:
+def test_dear_pictures_are_no_harm_to_others(patient: Site) -> None:
+    site = patient
     ordinary = site.ask().json()
     [worker] = site.find(WORKER)
     assert send(site, make_runs(16, 16)).status_code == 200  # starts the decoder, whose own memory is no picture's
@@ -56,7 +61,7 @@ def test_dear_pictures_are_no_harm_to_others(site: Site) -> None:
             answer = send(site, make())
             assert answer.status_code in (200, 413), (name, answer.text)
             assert answer.status_code == 200 or answer.json()["error"]["code"] == "picture_too_large", name
-    assert nobody_is_lost(visitors), visitors.statuses
+    assert set(visitors.statuses) == {200}, visitors.statuses
     assert visitors.slowest < 20, visitors.slowest
     assert peak.bytes < 400 * 2**20, peak.bytes
 
@@ -69,7 +74,7 @@ def test_dear_pictures_are_no_harm_to_others(site: Site) -> None:
         assert time.monotonic() - began < 60  # one after the other decoded they would take minutes
         assert refused == [413] * 31
         turns = [each.json() for each in crowd.map(lambda _: send(site, runs), range(8))]
-    assert nobody_is_lost(visitors), visitors.statuses
+    assert set(visitors.statuses) == {200}, visitors.statuses
     codes = [each["error"]["code"] if "error" in each else "answered" for each in turns]
     assert set(codes) <= {"answered", "model_busy", "model_too_slow"}, codes
     assert codes.count("answered") >= 4, codes

@@ -86,6 +86,25 @@ def test_a_burst_has_more_room_than_a_queue_that_stands(clock: Clock) -> None:
     assert queue.is_full("0") is None
 
 
+def test_nobody_counts_more_than_there_is() -> None:
+    """Not even for a moment: another process may look just then, and refuse somebody for it."""
+    written: list[int] = []
+
+    class Watched(Ledger):
+        def write(self, column: int, number: int) -> None:
+            super().write(column, number)
+            if column == 0:
+                written.append(number)
+
+    queue = _Lane(Watched(None, 1, 2), (0, 1), 1.0, None)
+    written.clear()
+    queue.leave(ask(queue), None)
+    assert max(written) == 1
+    assert written[-2:] == [0, 0]
+    ask(queue, kind="frames")  # has its turn, though it counts for nobody while it waits
+    assert written[-2:] == [0, 1]
+
+
 def test_no_more_than_a_batch_and_a_half_is_handed_over_to_a_fast_model() -> None:
     queue = lane(1.0)
     queue._seconds = 0.001
