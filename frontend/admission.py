@@ -36,9 +36,6 @@ YIELDING_SECONDS = 0.25
 AHEAD_SECONDS, AHEAD_LEAST, AHEAD_MOST = 0.4, 8, 24
 #: Questions that are taken whatever they may take: a full batch.
 ROOM_LEAST = 16
-#: A full batch has been in hand for so long without a pause: that is no burst, which a queue is good for, and makes
-#: everybody wait for nothing. Then two full batches are taken (K. Nichols, V. Jacobson: Controlling Queue Delay, 2012).
-BURST_SECONDS, STANDING_ROOM = 2.0, 2 * ROOM_LEAST
 EXPLANATIONS_AHEAD = 1
 #: How much of what a new answer shows of the rate is believed.
 LEARNING = 0.1
@@ -72,13 +69,12 @@ class NoRoomError(Exception):
 class _Lane:
     """The questions of one sort to one model, in this process.
 
-    `columns`: of the ledger, for the questions that are in hand, and for when they were last less than a full batch, in
-    milliseconds of the system's clock. `ahead`: how many are handed over; None: by what they take.
+    `column`: of the ledger, for the questions that are in hand. `ahead`: how many are handed over; None: by what they
+    take.
     """
 
-    def __init__(self, ledger: Ledger, columns: tuple[int, int], queue_seconds: float, ahead: int | None) -> None:
-        self._ledger, self._queue_seconds, self._ahead = ledger, queue_seconds, ahead
-        self._column, self._calm = columns
+    def __init__(self, ledger: Ledger, column: int, queue_seconds: float, ahead: int | None) -> None:
+        self._ledger, self._column, self._queue_seconds, self._ahead = ledger, column, queue_seconds, ahead
         #: Seconds of the model's time that a question takes, where others share its batch.
         self._seconds = queue_seconds / (2 * ROOM_LEAST)
         self._lock = threading.Lock()
@@ -89,7 +85,7 @@ class _Lane:
         """The seconds that what is in hand takes, where a client's question would be refused now."""
         with self._lock:
             in_hand = self._ledger.total(self._column)
-            return in_hand * self._seconds if in_hand >= self._find_room(in_hand, client) else None
+            return in_hand * self._seconds if in_hand >= self._find_room(client) else None
 
     def enter(self, question: _Question) -> int:
         """Let a question wait for its turn, or have it at once. Returns how many are in hand with it, in all processes.
@@ -98,20 +94,15 @@ class _Lane:
         """
         with self._lock:
             in_hand = self._ledger.total(self._column)
-            if question.kind != "frames" and in_hand >= self._find_room(in_hand, question.client):
+            if question.kind != "frames" and in_hand >= self._find_room(question.client):
                 raise NoRoomError(in_hand * self._seconds)
             self._waiting.append(question)
             self._advance()
             return in_hand + 1
 
-    def _find_room(self, in_hand: int, client: str) -> int:
+    def _find_room(self, client: str) -> int:
         """How many questions may be in hand, of all clients, for one of this client's to be taken."""
-        now = round(1000 * time.monotonic())
         room = max(ROOM_LEAST, int(self._queue_seconds / self._seconds))
-        if in_hand < ROOM_LEAST:
-            self._ledger.write(self._calm, now)
-        elif now - self._ledger.largest(self._calm) > 1000 * BURST_SECONDS:
-            room = min(room, STANDING_ROOM)
         if client not in self._asked and all(each.client != client for each in self._waiting):
             room += int(FOR_NEWCOMERS * room)
         return room
@@ -232,15 +223,13 @@ class Admission:
     def __init__(self, settings: Settings, folder: Path | None) -> None:
         """`folder`: common to the worker processes; None where there is only this one."""
         lanes = [(model, explained) for model in settings.models for explained in (False, True)]
-        ledger = Ledger(folder, settings.workers + 1, 3 * len(lanes))
+        ledger = Ledger(folder, settings.workers + 1, 2 * len(lanes))
         self._lanes = {
-            lane: _Lane(
-                ledger, (2 * number, 2 * number + 1), settings.queue_seconds, EXPLANATIONS_AHEAD if lane[1] else None
-            )
+            lane: _Lane(ledger, number, settings.queue_seconds, EXPLANATIONS_AHEAD if lane[1] else None)
             for number, lane in enumerate(lanes)
         }
         self._rears = {
-            model: _Rear(ledger, 2 * len(lanes) + 2 * number, self._lanes[model, False])
+            model: _Rear(ledger, len(lanes) + 2 * number, self._lanes[model, False])
             for number, model in enumerate(settings.models)
         }
         self._patience = settings.answer_timeout

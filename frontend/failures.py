@@ -11,6 +11,7 @@ from . import errors, metrics
 from .current import settings
 from .errors import FrontEndError
 from .formatting import wants_fragment
+from .patience import let_rest
 from .uploads import FULL, explain, explain_size
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def finish(response: Response, error: FrontEndError) -> Response:
     metrics.count_error(error.code)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
+        let_rest(request.environ)
     return response
 
 

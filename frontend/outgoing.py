@@ -70,11 +70,13 @@ class Part:
 
 class Outgoing(socket.socket):
     """A client's connection, in place of the one that `accept` gave. What is sent in a thread may be sent to its end by
-    whoever calls `flush` when the connection can be written; never by two at once. `kept`: bytes in memory."""
+    whoever calls `flush` when the connection can be written; never by two at once. `kept`: bytes in memory. `rests`:
+    the client was told to come again later."""
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(fileno=connection.detach())
         self._pieces: deque[Piece] = deque()
+        self.rests = False
 
     @property
     def kept(self) -> int:

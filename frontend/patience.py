@@ -11,6 +11,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from .outgoing import Outgoing
+
 CHECK_SECONDS = 1.0
 
 
@@ -55,6 +57,13 @@ def grant_time(environ: dict[str, Any], seconds: float) -> None:
     watchdog = PatientWorker.watchdog
     if watchdog and "gunicorn.socket" in environ:
         watchdog.grant(environ["gunicorn.socket"], seconds)
+
+
+def let_rest(environ: dict[str, Any]) -> None:
+    """Who asks is told to come again later. Under another server than ours nobody is made to."""
+    connection = environ.get("gunicorn.socket")
+    if isinstance(connection, Outgoing):
+        connection.rests = True
 
 
 class PatientWorker(ThreadWorker):

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     upload_timeout: float = Field(120, gt=0)
     connect_timeout: float = Field(2, gt=0)
     answer_timeout: float = Field(30, gt=0)
-    queue_seconds: float = Field(1.0, gt=0)
+    queue_seconds: float = Field(0.2, gt=0)
     catalogue_seconds: float = Field(60, ge=0)
     readiness_seconds: float = Field(5, ge=0)
 

@@ -11,6 +11,7 @@ import errno
 import selectors
 import socket
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -36,6 +37,9 @@ LINGER_SECONDS = 5.0
 CHECK_SECONDS = 0.5
 #: A client that sends slowly is not told from one that has just come.
 GRACE_SECONDS = 1.0
+#: Who was told to come again later is not listened to for so long: a client that asks on, thousands of times a second,
+#: would take the processor from those that are answered.
+REST_SECONDS = 0.02
 #: Each of these has a thread of its own: they answer when all others are taken.
 APART = (b"/healthz", b"/readyz", b"/metrics")
 #: Of a request that needed no thread: its connection is kept.
@@ -54,6 +58,8 @@ class FrontEndWorker(PatientWorker):
         self._gathering: dict[TConn, float] = {}
         self._sending: dict[TConn, float] = {}
         self._leaving: dict[TConn, float] = {}
+        #: connections, what became of their request, and when they are listened to again
+        self._resting: deque[tuple[float, TConn, Future[Any]]] = deque()
         self._checked = 0.0
         self._busy = 0
         self._ending: float | None = None
@@ -80,17 +86,29 @@ class FrontEndWorker(PatientWorker):
                 raise
             self._make_room()
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """gunicorn's; those whose rest is over go on."""
+        if self._resting:
+            timeout = min(timeout, max(self._resting[0][0] - time.monotonic(), 0.0))
+        super().wait_for_and_dispatch_events(timeout)
+        now = time.monotonic()
+        while self._resting and self._resting[0][0] <= now:
+            _, conn, done = self._resting.popleft()
+            self.finish_request(conn, done)
+
     def enqueue_req(self, conn: TConn) -> None:
-        """Give a connection a thread once its request is whole; one that has sent nothing yet gets a free thread for a
-        moment, in which most clients send all of it."""
+        """Give a connection a thread once its request is whole; one of which nothing was here before gets a free thread
+        for a moment, in which most clients send all of it."""
         if conn.parser is None:
             conn.sock = Outgoing(conn.sock)
             conn.parser = Gathering(self.cfg, conn.sock, conn.client, self.bounds)
             conn.initialized = True
-        if not conn.parser.follows and self._busy < self.cfg.threads:
-            self._submit(conn)
-        elif not conn.parser.receive():
-            self._wait_for(conn)
+        begun = conn.parser.follows
+        if not conn.parser.receive():
+            if begun or self._busy >= self.cfg.threads:
+                self._wait_for(conn)
+            else:
+                self._submit(conn)
         elif conn.parser.gone and conn.parser.seconds is None:
             self._close(conn)
         elif self._shed(conn):
@@ -162,7 +180,10 @@ class FrontEndWorker(PatientWorker):
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """A thread is done: wait for the next request, or for the client to have read its answer."""
         kept = not fs.cancelled() and fs.exception() is None and fs.result()
-        if kept and conn.parser.follows:
+        if kept and conn.sock.rests:
+            conn.sock.rests = False
+            self._resting.append((time.monotonic() + REST_SECONDS, conn, fs))
+        elif kept and conn.parser.follows:
             self.enqueue_req(conn)
         elif kept and conn.parser.fresh:
             self._wait_for(conn)
@@ -247,6 +268,7 @@ class FrontEndWorker(PatientWorker):
             return False
         with suppress(OSError):  # the client has gone; the next read says so
             conn.sock.sendall(answer)
+        conn.sock.rests = True
         parser.pass_over()
         return True
 
@@ -258,7 +280,8 @@ class FrontEndWorker(PatientWorker):
         apart = conn.parser.path in APART
         while True:
             kept = self._shed(conn) or self._answer(conn)
-            if kept is not True or conn.sock.pending or apart or not self.alive or not self._follows(conn):
+            done = kept is not True or conn.sock.pending or conn.sock.rests or apart or not self.alive
+            if done or not self._follows(conn):
                 return kept
 
     def _answer(self, conn: TConn) -> Any:

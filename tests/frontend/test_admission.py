@@ -23,7 +23,7 @@ PREDICT = "/api/v1/models/landscape/predict"
 
 
 def lane(seconds: float = 1.0, ahead: int | None = None, folder: Path | None = None) -> _Lane:
-    return _Lane(Ledger(folder, 2, 2), (0, 1), seconds, ahead)
+    return _Lane(Ledger(folder, 2, 1), 0, seconds, ahead)
 
 
 def ask(where: _Lane, client: str = "", kind: Kind = "predict") -> _Question:
@@ -63,27 +63,15 @@ def test_a_slower_model_has_less_room_but_a_full_batch(clock: Clock) -> None:
         ask(queue)
 
 
-def test_a_burst_has_more_room_than_a_queue_that_stands(clock: Clock) -> None:
-    queue = lane(4.0)
-    queue._seconds = 4 / 128
-    questions = [ask(queue, client=str(number % 64)) for number in range(100)]
-    clock.now += 1.9
-    assert queue.is_full("0") is None
-    clock.now += 0.2
-    assert queue.is_full("0") == pytest.approx(100 * 4 / 128)
-    with pytest.raises(NoRoomError):
-        ask(queue, client="newcomer")
-    for each in questions[31:]:
-        queue.leave(each, None)
-    questions[31:] = [ask(queue, client="0")]
-    assert len(questions) == 32
-    assert queue.is_full("0")
-    assert queue.is_full("newcomer") is None  # a quarter of the room is theirs
-    for each in questions[15:]:
-        queue.leave(each, None)
-    questions[15:] = [ask(queue, client="0") for _ in range(85)]  # there was a pause
-    clock.now += 1.9
-    assert queue.is_full("0") is None
+def test_a_quarter_of_the_room_is_for_those_who_have_nothing_in_hand() -> None:
+    queue = lane(1.0)
+    for _ in range(32):
+        ask(queue, client="0")
+    assert queue.is_full("0") == pytest.approx(1.0)
+    for number in range(8):
+        assert queue.is_full(f"newcomer {number}") is None
+        ask(queue, client=f"newcomer {number}")
+    assert queue.is_full("one more") == pytest.approx(40 / 32)
 
 
 def test_nobody_counts_more_than_there_is() -> None:
@@ -93,10 +81,9 @@ def test_nobody_counts_more_than_there_is() -> None:
     class Watched(Ledger):
         def write(self, column: int, number: int) -> None:
             super().write(column, number)
-            if column == 0:
-                written.append(number)
+            written.append(number)
 
-    queue = _Lane(Watched(None, 1, 2), (0, 1), 1.0, None)
+    queue = _Lane(Watched(None, 1, 1), 0, 1.0, None)
     written.clear()
     queue.leave(ask(queue), None)
     assert max(written) == 1
@@ -301,7 +288,7 @@ def test_pictures_of_batches_fill_the_model_while_nobody_else_is_there(clock: Cl
 
 
 def test_pictures_of_batches_make_way_for_whoever_asked_lately(clock: Clock) -> None:
-    admission = Admission(Settings(), None)
+    admission = Admission(Settings(queue_seconds=1), None)
     with admission.place("landscape", "predict"):
         pictures = Pictures(admission, 20)
         assert pictures.settles_at(1)  # none has passed for long

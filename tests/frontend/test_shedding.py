@@ -7,6 +7,7 @@ import re
 import select
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 
@@ -15,8 +16,10 @@ import pytest
 from frontend.admission import Admission, _Question
 from frontend.settings import Settings
 from frontend.shedding import Shedder
+from frontend.worker import REST_SECONDS
 from tests.frontend.gunicorns import PREDICT, gunicorn, head, read_metrics, receive
 from tests.frontend.model_server_stub import ModelServerStub, image
+from tests.waiting import PATIENCE
 
 PEER = "192.0.2.1"
 PLAIN = f"POST {PREDICT} HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 5\r\n\r\n".encode()
@@ -25,7 +28,7 @@ PLAIN = f"POST {PREDICT} HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nConte
 @pytest.fixture
 def full() -> Admission:
     """There is no room for predictions, from nobody, and some for explanations."""
-    admission = Admission(Settings(threads=400), None)
+    admission = Admission(Settings(threads=400, queue_seconds=1), None)
     lane = admission._lanes["landscape", False]
     for number in range(40):  # a newcomer's room is 32 and a quarter
         lane.enter(_Question("predict", str(number)))
@@ -81,6 +84,36 @@ def test_nobody_is_refused_while_there_is_room() -> None:
 def test_the_client_is_whom_the_trusted_proxies_name(hops: int, header: bytes, client: str) -> None:
     shedder = Shedder(Admission(Settings(), None), Settings(trusted_proxies=hops))
     assert shedder._find_client(PLAIN.replace(b"Host: a", header), PEER) == client
+
+
+@pytest.mark.parametrize("limit", ["", "1/hour"])
+def test_who_does_not_listen_is_not_listened_to_for_a_moment(model_server: ModelServerStub, limit: str) -> None:
+    """Whether the main loop refuses, as there is no room, or the application, as a client asks too often."""
+    go = threading.Event()
+
+    def wait(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
+        go.wait(2 * PATIENCE)
+        return 200, b"{}"
+
+    model_server.reply = wait
+    # Another host than this machine, which no limit holds.
+    request = head(0, len(image())).replace(b"\r\n", b"\r\nX-Forwarded-For: 203.0.113.9\r\n", 1)
+    request = request.replace(b"127.0.0.1:0", b"127.0.0.1") + image()
+    settings = {"workers": 1, "threads": 64, "queue_seconds": 0.01, "trusted_proxies": 1, "rate_limit": limit}
+    with gunicorn(model_server, **settings) as port, ExitStack() as stack:
+        visitors = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(33)]
+        for each in visitors:
+            each.sendall(request)
+        refused, _, _ = select.select(visitors, [], [], PATIENCE)
+        other = refused[0]
+        receive(other)
+        began, statuses = time.monotonic(), []
+        for _ in range(20):
+            other.sendall(request)
+            statuses.append(_status(receive(other)))
+        assert statuses == 20 * [429 if limit else 503]
+        assert time.monotonic() - began >= 20 * REST_SECONDS
+        go.set()
 
 
 def test_refusals_and_answers_follow_one_another_on_a_connection(model_server: ModelServerStub) -> None:
