@@ -56,7 +56,7 @@ class Confined:
             if told is KILLED:  # by somebody else, who may not have meant the picture
                 told = self._ask(read, arguments)
         if isinstance(told, BaseException):
-            raise told
+            raise told.with_traceback(None)  # of a call before
         answer: T = told
         return answer
 

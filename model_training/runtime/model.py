@@ -82,23 +82,35 @@ class Readers:
         """
         found: Future[T | ImageError] = Future()
 
-        def attempt(call: Callable[[], T]) -> None:
+        def attempt() -> None:
             try:
-                found.set_result(call())
+                found.set_result(_find(read, *arguments, budget=CHEAP))
             except DearError:
-                self._dear.submit(attempt, confine)
-            except ImageError as error:
-                found.set_result(error)
+                self._dear.submit(confine)
             except BaseException as error:
                 found.set_exception(error)
 
-        def confine() -> T:
-            if until is not None and time.monotonic() > until:
-                raise BUSY
-            return self._confined.call(partial(read, budget=SENT), *arguments)
+        def confine() -> None:
+            try:
+                late = until is not None and time.monotonic() > until
+                found.set_result(BUSY if late else _find(self._confined.call, partial(read, budget=SENT), *arguments))
+            except BaseException as error:
+                found.set_exception(error)
 
-        self._threads.submit(attempt, partial(read, *arguments, budget=CHEAP))
+        self._threads.submit(attempt)
         return found
+
+
+def _find(call: Callable[..., T], *arguments: Any, **named: Any) -> T | ImageError:
+    """What it returns, or the `ImageError` that it raises: without the calls that led to it, which hold the image, and
+    would be held by it until the garbage collector comes by. Raises `DearError`."""
+    try:
+        return call(*arguments, **named)
+    except DearError:
+        raise
+    except ImageError as error:
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
 
 
 def read_examples(card: Card, bundle: Path) -> list[dict[str, object]]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import json
 import shutil
 import threading
+import weakref
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +22,8 @@ from model_training.runtime.errors import BundleError, CardError, ImageError
 from model_training.runtime.measures import ClassBound
 from model_training.runtime.preprocess import read, read_parts
 from tests.alike import are_alike
-from tests.hostile import make_runs, make_scans, make_webp
+from tests.hostile import LARGE, make_runs, make_scans, make_webp
+from tests.waiting import wait_until
 
 KEYS = ["class", "confidence", "processing_time_ms", "probabilities", "verdict", "model", "version"]
 
@@ -311,3 +314,31 @@ def test_an_example_that_is_missing_is_named(bundle: Path, what: str) -> None:
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(CardError, match="there is no card"):
         Classifier.load(tmp_path)
+
+
+class Sent(bytearray):
+    """Bytes that can be watched."""
+
+
+@pytest.mark.parametrize("kind", ["plain", "explained", "broken", "dear", "dear and broken"])
+def test_a_picture_is_let_go_when_it_is_answered(classifier: Classifier, kind: str) -> None:
+    """Not when the garbage collector comes by: until then a hundred of 20 MiB may have come."""
+    content = {
+        "plain": image(0),
+        "explained": image(0),
+        "broken": image(0)[:900],
+        "dear": LARGE["png L"](),
+        "dear and broken": LARGE["png L"]()[:20000],
+    }[kind]
+    classifier.answer([Sent(content)], [kind == "explained"])  # what is made once may keep what it is made of
+    gc.collect()
+    gc.disable()
+    try:
+        sent = Sent(content)
+        watched = weakref.ref(sent)
+        (answer,) = classifier.answer([sent], [kind == "explained"])
+        assert isinstance(answer, ImageError) == ("broken" in kind)
+        del sent
+        wait_until(lambda: watched() is None, 5)
+    finally:
+        gc.enable()
