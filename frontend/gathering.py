@@ -28,6 +28,8 @@ HEAD_BYTES = 2**16
 PIECE = 2**20
 #: Taken from one client before the others have their turn.
 TURN = 4 * PIECE
+#: Who sends a body slowly is listened to when there is so much of it, or the rest.
+LISTENED = 2**14
 #: A larger body goes to a file, and every one while those in hand take more than `MEMORY`.
 IN_MEMORY = 2**20
 MEMORY = 2**26
@@ -81,6 +83,7 @@ class Gathering:
         self._cfg, self._sock, self._client, self._bounds = cfg, sock, client, bounds
         self._count = 0
         self._ahead = b""
+        self._enough = 1
         self.unreader = Unreader()  # gunicorn looks whether it read ahead
         self.gone = False
         self._begin()
@@ -111,6 +114,15 @@ class Gathering:
     @property
     def _whole(self) -> bool:
         return self._chunks.ended if self._chunks else self._size >= self._length
+
+    def listen(self, *, patiently: bool) -> None:
+        """Let the system say that there is something to read at each byte, or, `patiently`, when it is worth it."""
+        left = self._length - self._size if self._headed and not self._chunks else 1
+        enough = min(left, LISTENED) if patiently and left > 0 else 1
+        if enough != self._enough:
+            self._enough = enough
+            with suppress(OSError):  # the client has gone
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, enough)
 
     @property
     def received(self) -> int:

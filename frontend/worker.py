@@ -154,6 +154,7 @@ class FrontEndWorker(PatientWorker):
 
     def _watch(self, conn: TConn, table: dict[TConn, float], deadline: float) -> None:
         table[conn] = deadline
+        conn.parser.listen(patiently=table is self._gathering)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn, table))
 
     def _readable(self, conn: TConn, table: dict[TConn, float], sock: socket.socket) -> None:
@@ -165,11 +166,14 @@ class FrontEndWorker(PatientWorker):
         if conn.parser.receive():
             self._unwatch(conn, table)
             self.enqueue_req(conn)
-        elif not begun and conn.parser.started is not None:
+            return
+        conn.parser.listen(patiently=True)
+        if not begun and conn.parser.started is not None:
             table[conn] = conn.parser.started + (conn.parser.seconds or self.upload_timeout)
 
     def _unwatch(self, conn: TConn, table: dict[TConn, float]) -> None:
         del table[conn]
+        conn.parser.listen(patiently=False)
         self.poller.unregister(conn.sock)
 
     def _close(self, conn: TConn) -> None:

@@ -20,7 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from frontend.chunks import Chunks
-from frontend.gathering import HEAD_BYTES, Allowance, Bounds, Gathering
+from frontend.gathering import HEAD_BYTES, LISTENED, Allowance, Bounds, Gathering
 from tests.frontend.gunicorns import PREDICT, gunicorn, head, receive
 from tests.frontend.model_server_stub import ModelServerStub, answer, image
 from tests.frontend.video.films import make_film
@@ -227,3 +227,32 @@ def test_where_there_is_no_room_reading_the_body_says_so() -> None:
             next(gathering).body.read()
         gathering.forget()
         assert gathering.outstanding
+
+
+def test_a_body_that_comes_by_the_byte_is_looked_at_when_it_is_worth_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as theirs:
+        ours, _ = server.accept()
+        gathering = Gathering(Config(), ours, ("127.0.0.1", 1), Bounds(lambda path: Allowance(2**20, 10), 2**20))
+
+        def is_told(data: bytes) -> bool:
+            """Whether the process that gathers is told of these bytes."""
+            theirs.sendall(data)
+            told = bool(select.select([ours], [], [], 0.5)[0])
+            if told:
+                gathering.receive()
+                gathering.listen(patiently=True)
+            return told
+
+        with ours:
+            gathering.listen(patiently=True)
+            assert is_told(b"P")  # of a head nobody knows how long it will be
+            assert is_told(b"OST /a HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (LISTENED + 100))
+            assert not is_told(b"a")
+            assert is_told(bytes(LISTENED - 1))
+            assert not is_told(bytes(99))
+            assert is_told(b"z")
+            assert gathering.complete
+            assert next(gathering).body.read() == b"a" + bytes(LISTENED + 98) + b"z"
+            gathering.forget()
+            gathering.listen(patiently=True)
+            assert is_told(b"P")

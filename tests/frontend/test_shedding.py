@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,13 @@ def test_who_does_not_listen_is_not_listened_to_for_a_moment(model_server: Model
     # Another host than this machine, which no limit holds.
     request = head(0, len(image())).replace(b"\r\n", b"\r\nX-Forwarded-For: 203.0.113.9\r\n", 1)
     request = request.replace(b"127.0.0.1:0", b"127.0.0.1") + image()
-    settings = {"workers": 1, "threads": 64, "queue_seconds": 0.01, "trusted_proxies": 1, "rate_limit": limit}
+    settings: dict[str, Any] = {
+        "workers": 1,
+        "threads": 64,
+        "queue_seconds": 0.01,
+        "trusted_proxies": 1,
+        "rate_limit": limit,
+    }
     with gunicorn(model_server, **settings) as port, ExitStack() as stack:
         visitors = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(33)]
         for each in visitors:
