@@ -50,7 +50,7 @@ def make_document() -> Document:
         "maps", Text(en="Maps", ko="지도"), parts=[Projection(chart, points, predictions.targets, names, described)]
     )
     labels = Section(
-        "labels", Text(en="Labels", ko="라벨"), parts=[review], missing=[Text(en="One thing.", ko="한 가지.")]
+        "labels", Text(en="Labels", ko="레이블"), parts=[review], missing=[Text(en="One thing.", ko="한 가지.")]
     )
     return Document(
         name="made_up",
