@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import signal
 import subprocess
@@ -83,7 +84,11 @@ class Slope(NamedTuple):
 
 
 def measure_soak(minutes: float, seed: int) -> dict[str, float]:
-    """A mixed load on few connections, with a process killed now and then: how fast each role's processes grow."""
+    """A mixed load on few connections, with a process killed now and then: how fast each role's processes grow.
+
+    Leaves what was measured, [second, MiB] of each process of each role, in `soak.json`: a slope doesn't tell a process
+    that grows from one that is not warm yet.
+    """
     lives: dict[str, dict[int, list[Sample]]] = {role: defaultdict(list) for role in ROLES}
     with set_up() as stage, Load(stage.site, stage.known, seed, stage.tally, CONNECTIONS):
         began = time.monotonic()
@@ -106,6 +111,7 @@ def measure_soak(minutes: float, seed: int) -> dict[str, float]:
         for bad_one in stage.tally.list_faults()[:20]:
             print(f"{name_fault(bad_one)}: {bad_one.sort}: {bad_one.said}", flush=True)
         bad = len(stage.tally.list_faults())
+    (FOLDER / "soak.json").write_text(json.dumps({role: list(each.values()) for role, each in lives.items()}))
     slopes = {role: fit_slope(list(each.values())) for role, each in lives.items() if each}
     for role, slope in slopes.items():
         print(f"{role:<16}{slope.slope:>8.1f} MiB an hour ({slope.low:.1f} to {slope.high:.1f})", flush=True)
