@@ -100,21 +100,17 @@ def prepare_launch(
 
 def make_environment(java: Path, settings: ServingSettings, folder: Path) -> dict[str, str]:
     """Ours, without what must not reach TorchServe and its workers."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+    kept = MALLOC | {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     if kept.get(TRUST):
         kept[TRUST] = str(Path(kept[TRUST]).absolute())  # the workers have another working folder
-    return (
-        MALLOC
-        | kept
-        | {
-            "JAVA_HOME": str(java.parent.parent),
-            "OMP_NUM_THREADS": str(divide_machine(settings, count_cores(), count_gpus()).threads),
-            FORM: settings.form,
-            heartbeat.FOLDER: str(folder / HEARTBEATS),
-            "LC_ALL": "C.UTF-8",  # Java unpacks files named in Hangul only where the locale can spell them
-            "PYTHONUNBUFFERED": "1",
-        }
-    )
+    return kept | {
+        "JAVA_HOME": str(java.parent.parent),
+        "OMP_NUM_THREADS": str(divide_machine(settings, count_cores(), count_gpus()).threads),
+        FORM: settings.form,
+        heartbeat.FOLDER: str(folder / HEARTBEATS),
+        "LC_ALL": "C.UTF-8",  # Java unpacks files named in Hangul only where the locale can spell them
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def find_java() -> Path:

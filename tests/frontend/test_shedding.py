@@ -119,7 +119,7 @@ def test_who_does_not_listen_is_not_listened_to_for_a_moment(model_server: Model
             other.sendall(request)
             statuses.append(_status(receive(other)))
         assert statuses == 20 * [429 if limit else 503]
-        assert time.monotonic() - began >= 20 * REST_SECONDS
+        assert time.monotonic() - began >= 19 * REST_SECONDS  # the first rest began before
         go.set()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_training.runtime.errors import ServingError
-from torchserve.launch import Ports, prepare_launch
+from torchserve.launch import MALLOC, Ports, make_environment, prepare_launch
 from torchserve.settings import PREFIX, ServingSettings, divide_machine, read_settings
 from torchserve.store import StoredModel
 
@@ -62,3 +62,15 @@ def test_a_value_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch, name: st
 )
 def test_the_machine_is_divided(given: dict[str, int], cores: int, gpus: int, expected: tuple[int, int]) -> None:
     assert divide_machine(ServingSettings(**given), cores, gpus) == expected  # type: ignore[arg-type]
+
+
+def test_who_serves_gives_large_blocks_back_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in MALLOC:
+        monkeypatch.delenv(name, raising=False)
+    made = make_environment(tmp_path / "bin" / "java", ServingSettings(), tmp_path)
+    assert made["MALLOC_MMAP_THRESHOLD_"] == "8388608"
+    assert made["MALLOC_TRIM_THRESHOLD_"] == "16777216"
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")
+    assert make_environment(tmp_path / "bin" / "java", ServingSettings(), tmp_path)["MALLOC_MMAP_THRESHOLD_"] == "65536"
