@@ -67,11 +67,12 @@ ENTRY = Entry(
             ),
         ),
         Table(
-            ("each further picture of {cluster_pictures:,.0f}", "pictures a second", "seconds of the local engine's"),
+            ("", "pictures a second", "of the local engine's time"),
             (
                 ("`hwapung predict FOLDER --to` on two cores", "{local_command_rate:.1f}", ""),
                 ("`--engine ray` on two nodes of a core each", "{cluster_rate:.1f}", "{cluster_over_local:.0%}"),
             ),
+            "{cluster_pictures:,.0f} pictures as whole commands, without what a run of a few takes",
         ),
     ),
     notes=(

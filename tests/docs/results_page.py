@@ -45,8 +45,8 @@ def describe_report(report: dict[str, Any]) -> Iterator[str]:
         yield ""
         if table["caption"]:
             yield from (f"{fill_cell(table['caption'], figures)}:", "")
-        rows = [[fill_cell(cell, figures) for cell in row] for row in table["rows"]]
-        yield from make_table(table["columns"], rows)
+        columns, *rows = ([fill_cell(cell, figures) for cell in row] for row in (table["columns"], *table["rows"]))
+        yield from make_table(columns, rows)
     if entry["notes"]:
         yield ""
     for note in entry["notes"]:
