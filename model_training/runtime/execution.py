@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +18,7 @@ import numpy as np
 from .card import ClassifierCard
 from .errors import BundleError
 from .measures import Precision
+from .streams import Running
 from .threads import count_threads
 
 if TYPE_CHECKING:
@@ -79,12 +82,14 @@ class TorchExecution:
 #: Images of a part, by precision: several share what is read of the weights, as long as their maps stay in the cache.
 _AT_ONCE: dict[Precision, int] = {"float32": 2, "bf16": 4, "int8": 4}
 
+_FIRST = threading.Lock()
+
 
 class OpenVINOExecution:
     """The OpenVINO form of the network on the CPU.
 
-    A batch is cut into parts that run side by side, one stream a core: for convolutional networks of this size that
-    is faster than all cores on one image, since nothing waits at the end of each layer. What is left over when every
+    Images are computed side by side in small parts, one stream a core: for convolutional networks of this size that is
+    faster than all cores on one image, since nothing waits at the end of each layer. What is left over when every
     stream has had as many images, and so an image that comes alone, is computed by all cores together, which takes the
     network compiled twice. Both give the same bits.
     """
@@ -111,8 +116,13 @@ class OpenVINOExecution:
             ) from None
         self.shape = tuple(each.get_length() for each in list(compiled.input(0).partial_shape)[1:])
         self.widths = [each.partial_shape[1].get_length() for each in compiled.outputs]
-        self.queue = openvino.AsyncInferQueue(compiled)
-        self.queue.set_callback(_store)
+        self.streams: int = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self.requests = [compiled.create_infer_request() for _ in range(self.streams)]
+        self.threads = ThreadPoolExecutor(self.streams, thread_name_prefix="compute")
+        # The first answer sets up what all requests share, and two threads that do so at a time wait for each other
+        # for ever: one for the interpreter's lock, the other for the bindings'.
+        with _FIRST:
+            self.compute(self.requests[0], np.zeros((1, *self.shape), np.uint8))
         self.lock = threading.Lock()
         self._compile = lambda: core.compile_model(model, "CPU", settings | {"PERFORMANCE_HINT": "LATENCY"})
         self.precision = precision
@@ -137,53 +147,44 @@ class OpenVINOExecution:
     def run(self, images: Images) -> list[np.ndarray]:
         """What each of the network's outputs says of `images`: float32 (N, width). One that comes is computed while the
         next is waited for."""
-        started: list[tuple[np.ndarray, list[np.ndarray]]] = []
-        even = len(images) - len(images) % len(self.queue) if isinstance(images, np.ndarray) else 0
-        with self.lock:  # the queue hands one free request to two threads; a batch fills all cores anyway
+        even = len(images) - len(images) % self.streams if isinstance(images, np.ndarray) else 0
+        with self.start() as running:
+            for image in images[:even] if isinstance(images, np.ndarray) else images:
+                running.put(image)
+        (outputs,) = running.outputs
+        if isinstance(images, np.ndarray) and even < len(images):
+            self.check_shape(images.shape[1:])
+            with self.lock:
+                rest = self.compute(self._together, images[even:])
+            outputs = [np.concatenate(each) for each in zip(outputs, rest, strict=True)] if even else rest
+        return outputs
+
+    @contextmanager
+    def start(self, *beside: OpenVINOExecution) -> Iterator[Running]:
+        """Takes images until the end of the block, for this network and for those `beside` it, which are computed where
+        it leaves a core free. One run at a time, for it fills all cores anyway."""
+        networks = (self, *beside)
+        with ExitStack() as stack:
+            for each in networks:
+                stack.enter_context(each.lock)
+            running = Running(networks)
             try:
-                for part in self._share(images[:even]) if isinstance(images, np.ndarray) else self._gather(images):
-                    started.append((self._check(part), []))
-                    self.queue.start_async([started[-1][0]], userdata=started[-1][1], share_inputs=True)
-            finally:
-                self.queue.wait_all()
-            if isinstance(images, np.ndarray) and even < len(images):
-                started.append((self._check(images[even:]), []))
-                self._together.infer([started[-1][0]], share_inputs=True)
-                _store(self._together, started[-1][1])
-        if not started:
-            return [np.empty((0, width), np.float32) for width in self.widths]
-        return [np.concatenate(each) for each in zip(*(outputs for _, outputs in started), strict=True)]
+                yield running
+            except BaseException:
+                running.drop()
+                raise
+            running.finish()
 
-    def _check(self, pixels: np.ndarray) -> np.ndarray:
-        # The queue never gets back a request whose input it refused; once all are lost it waits for ever.
-        if pixels.shape[1:] != self.shape:
-            raise ValueError(f"The network takes pixels of shape {self.shape}, not {pixels.shape[1:]}.")
-        # OpenVINO reads shared memory while we go on, so it has to be memory that stays: of an array that it can not
-        # share (read-only or strided) it would read a copy that is already gone.
-        return np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises `ValueError` for images of another shape than (height, width, 3)."""
+        if shape != self.shape:
+            raise ValueError(f"The network takes pixels of shape {self.shape}, not {shape}.")
 
-    def _share(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        """(n, height, width, 3) each, as many images for every stream."""
-        share = len(images) // len(self.queue)
-        for first in range(0, len(images), max(share, 1)):
-            for start in range(first, first + share, self.at_once):
-                yield images[start : min(start + self.at_once, first + share)]
-
-    def _gather(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """(n, height, width, 3) each: an image as soon as a stream is free for it, with those that came before it while
-        none was."""
-        waiting: list[np.ndarray] = []
-        for image in images:
-            waiting.append(image)
-            if len(waiting) == self.at_once or self.queue.is_ready():
-                yield np.stack(waiting)
-                waiting = []
-        if waiting:
-            yield np.stack(waiting)
-
-
-def _store(request, outputs: list[np.ndarray]) -> None:  # type: ignore[no-untyped-def]
-    outputs += [each.data.copy() for each in request.output_tensors]
+    def compute(self, request: Any, pixels: np.ndarray) -> list[np.ndarray]:
+        # Of an array that it can't share (read-only or strided) OpenVINO would make a copy of its own.
+        pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+        request.infer([pixels], share_inputs=True, share_outputs=True)
+        return [each.data.copy() for each in request.output_tensors]
 
 
 def can_run(precision: Precision) -> bool:

@@ -121,7 +121,7 @@ def measure_rates(bundle: Path, models: Sequence[OpenVINOModel]) -> dict[Precisi
     size = (_IMAGES * count_threads(), *shape)
     pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     for execute in forms.values():
-        execute.run(pixels[: len(execute.queue)])
+        execute.run(pixels[: execute.streams])
     best = dict.fromkeys(forms, np.inf)
     end = time.perf_counter() + _SECONDS
     while True:

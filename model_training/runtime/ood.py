@@ -9,7 +9,6 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import tee
 from pathlib import Path
 
 import numpy as np
@@ -108,11 +107,24 @@ class Observer:
         if self.companion is None:
             logits, features, seen = self.execute.observe(images)
         else:
-            first, again = (images, images) if isinstance(images, np.ndarray) else tee(images)
-            logits, features = self.execute.forward_with_features(first)
-            (seen,) = self.companion.run(np.stack([*again]))
+            logits, features, seen = self._ask_both(images, self.execute, self.companion)
         with self._blas.limit(limits=1):
             return Observed(logits, features, self.distance(seen))
+
+    @staticmethod
+    def _ask_both(
+        images: Images, execute: Execution, companion: OpenVINOExecution
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Side by side where images come one by one, so that no core is without work when one of them is through."""
+        if isinstance(images, np.ndarray) or not isinstance(execute, OpenVINOExecution):
+            pixels = images if isinstance(images, np.ndarray) else np.stack([*images])
+            logits, features = execute.forward_with_features(pixels)
+            return logits, features, companion.run(pixels)[0]
+        with execute.start(companion) as running:
+            for image in images:
+                running.put(image)
+        (logits, features, *_), (seen,) = running.outputs
+        return logits, features, seen
 
 
 def load_observer(card: ClassifierCard, bundle: Path, execute: Execution) -> Observer:

@@ -9,7 +9,7 @@ import threading
 import weakref
 from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from scipy.special import softmax as scipy_softmax
 from model_training.runtime.card import read_card, write_card
 from model_training.runtime.classifier import Answer, Classifier, softmax
 from model_training.runtime.errors import BundleError, CardError, ImageError
+from model_training.runtime.execution import OpenVINOExecution
 from model_training.runtime.measures import ClassBound
 from model_training.runtime.preprocess import read, read_parts
 from tests.alike import are_alike
@@ -217,11 +218,12 @@ def test_an_answer_is_the_same_whatever_its_batch(classifier: Classifier) -> Non
 def test_an_image_waits_for_none_that_is_decoded_later(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network has the first image before the last one is decoded."""
     computed = threading.Event()
-    run = classifier.execute.queue.start_async  # type: ignore[attr-defined]
+    compute = OpenVINOExecution.compute
 
-    def start_async(*arguments: object, **named: object) -> None:
-        run(*arguments, **named)
+    def tell(*arguments: Any) -> list[np.ndarray]:
+        outputs = compute(*arguments)
         computed.set()
+        return outputs
 
     def read_late(data: bytes, *arguments: object, **named: object) -> object:
         if data == late:
@@ -230,9 +232,7 @@ def test_an_image_waits_for_none_that_is_decoded_later(classifier: Classifier, m
 
     late = image(8)
     monkeypatch.setattr("model_training.runtime.classifier.read_parts", read_late)
-    real = classifier.execute.queue  # type: ignore[attr-defined]
-    queue = SimpleNamespace(start_async=start_async, wait_all=real.wait_all, is_ready=real.is_ready)
-    monkeypatch.setattr(classifier.execute, "queue", queue)
+    monkeypatch.setattr(OpenVINOExecution, "compute", tell)
     answers = classifier.answer([image(1), late])
     assert [answered(each)["model"] for each in answers] == [classifier.card.name] * 2
 

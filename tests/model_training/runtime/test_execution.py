@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from model_training.runtime.errors import BundleError
 from model_training.runtime.execution import OpenVINOExecution, TorchExecution, choose_execution
 from model_training.runtime.export import export_openvino
 from model_training.runtime.network import load_network
+from model_training.runtime.streams import Running
 
 REMEDY = "hwapung train"
 
@@ -95,12 +98,43 @@ def test_images_are_computed_as_they_come(card: ModelCard, fast: OpenVINOExecuti
             np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+def test_the_first_answer_is_one_threads(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO's bindings hang where two threads ask for their first answers at the same time."""
+    compute = OpenVINOExecution.compute
+    names: list[str] = []
+
+    def tell(*arguments: Any) -> list[np.ndarray]:
+        names.append(threading.current_thread().name)
+        return compute(*arguments)
+
+    monkeypatch.setattr(OpenVINOExecution, "compute", tell)
+    OpenVINOExecution(tiny_bundle / "network.xml")
+    assert names == [threading.current_thread().name]
+
+
+def test_streams_that_are_free_share_what_waits(card: ModelCard, tiny_bundle: Path) -> None:
+    """Full parts as long as there are many, single images at the end."""
+    network, other = (OpenVINOExecution(tiny_bundle / "network.xml", at_once=at_once) for at_once in (4, 8))
+    network.streams, other.streams = 0, 0  # nobody computes: parts are taken by hand
+    running = Running([network, other])
+    running._streams = [Future(), Future()]
+    for pixels in noise(13, card):
+        running.put(pixels)
+    taken = [running._take()]
+    running._end()
+    while part := running._take():
+        taken.append(part)
+    told = [(part.network, part.first, len(part.images)) for part in taken if part]
+    assert told[:5] == [(0, 0, 4), (0, 4, 4), (0, 8, 3), (0, 11, 1), (0, 12, 1)]
+    assert told[5:] == [(1, 0, 7), (1, 7, 3), (1, 10, 2), (1, 12, 1)]
+
+
 def test_what_goes_wrong_while_they_come_is_passed_on(card: ModelCard, fast: OpenVINOExecution) -> None:
     def come() -> Iterator[np.ndarray]:
         yield noise(1, card)[0]
         raise KeyError("bug")
 
-    for _ in range(9):  # more than the queue has requests
+    for _ in range(9):  # more than there are streams
         with pytest.raises(KeyError, match="bug"):
             fast(come())
     assert len(fast(noise(3, card))) == 3
@@ -109,7 +143,7 @@ def test_what_goes_wrong_while_they_come_is_passed_on(card: ModelCard, fast: Ope
 def test_images_of_another_size_are_refused_and_the_next_are_answered(card: ModelCard, fast: OpenVINOExecution) -> None:
     pixels = noise(3, card)
     expected = fast(pixels)
-    for _ in range(len(fast.queue) + 1):  # one more than could each take a request out of the queue
+    for _ in range(fast.streams + 1):  # one more than could each take a stream with it
         with pytest.raises(ValueError, match="shape"):
             fast(pixels[:, :-1])
     np.testing.assert_allclose(fast(pixels), expected, atol=1e-6)
