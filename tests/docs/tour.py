@@ -36,6 +36,10 @@ from tests.frontend.video.films import make_film
 
 FILE = "[data-workbench] [data-file] >> nth=0"
 
+#: Until all that fades in is there; what moves without end does not count.
+SETTLED = """Promise.allSettled(document.getAnimations().filter((each) =>
+    each.effect.getComputedTiming().endTime < Infinity).map((each) => each.finished))"""
+
 
 @dataclass
 class Visit:
@@ -49,6 +53,7 @@ class Visit:
     def look(self, name: str) -> None:
         """Leave the state as a picture, and note what is wrong with it."""
         path = self.to / f"{name}.png"
+        self.page.evaluate(SETTLED)
         self.page.screenshot(path=path, full_page=True)
         self.faults += [f"{path}: {rule}: {html[:160]}" for rule, html in findings(self.page)]
         if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
