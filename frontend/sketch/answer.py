@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ..catalogue import Model
 from ..formatting import title_of
-from ..languages import language
 from ..verdicts import UNKNOWN, say_unknown
 from .recognition import Answer
 
@@ -47,7 +46,7 @@ def view_sketch(answer: Answer, model: Model) -> SketchView:
         if found["box"]:
             x0, y0, x1, y1 = found["box"]
             box = (100 * (left + x0) / side, 100 * (top + y0) / side, 100 * (x1 - x0) / side, 100 * (y1 - y0) / side)
-        title = found["title"].get(language()) or title_of(model, found["class"])
+        title = title_of(model, found["class"])
         others = sorted(found["probabilities"].items(), key=lambda item: -item[1])
         return ObjectView(
             key=found["class"],
