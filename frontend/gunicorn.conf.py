@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import itertools
 import os
 import resource
@@ -80,6 +81,12 @@ def post_fork(server: Any, worker: Any) -> None:
     soon = time.monotonic() + START_SECONDS
     os.utime(worker.tmp.fileno(), (soon, soon))  # as `WorkerTmp.notify` does: loading the application may take longer
     metrics.count_as(worker.number if worker.counts else None)
+
+
+def post_worker_init(worker: Any) -> None:
+    """What lives as long as the process is no longer looked through for circles: those that requests leave, with their
+    bodies, are found so much sooner."""
+    gc.freeze()
 
 
 def on_starting(server: Any) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import resource
+import runpy
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -195,3 +198,18 @@ def test_a_limit_counts_over_the_processes(stub: ModelServerStub) -> None:
             with urllib3.PoolManager() as pool:
                 statuses.append(pool.request("POST", url, body=image(), headers=headers).status)
         assert statuses == [200] * 5 + [429] * 15
+
+
+def test_glibc_gives_uploads_back_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(os, "execv", lambda path, arguments: started.append((path, arguments)))
+    monkeypatch.setattr(os, "environ", {"MALLOC_ARENA_MAX": "7"})
+    runpy.run_module("frontend", run_name="__main__")
+    assert os.environ == {
+        "MALLOC_ARENA_MAX": "7",
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "MALLOC_TRIM_THRESHOLD_": "2097152",
+    }
+    [(path, arguments)] = started
+    assert path == sys.executable
+    assert arguments[1:3] == ["-m", "gunicorn"]

@@ -6,6 +6,7 @@ that decides between predicting and explaining by the first request of a batch, 
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -70,6 +71,8 @@ class ClassifyHandler:
         _tell_form(self.model.card, context)
         self.model.warm_up()
         self.explainer: Future[None] | None = None
+        # What lives as long as the worker is no longer looked through for circles; those of requests are found sooner.
+        gc.freeze()
         # TorchServe's worker logs a line for each batch, which the server then parses; only metrics and trouble matter.
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
@@ -119,6 +122,7 @@ class ClassifyHandler:
             self.model.load_explainer()
         except Exception:  # who asks next sees it
             logger.exception("The model could not load what it explains by.")
+        gc.freeze()
         done.set_result(None)
 
     def _judge(
