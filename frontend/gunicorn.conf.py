@@ -26,7 +26,7 @@ COMMON = "hwapung-common-"
 common_directory = tempfile.mkdtemp(prefix=COMMON, dir=SHARED_MEMORY)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["HWAPUNG_COMMON_DIRECTORY"] = common_directory
 
-from frontend import metrics  # noqa: E402
+from frontend import metrics, public  # noqa: E402
 from frontend.gathering import Allowance, Bounds  # noqa: E402
 from frontend.settings import FORM_OVERHEAD, SettingsError, read_settings  # noqa: E402
 from frontend.worker import FrontEndWorker  # noqa: E402
@@ -85,8 +85,10 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """What lives as long as the process is no longer looked through for circles: those that requests leave, with their
-    bodies, are found so much sooner."""
+    bodies, are found so much sooner. One of the processes looks at the proxies in front."""
     gc.freeze()
+    if worker.number == 0:
+        public.watch_start(settings, worker.log)
 
 
 def on_starting(server: Any) -> None:

@@ -7,10 +7,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from .errors import FrontEndError
 from .model_server import ModelServer
+from .public import describe_way
 from .settings import Settings
 
 blueprint = Blueprint("health", __name__)
@@ -55,7 +56,8 @@ class Readiness:
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    return jsonify(alive=True)
+    way = describe_way(request.environ)
+    return jsonify(alive=True, way=way) if way else jsonify(alive=True)
 
 
 @blueprint.get("/readyz")

@@ -60,7 +60,7 @@ def check_request(hosts: tuple[str, ...]) -> None:
     """Raises `RequestError`: `unknown_host`, `cross_site`."""
     environ = request.environ
     host = environ.get("HTTP_HOST", "")
-    if not _is_ours(host, hosts) and request.endpoint not in ANY_HOST:
+    if not is_ours(host, hosts) and request.endpoint not in ANY_HOST:
         raise errors.unknown_host(host)
     asks = environ["REQUEST_METHOD"] not in SAFE_METHODS or request.endpoint in ASKED_BY_SCRIPTS
     if asks and _is_cross_site(environ, host):
@@ -68,7 +68,7 @@ def check_request(hosts: tuple[str, ...]) -> None:
 
 
 @lru_cache(256)
-def _is_ours(host: str, names: tuple[str, ...]) -> bool:
+def is_ours(host: str, names: tuple[str, ...]) -> bool:
     name = (host if host.endswith("]") else host.rpartition(":")[0] or host).lower()
     return any(each in ("*", name) or (each.startswith(".") and f".{name}".endswith(each)) for each in names)
 

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     rate_limit_storage: str = "shared://"
     hosts: Annotated[tuple[str, ...], NoDecode] = Field(("localhost", "127.0.0.1", "[::1]"), min_length=1)
     trusted_proxies: int = Field(0, ge=0)
+    public_url: str = Field("", pattern=r"^$|^https?://[^/?#]+$")
 
     gallery: Path | None = None
     unsplash_access_key: SecretStr = Field(SecretStr(""), validation_alias="UNSPLASH_ACCESS_KEY")
