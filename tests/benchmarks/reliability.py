@@ -83,6 +83,8 @@ ENTRY = Entry(
                 ("connections in the hands of a front end's process that was killed", "{faults_excused:.0f}"),
                 ("MiB an hour by which the process that grows most grows, in {soak_minutes:.0f} minutes; 95% interval",
                  "{soak_growth_mib_per_hour:.1f} ({soak_growth_low:.1f} to {soak_growth_high:.1f})"),
+                ("the same in the second half of each process's life",
+                 "{soak_late_growth_mib_per_hour:.1f} ({soak_late_growth_low:.1f} to {soak_late_growth_high:.1f})"),
             ),
             "a network of 32×32 pixels, so that what is around it has most to do",
         ),

@@ -112,19 +112,30 @@ def measure_soak(minutes: float, seed: int) -> dict[str, float]:
         for bad_one in stage.tally.list_faults()[:20]:
             print(f"{name_fault(bad_one)}: {bad_one.sort}: {bad_one.said}", flush=True)
         bad = len(stage.tally.list_faults())
-    (FOLDER / "soak.json").write_text(json.dumps({role: list(each.values()) for role, each in lives.items()}))
-    slopes = {role: fit_slope(list(each.values())) for role, each in lives.items() if each}
-    for role, slope in slopes.items():
-        print(f"{role:<16}{slope.slope:>8.1f} MiB an hour ({slope.low:.1f} to {slope.high:.1f})", flush=True)
-    most = max(slopes.values(), key=lambda each: (each.slope if each.low > 0 else 0.0, each.slope))
-    return {
-        "soak_minutes": minutes,
-        "soak_bad": bad,
-        "soak_growth_mib_per_hour": most.slope,
-        "soak_growth_beyond_zero": most.slope if most.low > 0 else 0.0,
-        "soak_growth_low": most.low,
-        "soak_growth_high": most.high,
-    }
+    samples = {role: list(each.values()) for role, each in lives.items()}
+    (FOLDER / "soak.json").write_text(json.dumps(samples))
+    return {"soak_minutes": minutes, "soak_bad": bad} | judge_growth(samples)
+
+
+def judge_growth(lives: dict[str, list[list[Sample]]]) -> dict[str, float]:
+    """Of the role that grows most; `late`: in the second half of each process's life, by the role that grows most then:
+    where it is less, a process was still on its way to what it needs."""
+    figures: dict[str, float] = {}
+    for name, first in (("growth", 0.0), ("late_growth", 0.5)):
+        slopes = {
+            role: fit_slope([life[int(first * len(life)) :] for life in each]) for role, each in lives.items() if each
+        }
+        for role, slope in slopes.items():
+            words = f"{name.replace('_', ' ')} of {role}"
+            print(f"{words:<32}{slope.slope:>8.1f} MiB an hour ({slope.low:.1f} to {slope.high:.1f})", flush=True)
+        most = max(slopes.values(), key=lambda each: (each.slope if each.low > 0 else 0.0, each.slope))
+        figures |= {
+            f"soak_{name}_mib_per_hour": most.slope,
+            f"soak_{name}_beyond_zero": most.slope if most.low > 0 else 0.0,
+            f"soak_{name}_low": most.low,
+            f"soak_{name}_high": most.high,
+        }
+    return figures
 
 
 def count_anonymous(process: int) -> float:

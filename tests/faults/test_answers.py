@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.benchmarks.reliability_memory import Sample, fit_slope
+from tests.benchmarks.reliability_memory import Sample, fit_slope, judge_growth
 from tests.faults.answers import Answer, Fate, judge, read_events
 from tests.faults.load import Tally, Window, name_fault
 
@@ -79,3 +79,21 @@ def test_growth_is_told_from_noise_across_restarts(growth: float) -> None:
         caught += slope.low > 0
         assert abs(slope.slope - growth) < 15
     assert caught == 60 if growth else caught <= 6
+
+
+def test_a_process_that_settles_is_told_from_one_that_grows() -> None:
+    random = np.random.default_rng(0)
+    seconds = np.arange(0, 2400, 5)
+    noise = random.normal(0, 0.1, (2, len(seconds)))
+    settling = 200 - 30 * np.exp(-seconds / 200) + noise[0]
+    growing = 100 + 12 * seconds / 3600 + noise[1]
+
+    def judge(mib: np.ndarray) -> dict[str, float]:
+        return judge_growth({"one": [[Sample(*each) for each in zip(seconds, mib, strict=True)]], "none": []})
+
+    settled, grown = judge(settling), judge(growing)
+    assert settled["soak_growth_mib_per_hour"] > 8
+    assert settled["soak_late_growth_mib_per_hour"] == pytest.approx(0, abs=1)
+    assert grown["soak_growth_mib_per_hour"] == pytest.approx(12, abs=0.5)
+    assert grown["soak_late_growth_mib_per_hour"] == pytest.approx(12, abs=1)
+    assert grown["soak_late_growth_low"] < 12 < grown["soak_late_growth_high"]
