@@ -50,9 +50,10 @@ class ServingSettings(BaseSettings):
         128, ge=1, description="requests that may wait for a worker, for each model; one more is answered 503"
     )
     java_options: str = Field(
-        # G1 gives a large picture's memory back without being asked; one thread for each of its works is enough. Where
-        # cores are busy it thinks that it collects too often, and takes more for what is young, without end.
-        "-XX:+ExitOnOutOfMemoryError -XX:TieredStopAtLevel=1 -XX:+UseG1GC -XX:G1PeriodicGCInterval=10000 "
+        # G1 gives a large picture's memory back without being asked, each second: left to itself it enlarges the heap
+        # for the next one. One thread for each of its works is enough. Where cores are busy it thinks that it collects
+        # too often, and takes more for what is young, without end.
+        "-XX:+ExitOnOutOfMemoryError -XX:TieredStopAtLevel=1 -XX:+UseG1GC -XX:G1PeriodicGCInterval=1000 "
         "-XX:ParallelGCThreads=1 -XX:ConcGCThreads=1 -XX:G1ConcRefinementThreads=1 -XX:MinHeapFreeRatio=5 "
         "-XX:MaxHeapFreeRatio=20 -XX:MaxNewSize=64m -Dio.netty.allocator.type=unpooled",
         description="options of the Java virtual machine, for example `-Xmx2g`; its heap is a quarter of the memory",

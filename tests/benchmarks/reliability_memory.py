@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 from scipy import stats
 
+from model_training.runtime.files import write_text
 from tests.benchmarks.serving_material import FOLDER
 from tests.faults.load import Load, name_fault
 from tests.faults.memory import ROLES
@@ -113,7 +114,7 @@ def measure_soak(minutes: float, seed: int) -> dict[str, float]:
             print(f"{name_fault(bad_one)}: {bad_one.sort}: {bad_one.said}", flush=True)
         bad = len(stage.tally.list_faults())
     samples = {role: list(each.values()) for role, each in lives.items()}
-    (FOLDER / "soak.json").write_text(json.dumps(samples))
+    write_text(FOLDER / "soak.json", json.dumps(samples))
     return {"soak_minutes": minutes, "soak_bad": bad} | judge_growth(samples)
 
 
