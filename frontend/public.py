@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,23 +56,22 @@ def check_public(settings: Settings, patience: float = PATIENCE) -> list[str]:
     while True:
         try:
             return _compare(settings, _ask(settings.public_url))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
         if time.monotonic() > until:
             return [f"HWAPUNG_PUBLIC_URL, {settings.public_url}, does not answer from here: {reason}."]
         time.sleep(PAUSE)
 
 
-def _ask(url: str) -> dict[str, Any]:
-    """Raises `OSError` and `ValueError`."""
+def _ask(url: str) -> Any:
+    """JSON; whose, nobody knows yet. Raises `OSError`, `ValueError` and `HTTPException`."""
     question = urllib.request.Request(f"{url}/healthz", headers={HEADER: TOKEN})
     with urllib.request.urlopen(question, timeout=TIMEOUT) as answer:
-        said: dict[str, Any] = json.load(answer)
-    return said
+        return json.load(answer)
 
 
-def _compare(settings: Settings, said: dict[str, Any]) -> list[str]:
-    url, way = settings.public_url, said.get("way")
+def _compare(settings: Settings, said: Any) -> list[str]:
+    url, way = settings.public_url, said.get("way") if isinstance(said, dict) else None
     if way is None:
         return [f"HWAPUNG_PUBLIC_URL, {url}, is answered by another server than this one."]
     faults = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -102,6 +103,30 @@ def test_headers_and_names_are_compared(
     assert len(found) == len(faults)
     for sentence, words in zip(found, faults, strict=True):
         assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "is answered by another server"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<p/>", "does not answer from here"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "does not answer from here"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "does not answer from here"),
+    ],
+)
+def test_another_server_than_ours(sent: bytes, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def reply() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(sent)
+
+        threading.Thread(target=reply, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        [said] = check_public(Settings(public_url=url), patience=-1)
+    assert words in said
 
 
 def test_an_address_that_does_not_answer() -> None:
