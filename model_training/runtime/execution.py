@@ -117,7 +117,9 @@ class OpenVINOExecution:
         self.shape = tuple(each.get_length() for each in list(compiled.input(0).partial_shape)[1:])
         self.widths = [each.partial_shape[1].get_length() for each in compiled.outputs]
         self.streams: int = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self.requests = [compiled.create_infer_request() for _ in range(self.streams)]
+        self.requests: list[Any] = []
+        self._make_request = compiled.create_infer_request
+        self.reserve(self.streams)
         self.threads = ThreadPoolExecutor(self.streams, thread_name_prefix="compute")
         # The first answer sets up what all requests share, and two threads that do so at a time wait for each other
         # for ever: one for the interpreter's lock, the other for the bindings'.
@@ -167,6 +169,7 @@ class OpenVINOExecution:
         with ExitStack() as stack:
             for each in networks:
                 stack.enter_context(each.lock)
+                each.reserve(self.streams)
             running = Running(networks)
             try:
                 yield running
@@ -174,6 +177,10 @@ class OpenVINOExecution:
                 running.drop()
                 raise
             running.finish()
+
+    def reserve(self, requests: int) -> None:
+        """Be ready for so many at once: OpenVINO may find fewer streams best for one network than for another."""
+        self.requests += [self._make_request() for _ in range(requests - len(self.requests))]
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` for images of another shape than (height, width, 3)."""

@@ -55,6 +55,7 @@ class Running:
     def finish(self) -> None:
         """Waits until all images are through."""
         self._end()
+        wait(self._streams)  # all of them, also where one fails: the next run takes the same requests
         parts = sorted((part for stream in self._streams for part in stream.result()), key=lambda part: part.first)
         for number, network in enumerate(self._networks):
             found = [part.outputs for part in parts if part.network == number]

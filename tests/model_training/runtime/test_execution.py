@@ -129,6 +129,19 @@ def test_streams_that_are_free_share_what_waits(card: ModelCard, tiny_bundle: Pa
     assert told[5:] == [(1, 0, 7), (1, 7, 3), (1, 10, 2), (1, 12, 1)]
 
 
+def test_a_network_of_fewer_streams_runs_beside(card: ModelCard, tiny_bundle: Path) -> None:
+    network, other = (OpenVINOExecution(tiny_bundle / "network.xml", at_once=1) for _ in range(2))
+    network.reserve(4)
+    network.streams, network.threads = 4, ThreadPoolExecutor(4)
+    other.requests = other.requests[:1]
+    pixels = noise(40, card)
+    with network.start(other) as running:
+        for each in pixels:
+            running.put(each)
+    for found in running.outputs:
+        np.testing.assert_allclose(found[0], network(pixels), atol=1e-5)
+
+
 def test_what_goes_wrong_while_they_come_is_passed_on(card: ModelCard, fast: OpenVINOExecution) -> None:
     def come() -> Iterator[np.ndarray]:
         yield noise(1, card)[0]
