@@ -21,7 +21,7 @@ from scipy import stats
 
 from model_training.runtime.files import write_text
 from tests.benchmarks.serving_material import FOLDER
-from tests.faults.load import Load, name_fault
+from tests.faults.load import Load, Window, name_fault
 from tests.faults.memory import ROLES
 from tests.faults.site import JAVA, WORKER, Site
 from tests.faults.stage import set_up
@@ -37,6 +37,7 @@ SAMPLE_SECONDS = 5.0
 CONNECTIONS = 4
 #: Restarts in a soak: each of three processes once, so that what lives afterwards lives long enough to tell a slope.
 RESTARTS = 3
+FRONT = "front end's worker"
 
 #: In a process that has done nothing else: the most that it takes, counted from what it has when it has read the file.
 DECODE = """
@@ -94,7 +95,7 @@ def measure_soak(minutes: float, seed: int) -> dict[str, float]:
     lives: dict[str, dict[int, list[Sample]]] = {role: defaultdict(list) for role in ROLES}
     with set_up() as stage, Load(stage.site, stage.known, seed, stage.tally, CONNECTIONS):
         began = time.monotonic()
-        restarts = _restart_in_turn(stage.site, random.Random(seed))
+        restarts = _choose_in_turn(stage.site, random.Random(seed))
         following = began + 60 * minutes / (RESTARTS + 1)
         while (now := time.monotonic()) < began + 60 * minutes:
             for role, words in ROLES.items():
@@ -104,18 +105,27 @@ def measure_soak(minutes: float, seed: int) -> dict[str, float]:
                         if now - began > WARM_UP and time.time() - each.create_time() > WARM_UP:
                             lives[role][each.pid].append(sample)
             if now > following:
-                killed = next(restarts)
+                name, process = next(restarts)
+                window = Window(name, now, breaks=name == FRONT)
+                stage.tally.windows.append(window)
+                process.send_signal(signal.SIGKILL)
                 took = wait_until_whole(stage.site, stage.known, now)
+                window.ended = time.monotonic()
                 following += 60 * minutes / (RESTARTS + 1)
                 left = minutes - (time.monotonic() - began) / 60
-                print(f"{killed} killed, whole after {took:.1f} s; {left:.0f} min left", flush=True)
+                print(f"{name} killed, whole after {took:.1f} s; {left:.0f} min left", flush=True)
             time.sleep(SAMPLE_SECONDS)
         for bad_one in stage.tally.list_faults()[:20]:
             print(f"{name_fault(bad_one)}: {bad_one.sort}: {bad_one.said}", flush=True)
-        bad = len(stage.tally.list_faults())
+        figures = {
+            "soak_minutes": minutes,
+            "soak_requests": stage.tally.total(),
+            "soak_bad": len(stage.tally.list_faults()),
+            "soak_excused": len(stage.tally.list_excused()),
+        }
     samples = {role: list(each.values()) for role, each in lives.items()}
     write_text(FOLDER / "soak.json", json.dumps(samples))
-    return {"soak_minutes": minutes, "soak_bad": bad} | judge_growth(samples)
+    return figures | judge_growth(samples)
 
 
 def judge_growth(lives: dict[str, list[list[Sample]]]) -> dict[str, float]:
@@ -146,16 +156,15 @@ def count_anonymous(process: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
 
 
-def _restart_in_turn(site: Site, choice: random.Random) -> Iterator[str]:
-    """Kills one at each step: a model's worker, one of the front end's, TorchServe."""
-    for name in itertools.cycle(("model's worker", "front end's worker", "TorchServe")):
+def _choose_in_turn(site: Site, choice: random.Random) -> Iterator[tuple[str, psutil.Process]]:
+    """Who is to be killed at each step: a model's worker, one of the front end's, TorchServe."""
+    for name in itertools.cycle(("model's worker", FRONT, "TorchServe")):
         found = {
             "model's worker": site.find(WORKER),
-            "front end's worker": find_front_workers(site),
+            FRONT: find_front_workers(site),
             "TorchServe": site.find(JAVA),
         }[name]
-        choice.choice(found).send_signal(signal.SIGKILL)
-        yield name
+        yield name, choice.choice(found)
 
 
 def fit_slope(lives: list[list[Sample]]) -> Slope:
