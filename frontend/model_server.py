@@ -1,33 +1,29 @@
 """The only module that knows TorchServe: its inference API, its faults, and how a model describes itself.
 
 Images are forwarded as the raw bytes that came in, over kept connections, and answers are handed back as the bytes that
-came out. Each thread has a connection of its own, straight from the standard library: what requests and urllib3 do
-around one took more time than all else that the front end does for a prediction.
+came out. They are the standard library's: what requests and urllib3 do around one took more time than all else that the
+front end does for a prediction.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import socket
 import threading
 import time
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from . import errors
 from .admission import Admission, Kind
+from .connections import Connections
 from .metrics import MODEL_SECONDS
 from .settings import Settings
 
 #: How every error answer of our own handlers begins; TorchServe's own begin with "code".
 OWN_ERROR = re.compile(rb'\s*\{\s*"error"')
 
-
-#: A whole picture is handed over at once: else the thread is woken again and again while TorchServe reads.
-SEND_BUFFER = 2**20
 
 #: Seconds between two tries where no worker is there.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
@@ -82,11 +78,9 @@ class ModelServer:
     def __init__(self, settings: Settings, admission: Admission) -> None:
         self._admission = admission
         self._answer_timeout = settings.answer_timeout
-        self._connect_timeout = settings.connect_timeout
         self._max_upload_bytes = settings.max_upload_bytes
         self._last_answer: dict[str, float] = {}
-        self._url = urlsplit(settings.model_server_url)
-        self._threads = threading.local()
+        self._connections = Connections(settings.model_server_url, settings.connect_timeout)
 
     def predict(
         self,
@@ -188,34 +182,21 @@ class ModelServer:
         return time.monotonic() - self._last_answer.get(model, -self._answer_timeout) < self._answer_timeout
 
     def _exchange(self, path: str, body: bytes, headers: dict[str, str], patience: float) -> Reply:
-        connection = self._connection()
-        connection.sock.settimeout(patience)
         try:
+            connection = self._connections.take()
+        except OSError:
+            raise Away(errors.model_down()) from None
+        try:
+            connection.sock.settimeout(patience)
             with suppress(BrokenPipeError):  # what it refuses, it answers before it has all of it
                 connection.request("POST", path, body, headers)
             response = connection.getresponse()
-            return Reply(response.status, response.read())
+            reply = Reply(response.status, response.read())
         except BaseException:
             connection.close()
             raise
-
-    def _connection(self) -> HTTPConnection:
-        """This thread's connection to TorchServe, open. Raises `ModelServerError` (`model_down`)."""
-        connection: HTTPConnection | None = getattr(self._threads, "connection", None)
-        if connection is None:
-            kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
-            connection = self._threads.connection = kind(self._url.netloc, timeout=self._connect_timeout)
-        if connection.sock is None:
-            self._open(connection)
-        return connection
-
-    def _open(self, connection: HTTPConnection) -> None:
-        try:
-            connection.connect()
-        except OSError:
-            connection.close()  # a handshake that failed leaves a socket behind
-            raise Away(errors.model_down()) from None
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._connections.keep(connection)
+        return reply
 
     def _fault(self, model: str, status: int, content: bytes) -> errors.FrontEndError:
         """TorchServe's own error answers, `{"code", "type", "message"}`, as ours.
