@@ -71,8 +71,11 @@ def watch(network: nn.Module, layers: dict[str, _BatchNorm], pixels: Tensor) -> 
 
     def look(name: str) -> object:
         def hook(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-            channels = given[0].transpose(0, 1).flatten(1).double()
-            seen[name] = Seen(channels.mean(1), channels.var(1, correction=0))
+            channels = given[0].transpose(0, 1).flatten(1)
+            mean = channels.mean(1)
+            # In two passes: on a processor `var` goes through the numbers one by one.
+            variance = (channels - mean[:, None]).square_().mean(1)
+            seen[name] = Seen(mean.double(), variance.double())
 
         return layers[name].register_forward_pre_hook(hook)
 
