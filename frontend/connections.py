@@ -1,8 +1,8 @@
 """Connections to one server that are kept open, for whichever thread asks next.
 
 They belong to no thread: what a thread keeps for itself is destroyed when it ends, and a connection that is still open
-then leaves some bytes behind that nobody frees (CPython describes it in a warning, by the state of a thread that is
-already torn down).
+then leaves a dictionary behind that nobody frees: CPython makes it for the thread that it is tearing down, to name the
+connection in a warning.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ SEND_BUFFER = 2**20
 
 
 class Connections:
+    """As many are kept as were in use at once."""
+
     def __init__(self, url: str, timeout: float) -> None:
         """`timeout`: seconds for a connection to open."""
         self._url = urlsplit(url)

@@ -53,11 +53,11 @@ ENTRY = Entry(
             (
                 ("without caches and pruning", "{without_seconds:.0f}", "1", "{all_epochs:.0f}", ""),
                 (
-                    "with caches", "{caches_seconds:.0f}", "{faster_by_caches:.1f}", "{all_epochs:.0f}",
+                    "with caches", "{caches_seconds:.0f}", "{faster_by_caches:.2f}", "{all_epochs:.0f}",
                     "{caches_accuracy:.3f}",
                 ),
                 (
-                    "with caches and `search.prune=halving`", "{halving_seconds:.0f}", "**{faster:.1f}**",
+                    "with caches and `search.prune=halving`", "{halving_seconds:.0f}", "**{faster:.2f}**",
                     "{halving_epochs:.0f}", "{halving_accuracy:.3f}",
                 ),
             ),
