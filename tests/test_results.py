@@ -83,3 +83,10 @@ def test_a_benchmark_declares_the_options_that_it_reads(path):
         and isinstance(node.args[0], ast.Constant)
     }
     assert read <= declared
+
+
+def test_a_figure_whose_cell_would_stay_empty_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"no names for figures: at_0\.1_ms"):
+        publish("one", ENTRY, FIGURES | {"at_0.1_ms": 1.0}, TARGETS, "54 combinations")
+    assert not list(tmp_path.rglob("*.json"))

@@ -34,11 +34,14 @@ class Seen:
 
 
 @torch.no_grad()
-def mend_batch_norm(network: nn.Module, prepared: Prepared, source: str) -> None:
+def mend_batch_norm(
+    network: nn.Module, prepared: Prepared, source: str, seen: dict[str, Seen] | None = None
+) -> dict[str, Seen]:
     """Give folded layers, and those that are far off, the statistics of the training images; the network in evaluation
     mode stays the same function. Warns of those that are far off.
 
-    Raises `WeightsError` where a number of a layer is not finite, or a variance is negative. `source`: of the weights.
+    `source`: of the weights. `seen`: what the layers are given, where a network with the same lower layers has told it;
+    returned either way. Raises `WeightsError` where a number of a layer is not finite, or a variance is negative.
     """
     layers = {
         name: each
@@ -47,9 +50,10 @@ def mend_batch_norm(network: nn.Module, prepared: Prepared, source: str) -> None
     }
     for name, layer in layers.items():
         _check(name, layer, source)
-    rows = prepared.rows["train"]
-    chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), _IMAGES)).astype(int)]
-    seen = watch(network, layers, torch.from_numpy(prepared.pixels[chosen]))
+    if seen is None:
+        rows = prepared.rows["train"]
+        chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), _IMAGES)).astype(int)]
+        seen = watch(network, layers, torch.from_numpy(prepared.pixels[chosen]))
     odd = {name: _is_far_off(layers[name], each) for name, each in seen.items() if not _is_folded(layers[name])}
     if far := [name for name, is_odd in odd.items() if is_odd]:
         warnings.warn(
@@ -60,6 +64,7 @@ def mend_batch_norm(network: nn.Module, prepared: Prepared, source: str) -> None
     for name, each in seen.items():
         if odd.get(name, True):
             rebase(layers[name], each)
+    return seen
 
 
 def watch(network: nn.Module, layers: dict[str, _BatchNorm], pixels: Tensor) -> dict[str, Seen]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..training.classification import ClassificationTask
 from ..training.feature_cache import FeatureInputs, choose_inputs
 from ..training.inputs import Inputs
 from ..training.loop import begin, choose_best, run_epochs
-from ..training.start import START, build_network
+from ..training.start import START, Common, build_network
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Trials:
     fabric: Fabric
     cache: Path | None
     _last: tuple[str, _Start] | None = None
+    _common: Common = field(default_factory=Common)
 
     def run(self, recipe: Recipe, report: Callable[[int, float, float], None]) -> Outcome:
         """Train and validate; `report(epoch, value, loss)` is told each epoch's validation figure and loss.
@@ -89,7 +90,8 @@ class Trials:
             start.network.load_state_dict(start.state)
             return start
         self._last = None  # two large networks may not fit
-        network = build_network(recipe, self.prepared).to(self.fabric.device).to(memory_format=torch.channels_last)
+        network = build_network(recipe, self.prepared, common=self._common)
+        network = network.to(self.fabric.device).to(memory_format=torch.channels_last)
         trained, inputs = choose_inputs(network, recipe, self.prepared, self.fabric, self.cache)
         state = {name: value.clone() for name, value in network.state_dict().items()}
         self._last = (key, _Start(network, trained, inputs, state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 
 from ..datasets.image_store import average
 from ..datasets.prepare import Prepared
-from ..models.batch_norm import mend_batch_norm
+from ..models.batch_norm import Seen, mend_batch_norm
 from ..models.factory import head_layers, make_network
 from ..models.features import extract_features
 from ..models.lda_head import start_head
@@ -22,8 +23,34 @@ from .losses import class_weights
 
 #: The settings of `training` that a network before its first step hangs on.
 START = {"seed", "head_init", "class_balancing", "class_balancing_strength"}
+#: The settings that decide what the layers under the head answer in an untouched network, and those of `training` that
+#: a probe hangs on besides.
+_LOWER: Any = {"preprocessing": True, "network": {"backbone": True, "pretrained": True, "head": {"stages"}}}
+_PROBE = {"seed", "class_balancing", "class_balancing_strength", "probe_copies"}
 #: A probe is fitted on as many training images at most, drawn by the seed: more cost minutes and change little.
 MOST_IMAGES = 10_000
+
+
+@dataclass
+class Common:
+    """What networks of one dataset have in common before their first step, computed for the first that needs it: what
+    their batch norm is given, and the probe."""
+
+    _seen: dict[str, dict[str, Seen]] = field(default_factory=dict)
+    _probes: dict[str, LinearProbe] = field(default_factory=dict)
+
+    def mend(self, network: ClassificationNetwork, recipe: Recipe, prepared: Prepared) -> None:
+        """See `mend_batch_norm`. How much of a network is trained, and what head it has, changes nothing here."""
+        key = recipe.model_dump_json(include=_LOWER)
+        source = f"network.pretrained={recipe.network.pretrained}"
+        self._seen[key] = mend_batch_norm(network, prepared, source, self._seen.get(key))
+
+    def fit(self, recipe: Recipe, prepared: Prepared) -> LinearProbe:
+        """See `fit_on_features`."""
+        key = recipe.model_dump_json(include=_LOWER | {"augmentation": True, "training": _PROBE})
+        if key not in self._probes:
+            self._probes[key] = fit_on_features(recipe, prepared, torch.device("cpu"), self)
+        return self._probes[key]
 
 
 def has_probe(recipe: Recipe) -> bool:
@@ -38,17 +65,21 @@ def starts_from_probe(recipe: Recipe) -> bool:
     return recipe.training.head_init == "probe" and has_probe(recipe) and _is_linear(recipe.network.head)
 
 
-def build_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None) -> ClassificationNetwork:
-    """The recipe's network before its first step. `probe`: the one to start its head from; fitted now if not given."""
-    network = make_untouched(recipe, prepared)
+def build_network(
+    recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None, common: Common | None = None
+) -> ClassificationNetwork:
+    """The recipe's network before its first step. `probe`: the one to start its head from; fitted now if not given.
+    `common`: what other networks of the dataset have left for it, and it for others."""
+    common = common or Common()
+    network = make_untouched(recipe, prepared, common)
     if recipe.training.head_init == "lda":
         start_head(network, head_layers(network)[-1], prepared, recipe.augmentation.horizontal_flip > 0)
     elif starts_from_probe(recipe):
-        (probe or fit_on_features(recipe, prepared, torch.device("cpu"))).put_into(head_layers(network)[-1])
+        (probe or common.fit(recipe, prepared)).put_into(head_layers(network)[-1])
     return network
 
 
-def make_untouched(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
+def make_untouched(recipe: Recipe, prepared: Prepared, common: Common | None = None) -> ClassificationNetwork:
     """With a head drawn at random; batch norm has the statistics of its inputs, and the network is centred on the
     training images where the recipe asks for it."""
     keys = prepared.dataset.labels
@@ -56,23 +87,27 @@ def make_untouched(recipe: Recipe, prepared: Prepared) -> ClassificationNetwork:
     if recipe.preprocessing.mean == "image":
         network.normalise.centre_on(average(prepared.pixels, prepared.rows["train"]))
     if recipe.network.pretrained is not False:
-        mend_batch_norm(network, prepared, f"network.pretrained={recipe.network.pretrained}")
+        (common or Common()).mend(network, recipe, prepared)
     return network
 
 
-def make_probe_network(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None) -> ClassificationNetwork:
+def make_probe_network(
+    recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = None, common: Common | None = None
+) -> ClassificationNetwork:
     """The untouched network, in evaluation mode, with one linear layer as head: the `probe`, or one drawn at random."""
     plain = {"network.head.hidden": None, "network.head.standardise": False, "network.adapter": None}
-    network = make_untouched(override(recipe, plain), prepared)
+    network = make_untouched(override(recipe, plain), prepared, common)
     if probe is not None:
         probe.put_into(head_layers(network)[-1])
     return network.eval()
 
 
-def fit_on_features(recipe: Recipe, prepared: Prepared, device: torch.device) -> LinearProbe:
+def fit_on_features(
+    recipe: Recipe, prepared: Prepared, device: torch.device, common: Common | None = None
+) -> LinearProbe:
     """A probe on the features of the training images, of their mirror images where the recipe mirrors, and of
     `training.probe_copies` that are changed as the recipe changes images, up to `MOST_IMAGES` in all."""
-    network = make_probe_network(recipe, prepared).to(memory_format=torch.channels_last).to(device)
+    network = make_probe_network(recipe, prepared, common=common).to(memory_format=torch.channels_last).to(device)
     rows, validation = prepared.rows["train"], prepared.rows["validation"]
     if len(rows) > MOST_IMAGES:
         drawn = np.random.default_rng(recipe.training.seed).choice(rows, MOST_IMAGES, replace=False)

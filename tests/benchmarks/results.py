@@ -58,8 +58,11 @@ def publish(name: str, entry: Entry, figures: Mapping[str, float], targets: Targ
     """Write `build/bench/<name>.json`, then exit with 1 and name each target missed, if one was.
 
     `setup`: how it was measured, with counts. A target whose figure this run did not measure counts as neither met nor
-    missed. `python -m tests.docs.generate` copies the file to docs/results and writes the page.
+    missed. `python -m tests.docs.generate` copies the file to docs/results and writes the page. Raises `ValueError`
+    for a figure whose name a format string can't hold, for its cells would be empty.
     """
+    if odd := [key for key in figures if not key.isidentifier()]:
+        raise ValueError(f"no names for figures: {', '.join(odd)}")
     missed = list_missed(figures, targets)
     content = {
         "entry": dataclasses.asdict(entry),

@@ -35,25 +35,30 @@ def measure_growth(bundle: Path, images: dict[str, list[Path]], seconds: float, 
         for size in MEGAPIXELS:
             found = load(f"{base}/landscape", 1, seconds, "raw", images[f"{size:g}"])
             figures |= {
-                f"megapixels_{size:g}_p50_ms": found.percentile(50),
-                f"megapixels_{size:g}_mb": count_memory(server),
+                f"megapixels_{name(size)}_p50_ms": found.percentile(50),
+                f"megapixels_{name(size)}_mb": count_memory(server),
             }
     first, last = CONNECTIONS[-2:]
     figures["ms_a_connection"] = slope(figures, "connections_{}_p50_ms", (first, last))
     figures["us_a_class"] = 1000 * slope(figures, "classes_{}_p50_ms", CLASSES)
-    figures["ms_a_megapixel"] = slope(figures, "megapixels_{:g}_p50_ms", MEGAPIXELS)
-    figures["mb_a_megapixel"] = slope(figures, "megapixels_{:g}_mb", MEGAPIXELS)
+    figures["ms_a_megapixel"] = slope(figures, "megapixels_{}_p50_ms", MEGAPIXELS)
+    figures["mb_a_megapixel"] = slope(figures, "megapixels_{}_mb", MEGAPIXELS)
     return figures
 
 
 def slope(figures: Figures, key: str, steps: tuple[float, ...]) -> float:
     """How much a figure grows with each unit of its steps: the line of least squares."""
-    return float(np.polyfit(steps, [figures[key.format(step)] for step in steps], 1)[0])
+    return float(np.polyfit(steps, [figures[key.format(name(step))] for step in steps], 1)[0])
+
+
+def name(step: float) -> str:
+    """In a figure's key, which a dot would end."""
+    return f"{step:g}".replace(".", "_")
 
 
 def make_tables() -> tuple[Table, ...]:
     def table(columns: tuple[str, ...], keys: tuple[str, ...], steps: tuple[float, ...], caption: str) -> Table:
-        rows = tuple((f"{step:g}", *(f"{{{key.format(f'{step:g}')}:.1f}}" for key in keys)) for step in steps)
+        rows = tuple((f"{step:g}", *(f"{{{key.format(name(step))}:.1f}}" for key in keys)) for step in steps)
         return Table(columns, rows, caption)
 
     memory = "TorchServe and its workers, MB"
