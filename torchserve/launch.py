@@ -29,8 +29,13 @@ HEARTBEATS = "heartbeats"
 WORKER = Path(__file__).with_name("worker.py")
 
 #: glibc takes a block of this size from the system, and gives it back at once. Left to itself it learns to keep those
-#: of 20 MiB, a large picture's, in its heap, which they leave full of holes.
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(8 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
+#: of 20 MiB, a large picture's, in its heap, which they leave full of holes. Of its eight arenas a core, each comes to
+#: need what the largest request needs: a model's worker grew by some 10 MiB now and then.
+MALLOC = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(8 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20),
+}
 #: What would change TorchServe behind the configuration's back, or let its workers find the repository.
 _DROPPED = ("TS_", "LOG_LOCATION", "METRICS_LOCATION", "PYTHONPATH", "PYTHONHOME", "JAVA_TOOL_OPTIONS")
 

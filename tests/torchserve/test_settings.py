@@ -70,6 +70,7 @@ def test_who_serves_gives_large_blocks_back_unless_told_otherwise(
     for name in MALLOC:
         monkeypatch.delenv(name, raising=False)
     made = make_environment(tmp_path / "bin" / "java", ServingSettings(), tmp_path)
+    assert made["MALLOC_ARENA_MAX"] == "2"
     assert made["MALLOC_MMAP_THRESHOLD_"] == "8388608"
     assert made["MALLOC_TRIM_THRESHOLD_"] == "16777216"
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")
