@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from PIL import Image
@@ -21,6 +21,8 @@ LEAST_CORRELATION = 0.6
 COPIED_SHARE = 0.5
 
 _BLOCK = 2048
+#: So many hashes are looked up at a time that all that is at hand fits into a core's cache.
+_STRETCH = 1 << 16
 #: Where the three parts of a hash begin, and how many bits they have.
 _PARTS = ((0, 21), (21, 21), (42, 22))
 #: Fewer hashes than that for each changed part to look up are sooner compared with each other.
@@ -87,20 +89,23 @@ def _look_up(hashes: np.ndarray, distance: int) -> Iterator[tuple[int, int]]:
     pairs = [np.empty((0, 2), np.int64)]
     for shift, width in _PARTS:
         part = (hashes >> np.uint64(shift) & np.uint64((1 << width) - 1)).astype(np.int64)
+        # Everything in the order of the part, in which what is looked up one after the other lies close together.
         order = np.argsort(part, kind="stable")
+        parts, sorted_hashes = part[order], hashes[order]
         counts = np.bincount(part, minlength=1 << width)
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        asking = part[order]
-        for change in _list_changes(width, distance // len(_PARTS)):
-            wanted = asking ^ change
-            there = counts[wanted]
-            hits = np.nonzero(there)[0]
-            times = there[hits]
-            first = np.repeat(hits, times)
-            within = np.arange(len(first)) - np.repeat(np.cumsum(times) - times, times)
-            one, other = order[first], order[np.repeat(starts[wanted[hits]], times) + within]
-            near = (one < other) & (np.bitwise_count(hashes[one] ^ hashes[other]) <= distance)
-            pairs.append(np.stack([one[near], other[near]], 1))
+        begin = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        changes = _list_changes(width, distance // len(_PARTS))
+        for start, change in product(range(0, len(parts), _STRETCH), changes):
+            stretch = parts[start : start + _STRETCH]
+            # Each of two parts is the other one changed: the one without the highest changed bit looks for both.
+            asking = np.nonzero(stretch & (1 << int(change).bit_length() >> 1) == 0)[0]
+            asking = asking[counts[stretch[asking] ^ change] > 0]
+            wanted = stretch[asking] ^ change
+            times = counts[wanted]
+            one = np.repeat(asking + start, times)
+            other = np.repeat(begin[wanted] - np.cumsum(times) + times, times) + np.arange(len(one))
+            near = (np.bitwise_count(sorted_hashes[one] ^ sorted_hashes[other]) <= distance) & (one != other)
+            pairs.append(np.sort(np.stack([order[one[near]], order[other[near]]], 1), axis=1))
     for i, j in np.unique(np.concatenate(pairs), axis=0):
         yield int(i), int(j)
 

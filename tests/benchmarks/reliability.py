@@ -89,6 +89,8 @@ ENTRY = Entry(
                  "{soak_growth_mib_per_hour:.1f} ({soak_growth_low:.1f} to {soak_growth_high:.1f})"),
                 ("the same in the second half of each process's life",
                  "{soak_late_growth_mib_per_hour:.1f} ({soak_late_growth_low:.1f} to {soak_late_growth_high:.1f})"),
+                ("MiB that a model's worker holds in the first and last minute of its longest life",
+                 "{soak_worker_first_mib:.0f}, {soak_worker_last_mib:.0f}"),
             ),
             "a network of 32×32 pixels, so that what is around it has most to do",
         ),

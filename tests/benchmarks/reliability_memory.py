@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -38,6 +39,7 @@ CONNECTIONS = 4
 #: Restarts in a soak: each of three processes once, so that what lives afterwards lives long enough to tell a slope.
 RESTARTS = 3
 FRONT = "front end's worker"
+MODEL_WORKER = "model's worker"
 
 #: In a process that has done nothing else: the most that it takes, counted from what it has when it has read the file.
 DECODE = """
@@ -130,7 +132,8 @@ def measure_soak(minutes: float, seed: int) -> dict[str, float]:
 
 def judge_growth(lives: dict[str, list[list[Sample]]]) -> dict[str, float]:
     """Of the role that grows most; `late`: in the second half of each process's life, by the role that grows most then:
-    where it is less, a process was still on its way to what it needs."""
+    where it is less, a process was still on its way to what it needs. What a model's worker holds in the first and last
+    minute of its longest life."""
     figures: dict[str, float] = {}
     for name, first in (("growth", 0.0), ("late_growth", 0.5)):
         slopes = {
@@ -146,6 +149,11 @@ def judge_growth(lives: dict[str, list[list[Sample]]]) -> dict[str, float]:
             f"soak_{name}_low": most.low,
             f"soak_{name}_high": most.high,
         }
+    if lives.get(MODEL_WORKER):
+        longest = max(lives[MODEL_WORKER], key=len)
+        minute = round(60 / SAMPLE_SECONDS)
+        figures["soak_worker_first_mib"] = statistics.median(each[1] for each in longest[:minute])
+        figures["soak_worker_last_mib"] = statistics.median(each[1] for each in longest[-minute:])
     return figures
 
 
@@ -158,9 +166,9 @@ def count_anonymous(process: int) -> float:
 
 def _choose_in_turn(site: Site, choice: random.Random) -> Iterator[tuple[str, psutil.Process]]:
     """Who is to be killed at each step: a model's worker, one of the front end's, TorchServe."""
-    for name in itertools.cycle(("model's worker", FRONT, "TorchServe")):
+    for name in itertools.cycle((MODEL_WORKER, FRONT, "TorchServe")):
         found = {
-            "model's worker": site.find(WORKER),
+            MODEL_WORKER: site.find(WORKER),
             FRONT: find_front_workers(site),
             "TorchServe": site.find(JAVA),
         }[name]

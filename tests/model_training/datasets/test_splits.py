@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
+from model_training.datasets import duplicates
 from model_training.datasets.duplicates import Duplicates, _compare_all, _look_up, find_duplicates
 from model_training.datasets.folders import Dataset, Entry, SplitName, check_classes, list_folder
 from model_training.datasets.image_store import open_store
@@ -123,12 +124,14 @@ def test_copies_are_found_and_neighbours_are_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("distance", [0, 4, 8])
-def test_looking_hashes_up_finds_what_comparing_all_finds(distance: int) -> None:
+def test_looking_hashes_up_finds_what_comparing_all_finds(distance: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "_STRETCH", 300)
     generator = np.random.default_rng(distance)
     hashes = generator.integers(0, 2**64, 2000, np.uint64)
     for row in range(0, 1000, 3):  # a copy with up to ten other bits
         bits = generator.choice(64, generator.integers(11), replace=False)
         hashes[row + 1000] = hashes[row] ^ np.uint64(sum(1 << int(bit) for bit in bits))
+    hashes[1500:1504] = hashes[1499]  # and one picture five times
     found = list(_look_up(hashes, distance))
     assert found == sorted(_compare_all(hashes, distance))
     assert len(found) > 20
