@@ -19,6 +19,7 @@ from ..packaging.bundle import make_bundle
 from ..recipe import Recipe, override
 from ..runtime.errors import RecipeError, StudyError, WeightsError
 from ..training.classification import train
+from ..training.memory import keeping_memory
 from .board import Line, Stopped, list_stopped, rank, shorten, write_csv, write_page
 from .display import Display, show
 from .plots import draw_plots
@@ -39,7 +40,7 @@ def work(
     Raises `StudyError` where no trial could be trained.
     """
     trials = Trials(prepared, fabric, cache)
-    with explain_storage(place), show(shared) as display:
+    with explain_storage(place), keeping_memory(), show(shared) as display:
         display.refresh()
         while True:
             trial = shared.claim()

@@ -187,57 +187,45 @@ def run_epochs(
     a share changes is batch norm: it normalises by the mean and variance of the share.
     Raises `RecipeError` for batches of fewer images than there are processes.
     """
-    lengths = [len(state.task.draw_batches(epoch)) for epoch in range(state.task.epochs)]
-    with keeping_memory() if state.fabric.device.type == "cpu" else nullcontext():
-        for epoch in range(len(state.history), state.task.epochs):
-            if has_stalled(state.history, state.task):
-                return
-
-            def report(step: int, note: str, done: int = sum(lengths[:epoch])) -> None:
-                update(done + step, sum(lengths), note)
-
-            yield from _run_epoch(state, epoch, report)
-
-
-def _run_epoch(
-    state: TrainState[NetworkT, EpochT, ValidationT], epoch: int, report: Callable[[int, str], None]
-) -> Iterator[ValidationT]:
-    """Yields once, while the network is the one that was validated. `report(steps done of this epoch, a note)`."""
     task, fabric = state.task, state.fabric
-    started = time.perf_counter()
-    torch.manual_seed(mix_seed(task.seed, epoch))
-    task.network.train()
-    batches = task.draw_batches(epoch)
-    if min(map(len, batches)) < fabric.world_size:
-        raise RecipeError(
-            f"A batch of {min(map(len, batches))} pictures is too small for {fabric.world_size} processes.",
-            "Raise training.batch_size, or use fewer processes.",
-        )
-    totals = torch.zeros((), dtype=torch.float64, device=fabric.device)
-    for step, rows in enumerate(batches):
-        for group in state.optimizer.param_groups:
-            group["lr"] = task.learning_rate(epoch, step, len(batches)) * group.get("lr_scale", 1.0)
-        loss, sums = task.measure_loss(state.answer, rows, epoch, fabric)
-        fabric.backward(loss)
-        if task.max_gradient_norm is not None:
-            fabric.clip_gradients(
-                task.trained, state.optimizer, max_norm=task.max_gradient_norm, error_if_nonfinite=False
+    lengths = [len(task.draw_batches(epoch)) for epoch in range(task.epochs)]
+    for epoch in range(len(state.history), task.epochs):
+        if has_stalled(state.history, task):
+            return
+        started = time.perf_counter()
+        torch.manual_seed(mix_seed(task.seed, epoch))
+        task.network.train()
+        batches = task.draw_batches(epoch)
+        if min(map(len, batches)) < fabric.world_size:
+            raise RecipeError(
+                f"A batch of {min(map(len, batches))} pictures is too small for {fabric.world_size} processes.",
+                "Raise training.batch_size, or use fewer processes.",
             )
-        state.optimizer.step()
-        state.optimizer.zero_grad(set_to_none=True)
+        totals = torch.zeros((), dtype=torch.float64, device=fabric.device)
+        for step, rows in enumerate(batches):
+            for group in state.optimizer.param_groups:
+                group["lr"] = task.learning_rate(epoch, step, len(batches)) * group.get("lr_scale", 1.0)
+            loss, sums = task.measure_loss(state.answer, rows, epoch, fabric)
+            fabric.backward(loss)
+            if task.max_gradient_norm is not None:
+                fabric.clip_gradients(
+                    task.trained, state.optimizer, max_norm=task.max_gradient_norm, error_if_nonfinite=False
+                )
+            state.optimizer.step()
+            state.optimizer.zero_grad(set_to_none=True)
+            if state.average is not None:
+                state.average.follow_step()
+            totals = totals + sums
+            note = f"epoch {epoch + 1}/{task.epochs}, loss {loss.item():.3f}"
+            update(sum(lengths[:epoch]) + step + 1, sum(lengths), note)
+        summed = fabric.all_reduce(totals, reduce_op="sum").tolist()  # type: ignore[union-attr]
         if state.average is not None:
-            state.average.follow_step()
-        totals = totals + sums
-        note = f"epoch {epoch + 1}/{task.epochs}, loss {loss.item():.3f}"
-        report(step + 1, note)
-    summed = fabric.all_reduce(totals, reduce_op="sum").tolist()  # type: ignore[union-attr]
-    if state.average is not None:
-        state.average.follow_epoch(epoch)
-    with state.averaged(epoch):
-        task.network.eval()
-        validation = task.validate(state.answer, fabric)
-        state.history.append(task.sum_up(epoch + 1, summed, validation, time.perf_counter() - started))
-        yield validation
+            state.average.follow_epoch(epoch)
+        with state.averaged(epoch):
+            task.network.eval()
+            validation = task.validate(state.answer, fabric)
+            state.history.append(task.sum_up(epoch + 1, summed, validation, time.perf_counter() - started))
+            yield validation
 
 
 def has_stalled(history: Sequence[EpochMetrics], task: Task[Any, Any, Any]) -> bool:
@@ -266,7 +254,7 @@ def fit(
     state.history += [task.recall(each) for each in kept]
     for epoch in state.history:
         _track(epoch, fabric)
-    with follow("Training", quiet=not fabric.is_global_zero) as step:
+    with keeping_memory(), follow("Training", quiet=not fabric.is_global_zero) as step:
         for validation in run_epochs(state, step.update):
             if fabric.is_global_zero:
                 if remember is not None:

@@ -37,6 +37,7 @@ from model_training.runtime.network import ClassificationNetwork
 from model_training.training.classification import ClassificationTask
 from model_training.training.inputs import PixelInputs
 from model_training.training.loop import begin, run_epochs, start_fabric
+from model_training.training.memory import keeping_memory
 from model_training.training.precision import has_bfloat16
 from model_training.training.start import build_network, fit_on_features
 from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
@@ -181,8 +182,9 @@ def our_epochs(recipe: Recipe, prepared: Prepared, probe: LinearProbe | None = N
     plain = build_network(recipe, prepared, probe).to(memory_format=torch.channels_last)
     inputs = PixelInputs(prepared, recipe.augmentation)
     state = begin(ClassificationTask(recipe, prepared, plain, plain, inputs), fabric)
-    for _ in run_epochs(state, lambda *_: None):
-        yield state.history[-1].seconds
+    with keeping_memory():
+        for _ in run_epochs(state, lambda *_: None):
+            yield state.history[-1].seconds
 
 
 def their_epochs(recipe: Recipe, folder: Path, classes: int) -> Iterator[float]:

@@ -39,8 +39,18 @@ def test_bfloat16_is_for_processors_that_have_it_and_networks_that_gain(
 
 
 def test_the_work_is_counted_in_a_layer_and_an_image() -> None:
-    """Two convolutions: 2 × 9 × 3 × 4 and 2 × 9 × 4 × 4 operations a pixel."""
+    """Two convolutions: 2 × 9 × 3 × 4 and 2 × 9 × 4 × 4 operations a pixel. Of other images anew."""
     assert precision._work(SMALL, (torch.zeros(5, 3, 10, 10),)) == 100 * 2 * 9 * (3 * 4 + 4 * 4) / 2
+    assert precision._work(SMALL, (torch.zeros(2, 3, 20, 10),)) == 200 * 2 * 9 * (3 * 4 + 4 * 4) / 2
+
+
+def test_a_network_is_run_once_for_all_who_ask_about_it() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3))
+    ran: list[int] = []
+    network.register_forward_hook(lambda *_: ran.append(1))
+    found = {precision._work(network, (torch.zeros(images, 3, 8, 8),)) for images in (1, 5, 2)}
+    assert found == {36 * 2 * 9 * 3 * 4}
+    assert len(ran) == 1
 
 
 def test_a_strided_depthwise_convolution_stays_float32() -> None:
