@@ -2,13 +2,14 @@
 
 All run on this machine in one run, in turn, in short rounds; medians are reported, and ratios of each round. What must
 be reached depends on what the processor has. The parts can be measured in runs of their own (`--parts web`), each of
-which a few minutes are enough for; `report` puts together what was measured last. Writes `build/bench/serving.json` and
-exits 1 naming each target missed.
+which a few minutes are enough for; `report` puts together what was measured last. Writes `build/bench/serving.json`, or
+`serving_amx.json` where the processor has AMX, and exits 1 naming each target missed.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import statistics
 from collections import defaultdict
@@ -207,7 +208,10 @@ def report(arguments: argparse.Namespace) -> None:
         f"ResNet-18 at 224×224 in int8 with its gate, {IMAGES} pictures of each kind; {arguments.rounds} rounds of "
         f"{arguments.seconds:g} s, medians; a ratio is of one round"
     )
-    publish("serving", ENTRY, figures, choose_targets(), setup)
+    name, entry = "serving", ENTRY
+    if "AMX" in list_instructions():
+        name, entry = "serving_amx", dataclasses.replace(ENTRY, title=f"{ENTRY.title} with AMX")
+    publish(name, entry, figures, choose_targets(), setup)
 
 
 def print_figures(figures: Figures) -> None:
