@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from model_training.datasets.augment import augment
 from model_training.datasets.prepare import Prepared
@@ -16,7 +15,7 @@ from model_training.models.factory import head_layers
 from model_training.packaging.bundle import make_bundle
 from model_training.recipe import Recipe, override
 from model_training.runtime.card import read_card
-from model_training.runtime.network import create_backbone, load_network
+from model_training.runtime.network import load_network
 from model_training.training.classification import ClassificationTask, run_folder, train
 from model_training.training.inputs import PixelInputs
 from model_training.training.loop import start_fabric
@@ -28,15 +27,6 @@ from model_training.training.start import (
     make_probe_network,
 )
 from tests.model_training.training.test_loop import InterruptedRunError, interrupt, weights
-
-
-@pytest.fixture(scope="module")
-def given(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    """The tiny recipe from a file of weights."""
-    torch.manual_seed(3)
-    path = tmp_path_factory.mktemp("weights") / "given.safetensors"
-    save_file(create_backbone(tiny_recipe.network.backbone, 1000, (64, 64)).state_dict(), path)
-    return override(tiny_recipe, {"network.pretrained": str(path)})
 
 
 def judge(monkeypatch: pytest.MonkeyPatch, *, better: bool) -> None:

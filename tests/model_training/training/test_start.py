@@ -8,23 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from model_training.datasets.prepare import Prepared
 from model_training.models import batch_norm
 from model_training.recipe import Recipe, override
-from model_training.runtime.network import create_backbone
 from model_training.training import start
 from model_training.training.start import Common, build_network
-
-
-@pytest.fixture(scope="module")
-def given(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    """From a file of weights whose batch norm is as it was drawn, so that it is mended."""
-    torch.manual_seed(5)
-    path = tmp_path_factory.mktemp("weights") / "given.safetensors"
-    save_file(create_backbone(tiny_recipe.network.backbone, 1000, (64, 64)).state_dict(), path)
-    return override(tiny_recipe, {"network.pretrained": str(path)})
 
 
 def count(monkeypatch: pytest.MonkeyPatch, counted: Counter[str], module: Any, name: str) -> None:
