@@ -50,12 +50,14 @@ class ServingSettings(BaseSettings):
         128, ge=1, description="requests that may wait for a worker, for each model; one more is answered 503"
     )
     java_options: str = Field(
-        # G1 gives a large picture's memory back without being asked, each second: left to itself it enlarges the heap
-        # for the next one. One thread for each of its works is enough. Where cores are busy it thinks that it collects
-        # too often, and takes more for what is young, without end.
-        "-XX:+ExitOnOutOfMemoryError -XX:TieredStopAtLevel=1 -XX:+UseG1GC -XX:G1PeriodicGCInterval=1000 "
-        "-XX:ParallelGCThreads=1 -XX:ConcGCThreads=1 -XX:G1ConcRefinementThreads=1 -XX:MinHeapFreeRatio=5 "
-        "-XX:MaxHeapFreeRatio=20 -XX:MaxNewSize=64m -Dio.netty.allocator.type=unpooled",
+        # G1 gives a large picture's memory back without being asked, and often: once it has marked the heap it lets
+        # large arrays enlarge it until two more collections have come, and nothing else brings those soon. Regions are
+        # as small as can be: those of a large machine, 32 MiB each, would make a heap by themselves. One thread for
+        # each of its works is enough. Where cores are busy it thinks that it collects too often, and takes more for
+        # what is young, without end.
+        "-XX:+ExitOnOutOfMemoryError -XX:TieredStopAtLevel=1 -XX:+UseG1GC -XX:G1PeriodicGCInterval=400 "
+        "-XX:G1HeapRegionSize=1m -XX:ParallelGCThreads=1 -XX:ConcGCThreads=1 -XX:G1ConcRefinementThreads=1 "
+        "-XX:MinHeapFreeRatio=5 -XX:MaxHeapFreeRatio=20 -XX:MaxNewSize=64m -Dio.netty.allocator.type=unpooled",
         description="options of the Java virtual machine, for example `-Xmx2g`; its heap is a quarter of the memory",
     )
     start_timeout_s: float = Field(300, gt=0, description="seconds for the server and all models to become ready")
