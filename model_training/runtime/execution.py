@@ -6,7 +6,7 @@ Of the two only the one that runs is imported: torch costs a worker two seconds 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -149,34 +149,52 @@ class OpenVINOExecution:
     def run(self, images: Images) -> list[np.ndarray]:
         """What each of the network's outputs says of `images`: float32 (N, width). One that comes is computed while the
         next is waited for."""
-        even = len(images) - len(images) % self.streams if isinstance(images, np.ndarray) else 0
-        with self.start() as running:
-            for image in images[:even] if isinstance(images, np.ndarray) else images:
-                running.put(image)
-        (outputs,) = running.outputs
-        if isinstance(images, np.ndarray) and even < len(images):
-            self.check_shape(images.shape[1:])
-            with self.lock:
-                rest = self.compute(self._together, images[even:])
-            outputs = [np.concatenate(each) for each in zip(outputs, rest, strict=True)] if even else rest
+        (outputs,) = self.run_beside(images)
         return outputs
 
-    @contextmanager
-    def start(self, *beside: OpenVINOExecution) -> Iterator[Running]:
-        """Takes images until the end of the block, for this network and for those `beside` it, which are computed where
-        it leaves a core free. One run at a time, for it fills all cores anyway."""
+    def run_beside(self, images: Images, *beside: OpenVINOExecution) -> list[list[np.ndarray]]:
+        """The same for this network and those `beside` it, which are computed where it leaves a core free."""
+        if not isinstance(images, np.ndarray):
+            return self._share_out(images, beside)
+        even = len(images) - len(images) % self.streams
+        if even == len(images):
+            return self._share_out(images, beside)
+        rest = self._compute_together(images[even:], beside)
+        if not even:
+            return rest
+        first = self._share_out(images[:even], beside)
+        return [
+            [np.concatenate(parts) for parts in zip(*outputs, strict=True)] for outputs in zip(first, rest, strict=True)
+        ]
+
+    def _share_out(self, images: Iterable[np.ndarray], beside: Sequence[OpenVINOExecution]) -> list[list[np.ndarray]]:
+        """One run at a time, for it fills all cores anyway."""
         networks = (self, *beside)
-        with ExitStack() as stack:
+        with _hold(networks):
             for each in networks:
-                stack.enter_context(each.lock)
                 each.reserve(self.streams)
             running = Running(networks)
             try:
-                yield running
+                for image in images:
+                    running.put(image)
             except BaseException:
                 running.drop()
                 raise
             running.finish()
+        return running.outputs
+
+    def _compute_together(self, pixels: np.ndarray, beside: Sequence[OpenVINOExecution]) -> list[list[np.ndarray]]:
+        """Each network on all cores, and all at a time: a small layer leaves a core free for another network's."""
+        networks = (self, *beside)
+        pixels = _make_shareable(pixels)
+        with _hold(networks):
+            for each in networks:
+                each.check_shape(pixels.shape[1:])
+            for each in networks:
+                each._together.start_async([pixels], share_inputs=True)
+            for each in networks:
+                each._together.wait()
+            return [[each.data.copy() for each in network._together.output_tensors] for network in networks]
 
     def reserve(self, requests: int) -> None:
         """Be ready for so many at once: OpenVINO may find fewer streams best for one network than for another."""
@@ -188,10 +206,21 @@ class OpenVINOExecution:
             raise ValueError(f"The network takes pixels of shape {self.shape}, not {shape}.")
 
     def compute(self, request: Any, pixels: np.ndarray) -> list[np.ndarray]:
-        # Of an array that it can't share (read-only or strided) OpenVINO would make a copy of its own.
-        pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
-        request.infer([pixels], share_inputs=True, share_outputs=True)
+        request.infer([_make_shareable(pixels)], share_inputs=True, share_outputs=True)
         return [each.data.copy() for each in request.output_tensors]
+
+
+@contextmanager
+def _hold(networks: Sequence[OpenVINOExecution]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for each in networks:
+            stack.enter_context(each.lock)
+        yield
+
+
+def _make_shareable(pixels: np.ndarray) -> np.ndarray:
+    """Of an array that it can't share (read-only or strided) OpenVINO would make a copy of its own."""
+    return np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
 
 
 def can_run(precision: Precision) -> bool:

@@ -106,25 +106,14 @@ class Observer:
             return Observed(logits, features, np.zeros(len(logits)))
         if self.companion is None:
             logits, features, seen = self.execute.observe(images)
+        elif isinstance(self.execute, OpenVINOExecution):
+            (logits, features, *_), (seen,) = self.execute.run_beside(images, self.companion)
         else:
-            logits, features, seen = self._ask_both(images, self.execute, self.companion)
+            pixels = images if isinstance(images, np.ndarray) else np.stack([*images])
+            logits, features = self.execute.forward_with_features(pixels)
+            (seen,) = self.companion.run(pixels)
         with self._blas.limit(limits=1):
             return Observed(logits, features, self.distance(seen))
-
-    @staticmethod
-    def _ask_both(
-        images: Images, execute: Execution, companion: OpenVINOExecution
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Side by side where images come one by one, so that no core is without work when one of them is through."""
-        if isinstance(images, np.ndarray) or not isinstance(execute, OpenVINOExecution):
-            pixels = images if isinstance(images, np.ndarray) else np.stack([*images])
-            logits, features = execute.forward_with_features(pixels)
-            return logits, features, companion.run(pixels)[0]
-        with execute.start(companion) as running:
-            for image in images:
-                running.put(image)
-        (logits, features, *_), (seen,) = running.outputs
-        return logits, features, seen
 
 
 def load_observer(card: ClassifierCard, bundle: Path, execute: Execution) -> Observer:

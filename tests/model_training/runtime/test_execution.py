@@ -135,11 +135,44 @@ def test_a_network_of_fewer_streams_runs_beside(card: ModelCard, tiny_bundle: Pa
     network.streams, network.threads = 4, ThreadPoolExecutor(4)
     other.requests = other.requests[:1]
     pixels = noise(40, card)
-    with network.start(other) as running:
-        for each in pixels:
-            running.put(each)
-    for found in running.outputs:
+    for found in network.run_beside(iter(pixels), other):
         np.testing.assert_allclose(found[0], network(pixels), atol=1e-5)
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 7])
+def test_networks_side_by_side_say_what_they_say_alone(tiny_bundle: Path, card: ModelCard, images: int) -> None:
+    network, other = (OpenVINOExecution(tiny_bundle / "network.xml", at_once=at_once) for at_once in (1, 4))
+    pixels = noise(images, card)
+    found = network.run_beside(pixels, other)
+    for ours, theirs in zip(found, [network.run(pixels), other.run(pixels)], strict=True):
+        for one, alone in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one, alone, atol=1e-5)
+
+
+def test_an_image_alone_is_in_all_networks_at_a_time(tiny_bundle: Path, card: ModelCard) -> None:
+    """None of them waits for another."""
+    networks = [OpenVINOExecution(tiny_bundle / "network.xml") for _ in range(2)]
+    told: list[str] = []
+    for each, name in zip(networks, "ab", strict=True):
+        each._together = Told(each._together, name, told)
+    networks[0].run_beside(noise(1, card), networks[1])
+    assert told == ["a begins", "b begins", "a ends", "b ends"]
+
+
+class Told:
+    """A request that tells when it is begun and waited for."""
+
+    def __init__(self, request: Any, name: str, told: list[str]) -> None:
+        self._request, self._name, self._told = request, name, told
+        self.output_tensors = request.output_tensors
+
+    def start_async(self, *arguments: Any, **options: Any) -> None:
+        self._told.append(f"{self._name} begins")
+        self._request.start_async(*arguments, **options)
+
+    def wait(self) -> None:
+        self._request.wait()
+        self._told.append(f"{self._name} ends")
 
 
 def test_what_goes_wrong_while_they_come_is_passed_on(card: ModelCard, fast: OpenVINOExecution) -> None:
