@@ -114,7 +114,7 @@ def fit_gate(
         companion = export_companion(sight.companion, preprocessing, stage / companion_file)
         if is_small:
             del companion  # it maps the file that is replaced now
-            quantise(stage / companion_file, prepared.pixels, train, exactly=True)
+            quantise(stage / companion_file, prepared.pixels, train, exactly=True, keep_head=False)
             companion = OpenVINOExecution(stage / companion_file, "int8", COMPANION_AT_ONCE)
     watch = Watched(execute, companion)
     features = watch(prepared.pixels, train)

@@ -36,16 +36,18 @@ def quantise(
     rows: np.ndarray,
     *,
     exactly: bool = False,
+    keep_head: bool = True,
     tolerance: Tolerance | None = None,
 ) -> None:
     """Replace the OpenVINO form `model` (.xml and .bin) by its 8-bit form, by post-training quantisation.
 
     Ranges of activations are read from some of the training images `rows` of `pixels`, uint8 (N, height, width, 3).
-    The last layer, and what the gate makes of the maps, stay in float32: rounded means and deviations would be most of
-    its distances. Weights have 7 bits, so that sums don't overflow where the processor adds products in 16 bits, as
-    those without VNNI do: all give the same answers. `exactly`: each bias is corrected by what the layers before it
-    give after their own correction (nncf's accurate bias correction). `tolerance`: the layers whose rounding moves the
-    logits most go back to float32, one after the other, until the loss is within it (nncf's accuracy control).
+    What the gate makes of the maps stays in float32: rounded means and deviations would be most of its distances. So
+    does the layer that makes the logits (`keep_head`); a companion has none, and would keep all that make its maps.
+    Weights have 7 bits, so that sums don't overflow where the processor adds products in 16 bits, as those without VNNI
+    do: all give the same answers. `exactly`: each bias is corrected by what the layers before it give after their own
+    correction (nncf's accurate bias correction). `tolerance`: the layers whose rounding moves the logits most go back
+    to float32, one after the other, until the loss is within it (nncf's accuracy control).
     """
     os.environ.setdefault("NNCF_CI", "1")  # without, nncf tells its makers each time that it is used
     import nncf
@@ -61,7 +63,8 @@ def quantise(
     def dataset(rows: np.ndarray) -> Any:
         return nncf.Dataset([int(row) for row in rows], lambda row: np.ascontiguousarray(pixels[row : row + 1]))
 
-    kept = nncf.IgnoredScope(names=_list_head(original), patterns=[_OUTSIDE_MODULES], validate=False)
+    head = _list_head(original) if keep_head else []
+    kept = nncf.IgnoredScope(names=head, patterns=[_OUTSIDE_MODULES], validate=False)
     options: dict[str, Any] = {
         "subset_size": most,
         "ignored_scope": kept,

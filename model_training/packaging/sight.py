@@ -14,7 +14,7 @@ from ..models.freezing import stage_modules
 from ..recipe import PACKAGE_BACKBONE
 from ..runtime.card import ModelCard, Preprocessing
 from ..runtime.network import ClassificationNetwork
-from ..runtime.observer import STAGES, Companion
+from ..runtime.observer import STAGES
 
 #: How many of a network's stages, from the first on, are as pretraining left them.
 Untouched = int | Literal["all"]
@@ -59,17 +59,17 @@ def choose_companion(network: ClassificationNetwork, preprocessing: Preprocessin
     """By how much a companion's image is shrunk so that it costs little beside the network; None where even
     the smallest image costs more."""
     height, width = preprocessing.height, preprocessing.width
-    pixels = torch.zeros((1, height, width, 3), dtype=torch.uint8)
-    budget = _BUDGET * _count(network, pixels)
+    budget = _BUDGET * _count(network, torch.zeros((1, height, width, 3), dtype=torch.uint8))
+    companion = timm.create_model(PACKAGE_BACKBONE, num_classes=0).eval()
     for factor in range(1, min(height, width) // _SMALLEST_SIDE + 1):
-        if _count(Companion(timm.create_model(PACKAGE_BACKBONE, num_classes=0), factor).eval(), pixels) <= budget:
+        if _count(companion, torch.zeros((1, 3, height // factor, width // factor))) <= budget:
             return factor
     return None
 
 
 @torch.inference_mode()
-def _count(module: nn.Module, pixels: torch.Tensor) -> int:
+def _count(module: nn.Module, images: torch.Tensor) -> int:
     """Floating-point operations of one pass."""
     with FlopCounterMode(display=False) as counter:
-        module(pixels)
+        module(images)
     return int(counter.get_total_flops())

@@ -43,7 +43,7 @@ def measure_companions(data: Path, folder: Path) -> dict[str, float]:
     for suffix in (".xml", ".bin"):
         shutil.copyfile(folder / f"float32{suffix}", folder / f"int8{suffix}")
     splits = np.random.default_rng(0).permutation(len(classes))
-    quantise(folder / "int8.xml", pixels["landscapes"], splits[len(splits) // SPLITS :], exactly=True)
+    quantise(folder / "int8.xml", pixels["landscapes"], splits[len(splits) // SPLITS :], exactly=True, keep_head=False)
     figures: dict[str, float] = {}
     for form in ("float32", "int8"):
         companion = OpenVINOExecution(

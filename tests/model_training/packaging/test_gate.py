@@ -128,12 +128,12 @@ def count_multiplications(network: nn.Module, pixels: torch.Tensor) -> int:
 @pytest.mark.parametrize("backbone", ["resnet50", "resnet18", "mobilenetv3_small_050"])
 def test_a_companion_is_as_large_as_a_tenth_of_the_network_allows(backbone: str) -> None:
     preprocessing = Preprocessing(fit="stretch", height=160, width=160, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    pixels = torch.zeros((1, 160, 160, 3), dtype=torch.uint8)
     network = ClassificationNetwork(backbone, 3, preprocessing).eval()
     factor = choose_companion(network, preprocessing)
-    budget = 0.1 * count_multiplications(network, pixels)
+    budget = 0.1 * count_multiplications(network, torch.zeros((1, 160, 160, 3), dtype=torch.uint8))
+    companion = timm.create_model(PACKAGE_BACKBONE, num_classes=0).eval()
     costs = [
-        count_multiplications(Companion(timm.create_model(PACKAGE_BACKBONE, num_classes=0), each).eval(), pixels)
+        count_multiplications(companion, torch.zeros((1, 3, 160 // each, 160 // each)))
         for each in (1, 2)  # of a smaller image the companion's last maps are one pixel
     ]
     affordable = [number for number, cost in enumerate(costs, 1) if cost <= budget]
@@ -183,7 +183,7 @@ def test_beside_a_further_form_the_companion_is_in_8_bits(
     assert (own.ood.file, own.ood.companion_file) == (GATE, COMPANION_MODEL)
     assert (beside.ood.file, beside.ood.companion_file) == ("gate-bf16.npz", COMPANION_INT8_MODEL)
     files = [(tmp_path / name).with_suffix(".bin") for name in (COMPANION_MODEL, COMPANION_INT8_MODEL)]
-    assert files[1].stat().st_size < 0.7 * files[0].stat().st_size  # of 16 bits
+    assert files[1].stat().st_size < 0.55 * files[0].stat().st_size  # of 16 bits: no layer is left in float32
     pixels = np.array(tiny_prepared.pixels[:3])
     (exact,), (fast,) = (OpenVINOExecution(each.with_suffix(".xml")).run(pixels) for each in files)
     cosines = (fast * exact).sum(1) / np.linalg.norm(fast, axis=1) / np.linalg.norm(exact, axis=1)

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import Tensor
 
 from model_training.runtime.architecture import Head, Preprocessing
 from model_training.runtime.network import ClassificationNetwork
+from model_training.runtime.observer import COMPANION, Companion, observe
 
 PREPROCESSING = Preprocessing(fit="stretch", height=64, width=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 PIXELS = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8))
@@ -43,6 +45,16 @@ def test_the_gate_sees_the_last_stages_or_the_last_of_the_first(stages: int | No
             np.testing.assert_allclose(last, torch.nn.functional.normalize(features, dim=1), atol=1e-6)
         else:
             assert last.shape[1] == 0
+
+
+@pytest.mark.parametrize(("height", "width", "factor"), [(64, 64, 1), (64, 64, 2), (96, 70, 2), (101, 130, 3)])
+@torch.inference_mode()
+def test_a_companion_sees_the_means_of_so_many_pixels(height: int, width: int, factor: int) -> None:
+    pixels = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (2, height, width, 3), dtype=np.uint8))
+    backbone = timm.create_model(COMPANION, num_classes=0).eval()
+    shrunk = torch.nn.functional.avg_pool2d(pixels.permute(0, 3, 1, 2).float(), factor) / 127.5 - 1
+    expected = observe(backbone, shrunk)[1]
+    torch.testing.assert_close(Companion(backbone, factor)(pixels), expected, atol=1e-5, rtol=1e-4)
 
 
 @torch.inference_mode()
