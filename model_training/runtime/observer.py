@@ -73,9 +73,9 @@ class Companion(nn.Module):
 
 
 class ShrinkingConvolution(nn.Module):
-    """A convolution with "same" padding of images whose `factor` by `factor` pixels were averaged, as one of the whole
-    images: each of its weights stands for so many. Pooled first, three channels of floats would take a third of the
-    companion's time to be put in order."""
+    """What a convolution with "same" padding makes of an image shrunk by `factor`, computed from the whole image: each
+    weight is spread over the pixels whose mean it was for. To average them first would take a third of the companion's
+    time, which goes into putting three channels of floats in order."""
 
     def __init__(self, pooled: nn.Conv2d, factor: int) -> None:
         super().__init__()
