@@ -23,7 +23,7 @@ from ..progress import console
 from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.image import DECODER_VERSION, HEIF, ImageWarning, decode_with_warnings
-from ..runtime.preprocess import FIT_VERSION, fit
+from ..runtime.preprocess import FIT_VERSION, choose_decoded_side, fit
 from .file_kinds import sniff
 from .folders import Dataset, Entry
 from .pixel_files import INDICES, NAMES, WRITERS, Form, Shape, Writer, open_pixels, suits
@@ -178,7 +178,7 @@ def _read(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray | int, d
     try:
         data = path.read_bytes()
         facts["sha256"] = hashlib.sha256(data).hexdigest()
-        decoded = decode_with_warnings(data, at_least=max(preprocessing.height, preprocessing.width))
+        decoded = decode_with_warnings(data, at_least=choose_decoded_side(preprocessing))
         facts["hash"] = str(imagehash.phash(decoded.image))
         facts["warnings"] = decoded.warnings
         return fit(decoded.image, preprocessing), facts

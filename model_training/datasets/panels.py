@@ -18,6 +18,7 @@ from ..runtime.architecture import Preprocessing
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.facts import LOWEST_CONTRAST, FileFacts, measure_contrast, read_file_facts
 from ..runtime.image import DECODER_VERSION, decode
+from ..runtime.preprocess import choose_decoded_side
 from ..runtime.strip import STRIP_VERSION, cut_strip
 from .findings import Findings
 from .folders import Dataset, Entry
@@ -95,7 +96,7 @@ def _cut(path: Path, place: str, preprocessing: Preprocessing, folder: Path) -> 
         data = path.read_bytes()
     except OSError:
         return whole
-    side = max(preprocessing.height, preprocessing.width)
+    side = choose_decoded_side(preprocessing)
     key = f"{place}\0{side}\0{DECODER_VERSION}\0{STRIP_VERSION}\0".encode("utf-8", "surrogateescape")
     done = folder / hashlib.sha256(key + data).hexdigest()[:20]
     if not done.is_dir():

@@ -24,7 +24,7 @@ _LEAST_LEFT = 0.3
 
 def load_page(scene: Scene, side: int) -> Page:
     """A labelled scene, fitted into a square of `side` pixels."""
-    pixels, _ = letterbox(decode(scene.path.read_bytes(), at_least=side), side)
+    pixels, _ = letterbox(decode(scene.path.read_bytes(), at_least=2 * side), side)
     factor = side / max(scene.width, scene.height)  # the decoder may have halved the image
     return pixels, scene.boxes * factor, scene.classes
 

@@ -47,7 +47,7 @@ def _shorten(name: str) -> str:
 
 def _draw(scene: Scene, classes: Sequence[str]) -> Image.Image:
     """All boxes first and then all names, so that no line crosses a name."""
-    picture = ImageOps.contain(decode(scene.path.read_bytes(), at_least=_SIDE), (_SIDE, _SIDE))
+    picture = ImageOps.contain(decode(scene.path.read_bytes(), at_least=2 * _SIDE), (_SIDE, _SIDE))
     page = Image.new("RGB", (picture.width, picture.height + _FOOT), _PAPER)
     page.paste(picture)
     pen = ImageDraw.Draw(page)

@@ -29,7 +29,7 @@ def write_example_images(folder: Path, prepared: Prepared) -> tuple[Example, ...
 
 def write_example(folder: Path, number: int, source: Path, label: str) -> Example:
     name = f"example-{number:02d}"
-    image = decode(source.read_bytes(), at_least=EXAMPLE_SIDE)
+    image = decode(source.read_bytes(), at_least=2 * EXAMPLE_SIDE)
     image.thumbnail((EXAMPLE_SIDE, EXAMPLE_SIDE), Image.Resampling.LANCZOS)
     image.save(folder / f"{name}.jpg", quality=88)
     return Example(name=name, image=f"{name}.jpg", label=label)

@@ -54,7 +54,7 @@ def _find(columns: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 
 def _shrink(path: Path) -> bytes:
-    image = decode(path.read_bytes(), at_least=SIDE)
+    image = decode(path.read_bytes(), at_least=2 * SIDE)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=70)

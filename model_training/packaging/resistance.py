@@ -88,7 +88,7 @@ def measure_resistance(card: ModelCard, bundle: Path, prepared: Prepared) -> tup
 
 
 def _open(file: bytes) -> Image.Image:
-    image = decode(file, at_least=MOST_PIXELS)
+    image = decode(file, at_least=2 * MOST_PIXELS)
     image.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.BICUBIC)
     return image
 

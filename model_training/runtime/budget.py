@@ -181,9 +181,9 @@ def _has_plain_directory(data: bytes) -> bool:
 
 def choose_factor(size: tuple[int, int], at_least: int | None, most: int) -> int:
     """By how much an image of `size` (width, height) may be shrunk, a power of two up to `most`, so that neither side
-    gets shorter than twice `at_least`."""
+    gets shorter than `at_least`."""
     factor = 1
-    while at_least and 2 * factor <= most and min(size) >= 4 * factor * at_least:
+    while at_least and 2 * factor <= most and min(size) >= 2 * factor * at_least:
         factor *= 2
     return factor
 

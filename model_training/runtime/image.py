@@ -20,7 +20,7 @@ from .damage import rescue, strip
 from .errors import ImageError
 
 #: A change of what `decode` returns for the same bytes must raise this number: caches are keyed by it.
-DECODER_VERSION = 4
+DECODER_VERSION = 5
 
 try:  # an extra that nothing of ours ships: its wheels bundle LGPL libraries
     import pi_heif
@@ -100,10 +100,10 @@ def decode_with_warnings(
     is read, with the warning `truncated`, where no more than a twentieth of its pixels is missing; a missing row
     repeats its neighbour. This does not hold for AVIF.
 
-    `at_least`: the side in pixels that the caller will shrink the image to. A JPEG whose both sides are at least four
-    times as long is then decoded at a half, quarter or eighth of its size, never below twice `at_least`: the libjpeg
-    scaling averages exact blocks, and a 12-megapixel photograph costs a quarter of the time. Other images of more than
-    16 megapixels are shrunk alike on the way to RGB, for the memory's sake.
+    `at_least`: the pixels that either side must keep. A JPEG whose both sides are at least twice as long is then
+    decoded at a half, quarter or eighth of its size: the libjpeg scaling averages exact blocks, and a 12-megapixel
+    photograph costs a quarter of the time. Other images of more than 16 megapixels are shrunk alike on the way to RGB,
+    for the memory's sake.
 
     `budget`: what the file may cost. Beyond `WHOLE` it is refused, whoever asks.
 
@@ -168,7 +168,7 @@ def _load(data: bytes, at_least: int | None, budget: Budget) -> _Loaded:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         sizes.append(image.size)
         if at_least is not None:
-            image.draft("RGB", (2 * at_least, 2 * at_least))  # only JPEGs know how; others stay whole
+            image.draft("RGB", (at_least, at_least))  # only JPEGs know how; others stay whole
         factor = choose(image)
         budget.check_pixels(image, content, sizes[-1], (-(-image.width // factor), -(-image.height // factor)))
         return image

@@ -53,13 +53,13 @@ class Page:
 def read_page(data: Bytes, paper: bool = False, *, budget: Budget = WHOLE) -> Page:
     """`paper`: whether it is a photograph of a sheet, which is cleaned first. Raises as `decode_with_warnings` does."""
     if paper:
-        decoded = decode_with_warnings(data, at_least=SIDE, budget=budget)
+        decoded = decode_with_warnings(data, at_least=2 * SIDE, budget=budget)
         cleaned = clean(decoded.image)
         buffer = io.BytesIO()
         cleaned.image.save(buffer, "PNG", compress_level=1)
         image = cleaned.image.convert("RGB") if cleaned.is_drawing else None
         return Page(image, *cleaned.image.size, buffer.getvalue(), decoded.warnings)
-    decoded = decode_with_warnings(data, at_least=_LARGEST, budget=budget)
+    decoded = decode_with_warnings(data, at_least=2 * _LARGEST, budget=budget)
     image = decoded.image
     image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
     return Page(image, *decoded.size, warnings=decoded.warnings)

@@ -4,8 +4,7 @@
 
 Times are of one thread and the medians of rounds in which all take turns. The bound is what no JPEG decoder saves: its
 entropy coding, measured as a decoding to an eighth of the size. With pictures and weights it also counts decisions that
-the resizer changes: of logistic regression on a frozen network's features, which half of the pictures fit and the other
-half ask. Writes `build/bench/decoding.json`.
+the resizer and the decoder's halving change (`decoding_decisions`). Writes `build/bench/decoding.json`.
 """
 
 from __future__ import annotations
@@ -22,28 +21,22 @@ from typing import Any
 import cv2
 import numpy as np
 import simplejpeg
-import timm
 import torch
 from PIL import Image
-from safetensors.torch import load_file
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torchvision.transforms.v2 import functional
 
 from model_training.datasets.procedural import draw
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.image import decode
-from model_training.runtime.normalise import Normalise
-from model_training.runtime.preprocess import fit, read
+from model_training.runtime.preprocess import choose_decoded_side, fit, read
 from model_training.runtime.resize import Interpolation, resize
+from tests.benchmarks.decoding_decisions import FILTERS, MARGINS, count_changed
 from tests.benchmarks.results import PAINTINGS, WHERE, Entry, Table, publish
 from tests.benchmarks.serving_material import enlarge
 
 SIDE = 224
 SIZE = (SIDE, SIDE)
 INPUT = Preprocessing(height=SIDE, width=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 FILES = {
     "jpeg": "JPEG, 800 pixels",
     "progressive": "JPEG, 800 pixels, progressive",
@@ -59,9 +52,7 @@ RESIZERS = {
     "torchvision": "torchvision, uint8",
     "opencv": "OpenCV, `INTER_AREA`",
 }
-SOURCES = {"web": "800×800", "photograph": "866×866, what a JPEG of 12 megapixels is decoded to"}
-#: Paintings are 224 pixels wide: the input for which decisions are counted is smaller.
-SMALL = 112
+SOURCES = {"web": "800×800", "photograph": "866×866, a quarter of a JPEG of 12 megapixels"}
 TARGETS = {
     "jpeg_gain": (">=", 1.2),
     "photograph_over_bound": ("<=", 1.35),
@@ -100,7 +91,7 @@ def time_in_turn(calls: Mapping[str, Callable[[], Any]], seconds: float) -> dict
 
 
 def read_by_pillow(data: bytes) -> np.ndarray:
-    return np.asarray(decode(data, at_least=SIDE).resize(SIZE, FILTERS["bilinear"]))
+    return np.asarray(decode(data, at_least=2 * SIDE).resize(SIZE, FILTERS["bilinear"]))
 
 
 def read_by_simplejpeg(data: bytes, size: tuple[int, int]) -> np.ndarray:
@@ -113,12 +104,12 @@ def measure_files(seconds: float) -> dict[str, float]:
     figures: dict[str, float] = {}
     for name, data in make_files().items():
         calls: dict[str, Callable[[], Any]] = {
-            "decode": partial(decode, data, at_least=SIDE),
+            "decode": partial(decode, data, at_least=choose_decoded_side(INPUT)),
             "new": partial(read, data, INPUT),
             "old": partial(read_by_pillow, data),
         }
         if name in JPEGS:
-            decoded = decode(data, at_least=SIDE)
+            decoded = decode(data, at_least=choose_decoded_side(INPUT))
             other = simplejpeg.decode_jpeg(data, min_width=decoded.width, min_height=decoded.height)
             assert np.array_equal(other, np.asarray(decoded)), f"{name}: simplejpeg decodes other pixels"
             calls["simplejpeg"] = partial(read_by_simplejpeg, data, decoded.size)
@@ -161,42 +152,6 @@ def measure_resizers(seconds: float) -> dict[str, float]:
     return figures
 
 
-def count_changed(data: Path, weights: Path) -> dict[str, float]:
-    """Decisions on half of the paintings, resized by either filter, that are another than with Pillow's resizing."""
-    paths = sorted((data / "painting_styles").glob("*/*.jpg"))
-    images = [decode(path.read_bytes()) for path in paths]
-    styles = np.array([path.parent.name for path in paths])
-    backbone = timm.create_model("mobilenetv2_100", num_classes=0)
-    backbone.load_state_dict(load_file(weights), strict=False)
-    network = torch.nn.Sequential(Normalise(INPUT), backbone).eval()
-
-    @torch.inference_mode()
-    def extract(pixels: np.ndarray) -> np.ndarray:
-        parts = [pixels[at : at + 32] for at in range(0, len(pixels), 32)]
-        return np.concatenate([network(torch.from_numpy(part)).numpy() for part in parts])
-
-    asked = changed = old_right = new_right = 0
-    fitted = np.arange(len(paths)) % 2 == 0
-    for name, interpolation in FILTERS.items():
-        new_name: Interpolation = "bilinear" if name == "bilinear" else "bicubic"
-        old = extract(np.stack([np.asarray(each.resize((SMALL, SMALL), interpolation)) for each in images]))
-        new = extract(np.stack([np.asarray(resize(each, (SMALL, SMALL), new_name)) for each in images]))
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-        probe.fit(old[fitted], styles[fitted])
-        before, after = probe.predict(old[~fitted]), probe.predict(new[~fitted])
-        asked += len(before)
-        changed += int((before != after).sum())
-        old_right += int((before == styles[~fitted]).sum())
-        new_right += int((after == styles[~fitted]).sum())
-    return {
-        "decisions": asked,
-        "decisions_changed": changed,
-        "decisions_changed_share": changed / asked,
-        "accuracy_old": old_right / asked,
-        "accuracy_new": new_right / asked,
-    }
-
-
 def make_entry(figures: Mapping[str, float]) -> Entry:
     def cell(key: str, form: str = ".1f") -> str:
         return f"{{{key}:{form}}}" if key in figures else "–"
@@ -214,6 +169,7 @@ def make_entry(figures: Mapping[str, float]) -> Entry:
     notes: tuple[str, ...] = (
         "simplejpeg decodes to the same pixels; the bound is its decoding to an eighth of the size, which is nearly "
         "all entropy decoding.",
+        "A JPEG is halved as long as a network's pixel has 1.5 decoded ones along each side; Pillow alone kept two.",
         "OpenCV's filter is another, a mean over areas, in all columns; `reducing_gap` first shrinks by whole steps.",
     )
     if "decisions" in figures:
@@ -221,23 +177,33 @@ def make_entry(figures: Mapping[str, float]) -> Entry:
             "Of {decisions:.0f} decisions on paintings at 112 pixels a side, {decisions_changed:.0f} are "
             "another than with Pillow's resizing; accuracy {accuracy_old:.4f} before, {accuracy_new:.4f} now.",
         )
+    tables = [
+        Table(
+            ("file", "Pillow alone", "now", "of it decoding", "simplejpeg", "bound", "faster by", "over the bound"),
+            files,
+            "From a file's bytes to 224×224 pixels, ms a picture on one thread",
+        ),
+        Table(
+            ("resizer", *(f"{words}, {name}" for words in ("800²", "866²") for name in FILTERS)),
+            resizers,
+            "Resizing alone to 224×224, ms (levels off Pillow's pixels: largest, mean)",
+        ),
+    ]
+    if "margin_answers" in figures:
+        keys = ("changed:.1%", "whole:.3f", "halved:.3f")
+        tables.append(
+            Table(
+                ("decoded pixels for one of the network's", "decisions changed", "accuracy, decoded whole", "halved"),
+                tuple((f"{margin:g}", *(f"{{margin_{100 * margin:.0f}_{key}}}" for key in keys)) for margin in MARGINS),
+                "What halving changes, of {margin_answers:.0f} answers about paintings of 224 pixels",
+            )
+        )
     return Entry(
         section="Serving",
         title="Decoding and resizing",
         command="make bench-decoding",
         data=f"pictures that a program draws, with a sensor's grain; {PAINTINGS}",
-        tables=(
-            Table(
-                ("file", "Pillow alone", "now", "of it decoding", "simplejpeg", "bound", "faster by", "over the bound"),
-                files,
-                "From a file's bytes to 224×224 pixels, ms a picture on one thread",
-            ),
-            Table(
-                ("resizer", *(f"{words}, {name}" for words in ("800²", "866²") for name in FILTERS)),
-                resizers,
-                "Resizing alone to 224×224, ms (levels off Pillow's pixels: largest, mean)",
-            ),
-        ),
+        tables=tuple(tables),
         notes=notes,
     )
 

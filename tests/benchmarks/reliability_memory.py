@@ -55,7 +55,7 @@ data = Path(sys.argv[1]).read_bytes()
 Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
 before = read("VmRSS")
 try:
-    decode(data, at_least=224)
+    decode(data, at_least=448)
 except ImageError:
     pass
 print((read("VmHWM") - before) / 1024)

@@ -17,7 +17,7 @@ from model_training.runtime.card import ModelCard
 from model_training.runtime.classifier import Classifier
 from model_training.runtime.facts import find_reason, read_file_facts
 from model_training.runtime.image import decode
-from model_training.runtime.preprocess import fit
+from model_training.runtime.preprocess import choose_decoded_side, fit
 from tests.benchmarks.results import Table
 from tests.benchmarks.serving_material import KINDS
 
@@ -46,7 +46,7 @@ def profile_steps(bundle: Path, images: Sequence[Path]) -> dict[str, float]:
     card: ModelCard = model.card
     preprocessing, ood = card.preprocessing, card.ood
     assert ood is not None, "a bundle without a gate has no facts to profile"
-    at_least = max(preprocessing.height, preprocessing.width)
+    at_least = choose_decoded_side(preprocessing)
     sees_itself = model.observe.distance is not None and model.observe.companion is None
     run: Callable[[Any], tuple[Any, ...]] = (
         model.execute.observe if sees_itself else model.execute.forward_with_features

@@ -12,6 +12,6 @@ from model_training.runtime.image import decode_with_warnings
 def feed(data: bytes) -> None:
     for budget in (CHEAP, WHOLE):
         with suppress(ImageError, DearError):
-            found = decode_with_warnings(data, at_least=64, budget=budget)
+            found = decode_with_warnings(data, at_least=128, budget=budget)
             assert found.image.mode == "RGB"
             assert min(found.image.size) > 0

@@ -136,7 +136,7 @@ def _matches(file: Path, digest: str) -> bool:
 def _suffix(content: bytes) -> str | None:
     """By what the bytes are, not by what the service calls them; None for what can't be decoded."""
     try:
-        decode(content, at_least=32)
+        decode(content, at_least=64)
     except ImageError:
         return None
     return _SUFFIX.get(Image.open(io.BytesIO(content)).format or "", ".jpg")

@@ -30,14 +30,14 @@ def landscape(width: int, height: int) -> Image.Image:
     ("size", "at_least", "expected"),
     [
         ((1600, 1200), None, (1600, 1200)),
-        ((1600, 1200), 200, (800, 600)),
-        ((1600, 1200), 300, (800, 600)),
-        ((1600, 1200), 301, (1600, 1200)),
-        ((1600, 1600), 200, (400, 400)),
-        ((1600, 1600), 100, (200, 200)),
-        ((1600, 1600), 10, (200, 200)),
-        ((1601, 1607), 100, (201, 201)),
-        ((4000, 100), 30, (4000, 100)),
+        ((1600, 1200), 400, (800, 600)),
+        ((1600, 1200), 600, (800, 600)),
+        ((1600, 1200), 601, (1600, 1200)),
+        ((1600, 1600), 400, (400, 400)),
+        ((1600, 1600), 200, (200, 200)),
+        ((1600, 1600), 20, (200, 200)),
+        ((1601, 1607), 200, (201, 201)),
+        ((4000, 100), 60, (4000, 100)),
     ],
 )
 def test_the_size_that_is_decoded(size: tuple[int, int], at_least: int | None, expected: tuple[int, int]) -> None:
@@ -46,13 +46,13 @@ def test_the_size_that_is_decoded(size: tuple[int, int], at_least: int | None, e
 
 
 @settings(max_examples=150, deadline=None)
-@given(width=st.integers(1, 700), height=st.integers(1, 700), at_least=st.integers(1, 150), progressive=st.booleans())
-def test_never_below_twice_what_was_asked(width: int, height: int, at_least: int, progressive: bool) -> None:
+@given(width=st.integers(1, 700), height=st.integers(1, 700), at_least=st.integers(1, 300), progressive=st.booleans())
+def test_never_below_what_was_asked(width: int, height: int, at_least: int, progressive: bool) -> None:
     decoded = decode(encode(Image.new("L", (width, height), 99), progressive=progressive), at_least=at_least)
-    if min(width, height) < 4 * at_least:
+    if min(width, height) < 2 * at_least:
         assert decoded.size == (width, height)
     else:
-        assert min(decoded.size) >= 2 * at_least
+        assert min(decoded.size) >= at_least
         assert max(decoded.size) < max(width, height)
         assert decoded.size in [(-(-width // scale), -(-height // scale)) for scale in (2, 4, 8)]
 
@@ -65,7 +65,7 @@ def test_it_is_the_same_image(mode: str, kind: str) -> None:
     options = {"save_all": True, "append_images": [image]} if kind == "MPO" else {}
     data = encode(image, kind, quality=95, **options)
     assert Image.open(io.BytesIO(data)).format == kind
-    small, whole = decode(data, at_least=64), decode(data)
+    small, whole = decode(data, at_least=128), decode(data)
     assert (small.size, whole.size) == ((200, 150), (1600, 1200))
     shrunk = np.asarray(whole.resize((64, 64), Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(np.asarray(small.resize((64, 64), Image.Resampling.BILINEAR)) - shrunk).max() <= 4
@@ -76,7 +76,7 @@ def test_it_is_turned_upright(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encode(landscape(1200, 800), quality=95, exif=exif.tobytes())
-    small, whole = decode(data, at_least=100), decode(data)
+    small, whole = decode(data, at_least=200), decode(data)
     assert small.size == ((300, 200) if orientation in (1, 3) else (200, 300))
     assert whole.size == ((1200, 800) if orientation in (1, 3) else (800, 1200))
     shrunk = np.asarray(whole.resize(small.size, Image.Resampling.BOX)).astype(int)
@@ -85,4 +85,4 @@ def test_it_is_turned_upright(orientation: int) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
 def test_other_formats_are_decoded_whole(kind: str) -> None:
-    assert decode(encode(Image.new("RGB", (400, 400)), kind), at_least=10).size == (400, 400)
+    assert decode(encode(Image.new("RGB", (400, 400)), kind), at_least=20).size == (400, 400)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torchvision import transforms
 from model_training.runtime.architecture import Preprocessing
 from model_training.runtime.errors import ImageError
 from model_training.runtime.normalise import Normalise
-from model_training.runtime.preprocess import content_box, fit, read
+from model_training.runtime.preprocess import choose_decoded_side, content_box, fit, read
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -80,6 +81,31 @@ def test_read_keeps_enough_of_a_large_jpeg_for_the_longer_side() -> None:
     for shape in ((8, 256), (256, 8)):
         whole = fit(Image.open(io.BytesIO(buffer.getvalue())).convert("RGB"), preprocessing(*shape)).astype(int)
         assert np.abs(read(buffer.getvalue(), preprocessing(*shape)) - whole).max() <= 8
+
+
+@pytest.mark.parametrize(("way", "kept"), [("stretch", 336), ("letterbox", 336), ("ink", 448), ("strip", 448)])
+def test_of_what_is_cut_out_of_an_image_more_is_kept(
+    way: Literal["stretch", "letterbox", "ink", "strip"], kept: int
+) -> None:
+    assert choose_decoded_side(Preprocessing(fit=way, height=224, width=100, mean=MEAN, std=STD)) == kept
+
+
+def test_a_part_of_a_pixel_is_kept_as_a_whole_one() -> None:
+    assert choose_decoded_side(preprocessing(9, 11)) == 17
+
+
+def test_read_halves_a_jpeg_that_stays_large_enough() -> None:
+    """Half of 672 pixels are one and a half times 224; of 670 they are not."""
+    for side, is_halved in ((672, True), (670, False)):
+        buffer = io.BytesIO()
+        noise(side, side).save(buffer, "JPEG", quality=95)
+        whole = Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
+        small = Image.open(io.BytesIO(buffer.getvalue()))
+        small.draft("RGB", (336, 336))
+        decoded = small.convert("RGB") if is_halved else whole
+        np.testing.assert_array_equal(
+            read(buffer.getvalue(), preprocessing(224, 224)), fit(decoded, preprocessing(224, 224))
+        )
 
 
 LETTERBOX = Preprocessing(fit="letterbox", height=32, width=48, mean=MEAN, std=STD)
