@@ -190,10 +190,10 @@ class OpenVINOExecution:
         with _hold(networks):
             for each in networks:
                 each.check_shape(pixels.shape[1:])
-            for each in networks:
-                each._together.start_async([pixels], share_inputs=True)
-            for each in networks:
-                each._together.wait()
+            with ExitStack() as begun:  # one that fails must not leave another's request busy for ever
+                for each in networks:
+                    each._together.start_async([pixels], share_inputs=True)
+                    begun.callback(each._together.wait)
             return [[each.data.copy() for each in network._together.output_tensors] for network in networks]
 
     def reserve(self, requests: int) -> None:
