@@ -23,7 +23,7 @@ def expect_answer(page: Page) -> None:
     expect(answer.locator(".confidence")).to_have_text(re.compile(r"(> )?\d+\.\d% confidence"))
     expect(answer.locator(".bars li")).to_have_count(2)
     expect(answer.locator(".verdict-name")).to_have_text(re.compile("^The model is (not )?sure$"))
-    expect(answer.locator(".time")).to_have_text(re.compile(r"Answered in [\d,.]+ ms"))
+    expect(answer.locator(".time")).to_have_text(re.compile(r"Answered in [\d,.]+ m?s"))
 
 
 def paste(page: Page, path: Path) -> None:
