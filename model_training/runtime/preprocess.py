@@ -22,10 +22,11 @@ from .strip import cut_strip
 
 #: A change of what `fit` returns for the same image must raise this number: caches are keyed by it.
 FIT_VERSION = 2
-#: Pixels along each side of a decoded image for one of the network's. Less costs decisions (`make bench-decoding`).
+#: Pixels along each side of a decoded image for one of the network's; with fewer more decisions change
+#: (`make bench-decoding`).
 _MARGIN = 1.5
 #: The same where the network sees a part that `fit` or `cut_strip` cuts out.
-_MARGIN_OF_WHOLE = 2
+_MARGIN_OF_PARTS = 2
 
 
 def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -53,8 +54,8 @@ def fit(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def choose_decoded_side(preprocessing: Preprocessing) -> int:
-    """The pixels that either side of a decoded image must keep, for `fit` to make the same of it as of the whole."""
-    margin = _MARGIN_OF_WHOLE if preprocessing.fit in ("ink", "strip") else _MARGIN
+    """The pixels that either side of a decoded image must keep: the network then sees nearly the same of it."""
+    margin = _MARGIN_OF_PARTS if preprocessing.fit in ("ink", "strip") else _MARGIN
     return math.ceil(margin * max(preprocessing.height, preprocessing.width))
 
 
